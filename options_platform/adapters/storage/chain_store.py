@@ -68,6 +68,18 @@ class ChainStore:
                     keys.append((day, ticker))
         return sorted(keys)
 
+    def version(self, day: date, ticker: str) -> str:
+        """Changes whenever the stored chain is replaced: when its file was written, and its size.
+
+        Raises :class:`HomeError` if there is no such file.
+        """
+        path = self._path(day, ticker)
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise HomeError(f"{path} cannot be read ({error.strerror})") from error
+        return f"{status.st_mtime_ns}-{status.st_size}"
+
     def read(
         self, keys: Sequence[tuple[date, str]], *, columns: Sequence[str] | None = None
     ) -> pl.DataFrame:

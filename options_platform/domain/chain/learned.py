@@ -8,6 +8,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from options_platform.domain.calendar.sessions import all_sessions
+from options_platform.domain.chain.learning.fits import WINDOW
 from options_platform.domain.chain.ssvi import Smile
 from options_platform.domain.chain.surface import Ints, Kind, SurfaceRules
 from options_platform.domain.chain.underlying import Underlying
@@ -30,7 +32,7 @@ class TickerFits:
 
 @dataclass(frozen=True)
 class LearnedSurface(SurfaceRules):
-    """A surface that prices a ticker by its last fit before the session, where it has one.
+    """A surface that prices a ticker by its last fit before the session, where that still holds.
 
     A session never uses its own fit: the chain that taught it was quoted at the session's end.
     """
@@ -74,9 +76,14 @@ class LearnedSurface(SurfaceRules):
 
 
 def fits_of(rows: pl.DataFrame) -> dict[str, TickerFits]:
-    """The fits of rows of `surface_fit`, by ticker; tickers without any adopted are left out."""
+    """The fits of rows of `surface_fit`, by ticker; tickers without any adopted are left out.
+
+    Each holds for the `WINDOW` sessions after its own, or after `fitted_on` where the rows have it:
+    beyond them every chain that taught it is too old to teach, and the ticker's class holds.
+    """
     fits = {}
-    for (ticker,), own in rows.sort("date").group_by("ticker", maintain_order=True):
+    current = _with_ends(rows).sort("date")
+    for (ticker,), own in current.group_by("ticker", maintain_order=True):
         if not own["is_adopted"].any():
             continue
         smiles = tuple(
@@ -86,3 +93,22 @@ def fits_of(rows: pl.DataFrame) -> dict[str, TickerFits]:
         sessions = own["date"].to_numpy().astype("datetime64[D]")
         fits[str(ticker)] = TickerFits(sessions, smiles, tuple(own["level"].fill_null(1.0)))
     return fits
+
+
+def _with_ends(rows: pl.DataFrame) -> pl.DataFrame:
+    """`rows` and, where no other follows in time, one without a fit after which the class holds."""
+    if "fitted_on" not in rows.columns:
+        rows = rows.with_columns(fitted_on="date")
+    every = np.array(all_sessions(), dtype="datetime64[D]")
+    at = np.searchsorted(every, rows["fitted_on"].to_numpy().astype("datetime64[D]")) + WINDOW
+    # A fit may have become known only after its end.
+    end = pl.max_horizontal(pl.Series(every[np.minimum(at, len(every) - 1)]), "date")
+    following = pl.col("date").shift(-1).over("ticker", order_by="date")
+    dated = rows.with_columns(_end=end).with_columns(_following=following)
+    is_over = pl.col("_end") == pl.col("date")
+    is_last = pl.col("_following").is_null() | (pl.col("_following") > pl.col("_end"))
+    kept = dated.with_columns(is_adopted=pl.col("is_adopted") & ~is_over)
+    ends = dated.filter(is_last & ~is_over).with_columns(
+        date="_end", is_adopted=pl.lit(value=False)
+    )
+    return pl.concat([kept, ends]).drop("_end", "_following")

@@ -29,6 +29,8 @@ FIRST, LAST = DAYS[0], DAYS[-1]
 CALM = 0.1725
 """Volatility at the money in 30 days that the surface gives for an index of 20."""
 TABLES = (SURFACE_ERROR, SURFACE_FIT, CHAIN_INDEX)
+PROVENANCE = ("inputs_hash", "known_from")
+"""Columns of when and from which files, which differ from home to home."""
 
 
 def chain_of(day, source="file", smile=TRUE, vol=0.24):
@@ -84,7 +86,7 @@ def _any_value(dtype):
 
 def measure(platform, start=FIRST, end=LAST):
     measure_surface(platform, PartitionRange(start, end, ("SPY",)))
-    return [platform.warehouse.read(table) for table in TABLES]
+    return [platform.warehouse.read(table).drop(PROVENANCE, strict=False) for table in TABLES]
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +154,7 @@ def test_fits_that_price_unseen_chains_worse_than_the_class_are_not_used(tmp_pat
     assert (learned["fit_near_points"] > learned["class_near_points"]).drop_nulls().all()
     assert errors["fitted_on"].null_count() == errors.height
     assert with_fits(platform.settings, platform.warehouse) is platform.settings
-    (note,) = measured_notes(platform.warehouse, ("SPY",)).values()
+    (note,) = measured_notes(platform.settings, platform.warehouse).values()
     assert f"; priced as its class, since up to {LAST} its own fits have not been as good" in note
 
 
@@ -210,7 +212,7 @@ def test_plans_and_backtests_take_the_fits_unless_they_are_told_not_to(measured)
 
 def test_the_measured_error_is_said_with_its_sessions(measured):
     platform, (errors, _, _) = measured
-    (note,) = measured_notes(platform.warehouse, ("QQQ", "SPY")).values()
+    (note,) = measured_notes(platform.settings, platform.warehouse).values()
     near = errors.filter(pl.col("band") != "2-10")
     mean = (near["mae_points"] * near["n"]).sum() / near["n"].sum()
     assert note.startswith(f"synthetic volatilities are {mean:.1f} vol points off")
