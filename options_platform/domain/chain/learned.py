@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field, fields
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -95,14 +97,19 @@ def fits_of(rows: pl.DataFrame) -> dict[str, TickerFits]:
     return fits
 
 
+def end_of(fitted_on: date) -> date:
+    """The last session that a fit prices; that of the calendar, if the fit holds beyond it."""
+    every = all_sessions()
+    return every[min(bisect_left(every, fitted_on) + WINDOW, len(every) - 1)]
+
+
 def _with_ends(rows: pl.DataFrame) -> pl.DataFrame:
     """`rows` and, where no other follows in time, one without a fit after which the class holds."""
     if "fitted_on" not in rows.columns:
         rows = rows.with_columns(fitted_on="date")
-    every = np.array(all_sessions(), dtype="datetime64[D]")
-    at = np.searchsorted(every, rows["fitted_on"].to_numpy().astype("datetime64[D]")) + WINDOW
+    ends_on = pl.Series([end_of(day) for day in rows["fitted_on"]], dtype=pl.Date)
     # A fit may have become known only after its end.
-    end = pl.max_horizontal(pl.Series(every[np.minimum(at, len(every) - 1)]), "date")
+    end = pl.max_horizontal(ends_on, "date")
     following = pl.col("date").shift(-1).over("ticker", order_by="date")
     dated = rows.with_columns(_end=end).with_columns(_following=following)
     is_over = pl.col("_end") == pl.col("date")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 import polars as pl
 
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import REVISIONS, SURFACE_ERROR, SURFACE_FIT, VIX
-from options_platform.domain.calendar.sessions import shift
-from options_platform.domain.chain.learned import LearnedSurface, fits_of
+from options_platform.domain.chain.learned import LearnedSurface, end_of, fits_of
 from options_platform.domain.chain.learning import WINDOW, as_traded, fit_versions, surface_hash
 from options_platform.settings import Settings
 
@@ -100,7 +99,7 @@ def _use(last: dict[str, Any]) -> str:
         )
     if is_adopted is None:
         return "too few chains for a fit of its own"
-    if last["newest"] is not None and _is_over(day, last["newest"]):
+    if last["newest"] is not None and last["newest"] >= end_of(day):
         return (
             f"priced as its class, since its last chain, of {day}, is more than {WINDOW} sessions "
             "old"
@@ -111,8 +110,3 @@ def _use(last: dict[str, Any]) -> str:
         f"priced as its class, since up to {day} its own fits have not been as good on three or "
         "more chains that they had not seen"
     )
-
-
-def _is_over(fitted_on: date, newest: date) -> bool:
-    """Whether a fit no longer prices the session after `newest`."""
-    return newest >= shift(fitted_on, WINDOW)

@@ -22,7 +22,7 @@ from options_platform.contracts import (
 )
 from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.chain import SurfaceRules, atm_vol
-from options_platform.domain.chain.learned import NUMBERS, LearnedSurface, TickerFits
+from options_platform.domain.chain.learned import NUMBERS, LearnedSurface, TickerFits, end_of
 from options_platform.domain.chain.learning import (
     WINDOW,
     Error,
@@ -226,7 +226,7 @@ class _Course:
     def measure(self, points: pl.DataFrame, market: _Market, day: date) -> pl.DataFrame:
         """Score the fit and the class on a chain; its rows of `surface_error` by the one in use."""
         errors, fitted_on = surface_errors(points, market.rules), None
-        if self.fit is not None:
+        if self.fit is not None and self.fitted_on is not None and day <= end_of(self.fitted_on):
             smile, level = self.fit
             sessions = np.array([self.fitted_on], dtype="datetime64[D]")
             fits = {market.ticker: TickerFits(sessions, (smile,), (level,))}

@@ -116,6 +116,22 @@ def test_a_fit_prices_180_sessions_and_then_the_class_holds(platform):
         assert learned == plain
 
 
+def test_a_chain_is_measured_and_scored_by_a_fit_only_as_long_as_that_holds(platform):
+    index = platform.warehouse.read(VIX)
+    for at, day in enumerate((shift(LAST, 180), shift(LAST, 361))):
+        row = index.tail(1).with_columns(date=pl.lit(day))
+        platform.warehouse.write([(VIX, row)])
+        platform.chains.write(chain_of(day))
+        errors, fits, _ = measure(platform, day, day)
+        by_fit, score = errors.filter(date=day)["fitted_on"], fits.filter(date=day)
+        if at == 0:
+            assert by_fit.unique().to_list() == [LAST]
+            assert score["fit_near_points"][0] < score["class_near_points"][0]
+        else:
+            assert by_fit.null_count() == by_fit.len()
+            assert score["fit_near_points"][0] is None
+
+
 def test_doctor_says_that_a_fit_is_too_old(platform):
     index = platform.warehouse.read(VIX)
     newest = index.tail(1).with_columns(date=pl.lit(shift(LAST, 179)))
