@@ -14,7 +14,7 @@ import pytest
 
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.commands import trading
-from options_platform.contracts import SURFACE_FIT
+from options_platform.contracts import RAW_OHLCV, SURFACE_FIT, VIX
 from options_platform.domain.calendar.sessions import NEW_YORK
 from options_platform.domain.chain.learned import LearnedSurface
 from options_platform.domain.trading.repricing import deciding_session
@@ -25,9 +25,10 @@ from options_platform.services.trading.pauses import Pause, pause
 from options_platform.services.trading.stop_look_store import keep_looks
 from options_platform.settings import make_settings
 from options_platform.testing.alpaca_account import trader
+from options_platform.testing.market import random_market
 from options_platform_tests.adapters.storage.test_warehouse import holder
 from options_platform_tests.faults.world import POST, trade
-from options_platform_tests.surface_fits import surface_fits
+from options_platform_tests.surface_fits import measured_rows
 
 TICKERS = ("SPY", "QQQ")
 LIVE = 'broker = "alpaca"\n[alpaca]\nlive = true\naccounts = ["123"]\n'
@@ -172,8 +173,11 @@ def test_a_warehouse_that_is_busy_does_not_keep_flatten_from_closing(shell):
 
 def test_flatten_prices_on_the_same_surface_as_work(tmp_path, monkeypatch):
     settings = make_settings({"home": tmp_path, "source": "simulated"})
-    fits = surface_fits(settings.plan.chain.surface, [(date(2024, 7, 2), "SPY", 1.2, True)])
-    Warehouse(settings.warehouse_path).write([(SURFACE_FIT, fits)])
+    warehouse, day = Warehouse(settings.warehouse_path), date(2024, 7, 2)
+    bars, vix = random_market(("SPY",), start=day, end=day)
+    warehouse.write([(RAW_OHLCV, bars), (VIX, vix)])
+    row = {"date": day, "ticker": "SPY", "level": 1.2, "is_adopted": True}
+    warehouse.write([(SURFACE_FIT, measured_rows(settings, warehouse, [row]))])
     surfaces = []
 
     class Seen:
