@@ -123,9 +123,7 @@ class EntrySizes:
         """
         if works_at_close(self.broker) or order.limit_price is None:
             return 0.0
-        ladder = self.settings.ladder
-        prices = ladder.prices(order.ticker, "entry", order.limit_price, order.legs)
-        worse = max([0.0, *(price - order.limit_price for price in prices)])
+        worse = self.settings.ladder.concession_of_entry(order.limit_price)
         return worse * order.multiplier * order.contracts
 
     def _sized(
