@@ -107,6 +107,6 @@ def _use(last: dict[str, Any]) -> str:
     if is_adopted:
         return f"its own fit is of {day}"
     return (
-        f"priced as its class, since up to {day} its own fits have not been as good on three or "
-        "more chains that they had not seen"
+        f"priced as its class, since up to {day} its own fits have not been better, by more than a "
+        "standard error, on three or more chains that they had not seen"
     )

@@ -125,7 +125,7 @@ def measure_surface(platform: Platform, selected: PartitionRange) -> Frames:
 def real_chains(store: ChainStore, ticker: str, end: date) -> list[date]:
     """The sessions up to `end` of a ticker's stored chains; none if they are of a proxy source."""
     keys = store.stored(tickers=[ticker], end=end)
-    if not keys or _is_proxy(store.read(keys[:1], columns=["source"])):
+    if store.source_of(keys) in PROXY_SOURCES:
         return []
     return [day for day, _ in keys]
 
@@ -180,7 +180,7 @@ def _course_rows(
     for at, day in enumerate(days):
         if day < oldest:
             continue
-        quotes = platform.chains.read([(day, market.ticker)], columns=COLUMNS)
+        quotes = platform.chains.readable((day, market.ticker), columns=COLUMNS)
         points = market.joined(chain_points(quotes, market.carry), day)
         is_usable = points.height > 0 and not _is_proxy(quotes)
         if is_usable and at >= first:
@@ -228,8 +228,7 @@ class _Course:
         errors, fitted_on = surface_errors(points, market.rules), None
         if self.fit is not None and self.fitted_on is not None and day <= end_of(self.fitted_on):
             smile, level = self.fit
-            sessions = np.array([self.fitted_on], dtype="datetime64[D]")
-            fits = {market.ticker: TickerFits(sessions, (smile,), (level,))}
+            fits = {market.ticker: TickerFits((self.fitted_on,), (smile,), (level,))}
             learned = LearnedSurface.of(replace(market.rules, learn=True), fits)
             by_fit = surface_errors(points, learned)
             self.scores.append(Score(day, Error.of(by_fit), Error.of(errors)))
@@ -252,10 +251,11 @@ class _Course:
             score = self.scores[-1]
             row |= dict(zip(FIT_ERRORS, astuple(score.by_fit), strict=True))
             row |= dict(zip(CLASS_ERRORS, astuple(score.by_class), strict=True))
+        was_adopted = self.is_adopted
         self.fitted_on, self.fit, self.is_adopted = day, None, False
         if fit is not None:
             self.fit = fit.smile, fit.level
-            self.is_adopted = is_adopted(self.scores, day)
+            self.is_adopted = is_adopted(self.scores, day, was_adopted=was_adopted)
             row |= {name: getattr(fit.smile, name) for name in NUMBERS}
             row |= {
                 "level": fit.level, "n_sessions": fit.sessions, "n_months": fit.months,

@@ -8,11 +8,20 @@ import polars as pl
 import pytest
 
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.contracts import SURFACE_FIT, TRADE_PLAN, TRADE_PLAN_LEGS
+from options_platform.contracts import (
+    RAW_OHLCV,
+    SURFACE_FIT,
+    TRADE_PLAN,
+    TRADE_PLAN_LEGS,
+    VIX,
+)
+from options_platform.domain.accounting.trading_record import as_paper
+from options_platform.domain.backtest import make_market, run_backtest
 from options_platform.domain.calendar.sessions import sessions, shift
 from options_platform.services.accounting.portfolio_views import ledger_portfolio
 from options_platform.services.accounting.trading_record import paper_record
 from options_platform.services.market_data.learned_surface import with_fits
+from options_platform.services.market_data.yields_and_tenors import stored_dividends, stored_tenors
 from options_platform.services.trading.replay import replay
 from options_platform.testing.market import NOW
 from options_platform_tests.platform import run
@@ -98,6 +107,18 @@ def test_a_day_alone_with_no_later_fit_stored_has_the_plans_of_the_backfill(
             assert stored.filter(today).equals(wanted.filter(today))
 
 
+def equity_of_backtest(settings, warehouse, days):
+    """The equity of a backtest of the stored plans, as paper trading, at each of `days`."""
+    span = {"start": days[0], "end": days[-1]}
+    market = make_market(
+        warehouse.read(RAW_OHLCV, **span), warehouse.read(VIX, **span), stored_tenors(warehouse),
+        dividends=stored_dividends(warehouse),
+    )  # fmt: skip
+    plans, legs = (warehouse.read(table, **span) for table in (TRADE_PLAN, TRADE_PLAN_LEGS))
+    rules = as_paper(with_fits(settings, warehouse).backtest_rules)
+    return run_backtest(plans, legs, market, rules).equity["equity_usd"].to_list()
+
+
 def test_an_account_that_trades_on_fits_is_recorded_and_marked_as_the_backtest_has_it(
     learned_home, fits, whole
 ):
@@ -115,7 +136,11 @@ def test_an_account_that_trades_on_fits_is_recorded_and_marked_as_the_backtest_h
     deltas = views.positions["delta"].to_list()
     surface = replace(settings.plan.chain.surface, learn=False)
     plan = replace(settings.plan, chain=replace(settings.plan.chain, surface=surface))
-    plain = ledger_portfolio(replace(settings, plan=plan), warehouse, ledger)
+    without = replace(settings, plan=plan)
+    equity = marks.sort("session")["equity_usd"].to_list()
+    assert equity_of_backtest(settings, warehouse, days) == pytest.approx(equity, abs=0.005)
+    assert equity_of_backtest(without, warehouse, days) != pytest.approx(equity, abs=0.005)
+    plain = ledger_portfolio(without, warehouse, ledger)
     assert plain.positions["delta"].to_list() != deltas
 
 
