@@ -215,7 +215,7 @@ def test_a_damaged_chain_is_left_out_with_a_warning_and_the_others_are_measured(
     # The damaged chain is not tried anew each night.
     day = date(2016, 3, 2)
     written = measure_surface(other, PartitionRange(day, day, ("SPY",)))
-    assert [rows.height for _, rows in written] == [0, 0, 0]
+    assert not any(rows.height for _, rows in written)
 
 
 def test_simulated_chains_never_teach_the_surface(tmp_path):
