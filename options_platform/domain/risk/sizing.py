@@ -37,9 +37,8 @@ class SizingRules:
 
     `max_risk_usd` caps the budget (None: no cap), `max_contracts` the number of spreads.
     `regime_multiplier` scales the budget by regime, never above `risk_pct` of the account; 0 trades
-    nothing there. With `at_least_one` one
-    spread is traded although the scaled budget is smaller, if its maximum loss fits `risk_pct` of
-    the account and `max_risk_usd`.
+    nothing there. With `at_least_one` one spread is traded although the scaled budget is smaller,
+    if its maximum loss fits `risk_pct` of the account and `max_risk_usd`.
 
     Raises ValueError for values out of range.
     """
