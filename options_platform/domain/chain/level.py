@@ -35,7 +35,11 @@ DEVIATIONS = np.linspace(-14.0, 9.0, 461)
 
 @lru_cache(maxsize=256)
 def level_table(smile: Smile, days: float) -> Floats:
-    """Ratios atm / index on the grid of ln(index), of shape [LEVELS]; off by at most 0.2%."""
+    """Ratios atm / index on the grid of ln(index), of shape [LEVELS].
+
+    Between the points they are off by at most 0.1%; near an atm of 0.10, where the curvature stops
+    rising, by up to 0.4% at 30 days and 0.7% at 182.
+    """
     grid = LOWEST + STEP * np.arange(LEVELS)
     # The index exceeds atm by less than e times, so that this grid covers all indices.
     atm = np.exp(np.linspace(LOWEST - 1.0, HIGHEST + 0.1, 2 * LEVELS))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, replace
-from datetime import date
+from datetime import UTC, date
 
 import numpy as np
 import polars as pl
@@ -164,7 +164,7 @@ def _measured(platform: Platform, ticker: str, end: date) -> _Measured:
         kept = pl.col("date").is_in(days[:first])
         without = keys.filter(~kept).join(rows, on=KEY, how="anti")
         removed += [(table, without)] if without.height else []
-    now = platform.now()
+    now = platform.now().astimezone(UTC)
     fits = first_known(frames[SURFACE_FIT].with_columns(known_from=pl.lit(now)), stored)
     frames[SURFACE_FIT] = fits.cast(dict(SURFACE_FIT.schema))  # type: ignore[arg-type]
     source = platform.settings.source
