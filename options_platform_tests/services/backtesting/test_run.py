@@ -141,7 +141,7 @@ def test_a_run_has_its_baselines_under_every_fill_model(simulated_home, data):
     assert run.model is run.band["default"]
     # The model has no gain over itself.
     assert run.scores["sharpe_gain"].null_count() == 3
-    assert progress[-1] == ("backtests", 16, 16)
+    assert progress[-1] == ("backtests", 18, 18)
     assert run.draws.select("name", "seed").rows() == [
         (name, seed) for name in ("random_direction", "shuffled_signal") for seed in range(3)
     ]

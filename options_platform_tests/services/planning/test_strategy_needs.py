@@ -27,7 +27,9 @@ NO_GREEK_LIMITS = RiskRules(greeks=GreekLimits(*[1e9] * 4))
 
 
 def needs_of(settings, plan, risk=NO_GREEK_LIMITS):
-    warehouse = SimpleNamespace(read=lambda *_, **__: BATCH.select("date"))
+    # Without a file there are no fits that its prices could rest on.
+    missing = settings.warehouse_path.with_name("none.duckdb")
+    warehouse = SimpleNamespace(path=missing, read=lambda *_, **__: BATCH.select("date"))
     return strategy_needs(replace(settings, plan=plan, risk=risk), warehouse, 1000)
 
 
