@@ -160,6 +160,7 @@ def test_flatten_asks_first_and_then_closes_everything_and_halts(shell):
     assert shell.json("status")["halted"] is None
 
 
+@pytest.mark.long
 def test_a_warehouse_that_is_busy_does_not_keep_flatten_from_closing(shell):
     settings = trader(shell.home, shell.fake.address).settings
     with holder(settings.warehouse_path, 120) as process:
@@ -205,6 +206,7 @@ def test_a_halt_by_losses_is_resumed_only_with_a_reason(shell):
     assert shell.json("status")["halted"] is None
 
 
+@pytest.mark.long
 def test_status_shows_a_pause_and_doubtful_quotes_and_resume_ends_the_pause(shell):
     ledger, now = trader(shell.home, shell.fake.address).ledger, datetime.now(UTC)
     first, second = (position.position_id for position in ledger.positions())
@@ -238,6 +240,7 @@ def leaving(shell):
     return order.client_order_id
 
 
+@pytest.mark.long
 def test_work_names_an_exit_that_waits_to_be_sent_again(shell):
     number = leaving(shell)
     shell.fake.script("cancel", {"client_order_id": number})

@@ -105,6 +105,7 @@ def test_a_table_of_another_schema_stops_the_run_before_it_is_written_again(tmp_
     assert materialised <= {"raw_ohlcv"}
 
 
+@pytest.mark.long
 def test_the_shell_names_the_failed_check_in_one_line(tmp_path):
     settings = small(tmp_path)
     table, statement, _ = BROKEN[0]

@@ -35,6 +35,7 @@ def digest(workers):
     return total.hexdigest()
 
 
+@pytest.mark.long
 def test_another_process_with_another_number_of_threads_gives_the_same_bits():
     here = digest(workers=1)
     code = "from options_platform_tests.models.test_model_faults import digest; print(digest(1))"

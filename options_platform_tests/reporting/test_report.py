@@ -179,6 +179,7 @@ def test_an_empty_home_says_what_to_run(tmp_path):
     assert page.all("img") == []
 
 
+@pytest.mark.long
 def test_a_home_without_predictions_yet_has_no_broken_picture(tmp_path):
     """Less than a year: rows of predictions, all of them unknown, and no regime either."""
     settings = make_platform_settings(tmp_path / "home", end=date(2015, 4, 30))
@@ -189,6 +190,7 @@ def test_a_home_without_predictions_yet_has_no_broken_picture(tmp_path):
     assert "None" not in re.sub(r"<details>.*</details>", "", text, flags=re.DOTALL)
 
 
+@pytest.mark.long
 def test_the_file_is_written_atomically_into_the_home(simulated_home, tmp_path):
     shutil.copytree(simulated_home.home, tmp_path / "home")
     settings = make_platform_settings(tmp_path / "home")

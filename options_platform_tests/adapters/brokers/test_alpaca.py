@@ -80,6 +80,7 @@ def test_a_request_that_reads_is_repeated_a_few_times(at_fake, fake):
     assert fake.count("GET") == 6
 
 
+@pytest.mark.long
 def test_an_answer_of_unexpected_shape_leaves_a_doubt(at_fake, fake):
     asks = [
         at_fake.account,

@@ -86,6 +86,7 @@ def test_the_results_of_a_run_are_in_its_metadata(outcome):
         assert metadata[plot].value.startswith(f"![{plot}](data:image/png;base64,")
 
 
+@pytest.mark.long
 def test_a_home_with_adopted_fits_is_backtested_on_them(
     outcome, simulated_home, warehouse, tmp_path
 ):

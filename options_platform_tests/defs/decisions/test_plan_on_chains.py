@@ -23,6 +23,7 @@ def settings(simulated_home, tmp_path_factory):
     return replace(simulated_home, home=home)
 
 
+@pytest.mark.long
 def test_a_plan_uses_only_the_chain_of_its_day_alone_or_in_a_range(settings):
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=30.0)
     before = warehouse.read(TRADE_PLAN)

@@ -110,6 +110,7 @@ def test_rows_computed_from_a_corrected_bar_are_stale_until_computed_again(home)
         assert home.stale(asset, corrected)[corrected] == (StaleStatus.FRESH, set())
 
 
+@pytest.mark.long
 def test_labels_that_a_split_does_not_change_are_stale_until_computed_again(home):
     """Closes and their quarter give the same returns to the last bit."""
     day, old = shift(LAST, -3), date(2023, 11, 15)

@@ -102,6 +102,7 @@ def test_an_order_that_rests_though_it_was_reported_as_ended_is_canceled(
     assert statuses(resting) == ["canceled"]
 
 
+@pytest.mark.long
 def test_a_halt_during_the_lookup_of_the_id_prevents_the_entry(tmp_path, resting, monkeypatch):
     made = trader(tmp_path, resting.address)
     other = trader(tmp_path, resting.address, wait=0.1)

@@ -79,6 +79,7 @@ def test_a_call_that_comes_into_the_money_in_the_last_session_is_closed_by_the_c
     assert [order.reason for order in exits(made)] == reasons
 
 
+@pytest.mark.long
 def test_an_exit_before_an_ex_date_follows_a_market_that_leaves_its_worst_price(tmp_path, fake):
     """As a stop does: the same price again at each check would be one attempt each."""
     close = replace(MarketClose(250.0, 0.18, ticker="SPY"), next_dividend=NextDividend(5.0, 2))

@@ -132,6 +132,7 @@ def test_a_stored_home_keeps_its_index_and_doctor_says_how_to_change_it(tmp_path
     assert set(notes(settings)) == {"index of MSFT"}
 
 
+@pytest.mark.long
 def test_one_ticker_has_one_symbol_in_one_run_or_several(tmp_path):
     whole = csv_settings(tmp_path / "whole", "VXN")
     run(whole, assets=["raw_ohlcv", "vix"])

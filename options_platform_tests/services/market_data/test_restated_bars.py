@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 import polars as pl
+import pytest
 
 from options_platform.contracts import (
     CORPORATE_ACTIONS,
@@ -121,6 +122,7 @@ def test_a_split_that_the_source_does_not_adjust_for_is_never_a_return(market):
     assert rows["close"].drop_nulls().pct_change().abs().max() < 0.05
 
 
+@pytest.mark.long
 def test_a_bar_without_prices_ends_no_streak_after_an_unadjusted_split(tmp_path):
     """Prices have left the split's exact ratio, and a busy day follows the bar without prices."""
     days = sessions(FIRST, LAST)

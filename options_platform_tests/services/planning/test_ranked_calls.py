@@ -103,6 +103,7 @@ def with_another_past(settings, warehouse):
     run(settings, date(2016, 10, 3), settings.end, assets=["trade_plan"])
 
 
+@pytest.mark.long
 def test_later_plans_are_made_anew_with_the_past_month_that_changes_their_ranks(
     settings, warehouse
 ):
@@ -124,6 +125,7 @@ def newest(settings, asset):
         return storage.get_latest_storage_id_by_partition(dg.AssetKey(asset), kind)
 
 
+@pytest.mark.long
 def test_without_the_plans_step_the_later_plans_are_shown_as_stale(settings, warehouse):
     with_another_past(settings, warehouse)
     run(settings, *MONTH, assets=["direction_model"])

@@ -85,11 +85,12 @@ def test_both_refuse_the_same_entries_where_the_limits_on_greeks_bind(tmp_path):
     "strategy",
     [
         BACKSPREAD,
-        pytest.param(STRATEGIES["long_straddle"], marks=pytest.mark.long),
-        pytest.param(DOUBLE_CALENDAR, marks=pytest.mark.long),
+        STRATEGIES["long_straddle"],
+        DOUBLE_CALENDAR,
     ],
     ids=lambda own: own.name,
 )
+@pytest.mark.long
 def test_a_strategy_of_any_shape_makes_the_same_trades_in_both(tmp_path, monkeypatch, strategy):
     monkeypatch.setitem(STRATEGIES, strategy.name, strategy)
     plan = {

@@ -259,6 +259,7 @@ def test_a_second_import_is_not_done_again(tmp_path):
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 3_000), st.sampled_from([fixtures.table, fixtures.optionsdx, large]))
+@pytest.mark.long
 def test_the_rows_do_not_depend_on_how_the_file_is_cut_into_blocks(tmp_path_factory, block, make):
     path = tmp_path_factory.mktemp("blocks") / "SPY.csv"
     path.write_text(make())
