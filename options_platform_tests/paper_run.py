@@ -10,7 +10,6 @@ import polars as pl
 from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.storage.duck import held
 from options_platform.adapters.storage.ledger import Ledger
-from options_platform.contracts.regimes import REGIMES
 from options_platform.domain.backtest import (
     BacktestMarket,
     BacktestResult,
@@ -26,6 +25,7 @@ from options_platform.settings import Settings, make_settings
 from options_platform.testing.market import NOW, random_market
 from options_platform.testing.plan_inputs import plan_inputs
 from options_platform_tests.alpaca_market import rules_of_a_paper_account
+from options_platform_tests.regime_market import with_random_regimes
 
 WIDE = {"delta_pct": 9.0, "gamma_pct": 9.0, "vega_pct": 9.0, "theta_pct": 9.0}
 LIMITS = {"max_positions_per_ticker": 4, "max_positions": 7}
@@ -61,10 +61,7 @@ def paper_run(home, *, dividend: float = 0.0, **changes: Any) -> PaperRun:
     )
     paid = bars.select("date", "ticker", "dividend")
     inside = pl.col("date").is_between(FIRST, LAST)
-    inputs = plan_inputs(bars, vix).filter(inside)
-    # Regimes at random: the walk's own are calm for months.
-    regimes = np.random.default_rng(8).choice(REGIMES, inputs.height)
-    inputs = inputs.with_columns(regime=pl.Series(regimes))
+    inputs = with_random_regimes(plan_inputs(bars, vix).filter(inside))
     plans, legs = build_plans(inputs, settings.plan)
     bars, vix = bars.filter(inside), vix.filter(inside)
 

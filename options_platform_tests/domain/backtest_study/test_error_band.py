@@ -113,18 +113,25 @@ def test_only_legs_of_trades_that_were_made_count():
     assert set(scenarios(nothing, TICKERS)) == {AS_MEASURED, "iv_minus_1pt", "iv_minus_8pct"}
 
 
+CELL = ("10-25", "put", "22-35", 10)
+
+
 def fitted_since(session):
     """A surface on which a fit of SPY prices the sessions after one."""
     fits = {"SPY": TickerFits((session,), (Smile(0.9, 0.16, 0.7, -0.7, 0.1),), (1.2,))}
     return LearnedSurface.of(CLASS, fits)
 
 
+def measured_on_fits(sessions):
+    """An error of 0.2 vol points on later sessions, each priced by a fit."""
+    fitted = pl.col("date") + pl.duration(days=100)
+    return measured(sessions, (*CELL, 0.2)).with_columns(date=fitted, fitted_on=pl.col("date"))
+
+
 def test_a_run_takes_only_the_errors_of_the_surface_that_it_prices_on():
     rows, trades = legs(("SPY", "put", -0.16, 30))
-    cell = ("10-25", "put", "22-35", 10)
-    fitted = pl.col("date") + pl.duration(days=100)
-    by_fit = measured(4, (*cell, 0.2)).with_columns(date=fitted, fitted_on=pl.col("date"))
-    both = pl.concat([measured(3, (*cell, 2.5)), by_fit])
+    by_fit = measured_on_fits(4)
+    both = pl.concat([measured(3, (*CELL, 2.5)), by_fit])
     before, after = date(2024, 3, 1), DAY
     for surface, points, sessions in (
         (CLASS, 2.5, 3), (fitted_since(before), 0.2, 4), (fitted_since(after), 2.5, 3),
@@ -139,10 +146,7 @@ def test_a_run_takes_only_the_errors_of_the_surface_that_it_prices_on():
 
 def test_until_a_fit_is_measured_on_three_sessions_its_legs_take_the_error_of_the_class():
     rows, trades = legs(("SPY", "put", -0.16, 30))
-    cell = ("10-25", "put", "22-35", 10)
-    fitted = pl.col("date") + pl.duration(days=100)
-    two = measured(2, (*cell, 0.2)).with_columns(date=fitted, fitted_on=pl.col("date"))
-    both = pl.concat([measured(3, (*cell, 2.5)), two])
+    both = pl.concat([measured(3, (*CELL, 2.5)), measured_on_fits(2)])
     found = own_errors(rows, trades, both, SYMBOLS, fitted_since(date(2024, 3, 1)))
     assert found.to_dicts() == [
         {"ticker": "SPY", "by_fit": True, "legs": 1, "error_points": 2.5, "sessions": 3}

@@ -6,13 +6,11 @@ ladder of the order has come to that price.
 
 from datetime import date, datetime, time
 
-import numpy as np
 import polars as pl
 import pytest
 
 from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.storage.ledger import Ledger
-from options_platform.contracts.regimes import REGIMES
 from options_platform.domain.backtest import make_market, run_backtest
 from options_platform.domain.calendar.sessions import NEW_YORK, sessions, shift
 from options_platform.domain.planning.plan import build_plans
@@ -20,9 +18,8 @@ from options_platform.fake_alpaca import FakeAlpaca
 from options_platform.services.planning.plan_tables import market_closes
 from options_platform.services.trading.session import TradingSession
 from options_platform.settings import make_settings
-from options_platform.testing.market import random_market
-from options_platform.testing.plan_inputs import plan_inputs
 from options_platform_tests.alpaca_market import LADDER, Market, rules_of_a_paper_account
+from options_platform_tests.regime_market import regime_market
 
 TICKERS = ("AAA", "BBB", "CCC")
 COLUMNS = ("ticker", "strategy", "opened_on", "entry_price", "contracts", "closed_on",
@@ -30,12 +27,7 @@ COLUMNS = ("ticker", "strategy", "opened_on", "entry_price", "contracts", "close
 
 
 def same_as_backtest(tmp_path, first, last):
-    bars, vix = random_market(TICKERS, date(2015, 1, 2), last)
-    inside = pl.col("date").is_between(first, last)
-    inputs = plan_inputs(bars, vix).filter(inside)
-    regimes = np.random.default_rng(8).choice(REGIMES, inputs.height)
-    inputs = inputs.with_columns(regime=pl.Series(regimes))
-    bars, vix = bars.filter(inside), vix.filter(inside)
+    bars, vix, inputs = regime_market(TICKERS, first, last)
     clock = {"now": datetime.combine(first, time(10), NEW_YORK)}
     with FakeAlpaca(now=lambda: clock["now"], fills="rest") as fake:
         settings = make_settings(

@@ -3,12 +3,10 @@
 from dataclasses import replace
 from datetime import date, datetime, time
 
-import numpy as np
 import polars as pl
 
 from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.storage.ledger import Ledger
-from options_platform.contracts.regimes import REGIMES
 from options_platform.domain.backtest import make_market, run_backtest
 from options_platform.domain.calendar.sessions import NEW_YORK, sessions, shift
 from options_platform.domain.planning.plan import build_plans
@@ -17,20 +15,14 @@ from options_platform.fake_alpaca import FakeAlpaca
 from options_platform.services.planning.plan_tables import market_closes
 from options_platform.services.trading.session import TradingSession
 from options_platform.settings import make_settings
-from options_platform.testing.market import random_market
-from options_platform.testing.plan_inputs import plan_inputs
+from options_platform_tests.regime_market import regime_market
 
 TICKERS = ("AAA", "BBB", "CCC")
 FIRST, LAST = date(2017, 4, 3), date(2017, 4, 21)
 
 
 def test_a_backtest_counts_the_contracts_that_are_sent_to_alpaca(tmp_path):
-    bars, vix = random_market(TICKERS, date(2015, 1, 2), LAST)
-    inside = pl.col("date").is_between(FIRST, LAST)
-    inputs = plan_inputs(bars, vix).filter(inside)
-    regimes = np.random.default_rng(8).choice(REGIMES, inputs.height)
-    inputs = inputs.with_columns(regime=pl.Series(regimes))
-    bars, vix = bars.filter(inside), vix.filter(inside)
+    bars, vix, inputs = regime_market(TICKERS, FIRST, LAST)
     clock = {"now": datetime.combine(FIRST, time(10), NEW_YORK)}
     with FakeAlpaca(now=lambda: clock["now"], fills="rest") as fake:
         settings = make_settings(
