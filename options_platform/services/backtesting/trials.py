@@ -52,8 +52,9 @@ def earlier_ratios(warehouse: Warehouse, variants: Sequence[Variant]) -> list[fl
 
 
 def rules_hash(variant: Variant) -> str:
-    """Hash (16 hex digits) of all settings of a variant; its name does not matter."""
-    text = json.dumps([asdict(variant.plan), asdict(variant.rules)], sort_keys=True)
+    """Hash (16 hex digits) of all settings of a variant; its name and its set's do not matter."""
+    plan = {name: part for name, part in asdict(variant.plan).items() if name != "rule_set"}
+    text = json.dumps([plan, asdict(variant.rules)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
