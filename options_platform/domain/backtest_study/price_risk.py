@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from options_platform.contracts import BACKTEST_PRICE_RISK
+from options_platform.contracts.backtest import OF_RUN
 from options_platform.domain.backtest.results import BacktestResult
 from options_platform.domain.backtest_study.baseline_registry import BASELINES, BaselineComparison
 from options_platform.domain.backtest_study.error_band import HIGHER, LOWER
@@ -67,7 +68,7 @@ def scenarios(error_points: float | None) -> dict[str, Scenario]:
 def price_risk(
     comparison: BaselineComparison, scores: pl.DataFrame, error_points: float | None = None
 ) -> Iterator[pl.DataFrame]:
-    """Rows of `backtest_price_risk` without `run`, scenario by scenario.
+    """Rows of `backtest_price_risk` without `OF_RUN`, scenario by scenario.
 
     Args:
         comparison: what was run as configured.
@@ -135,7 +136,7 @@ def _baselines(comparison: BaselineComparison) -> dict[str, dict[str, BacktestRe
 
 
 def _rows(scores: pl.DataFrame, name: str, scenario: Scenario) -> pl.DataFrame:
-    columns = [column for column in BACKTEST_PRICE_RISK.schema.names() if column != "run"]
+    columns = [name for name in BACKTEST_PRICE_RISK.schema.names() if name not in OF_RUN]
     return scores.with_columns(
         scenario=pl.lit(name),
         iv_points=pl.lit(scenario.iv_points),

@@ -12,6 +12,7 @@ import polars as pl
 
 from options_platform.common import Floats
 from options_platform.contracts import BACKTEST_SCORES
+from options_platform.contracts.backtest import OF_RUN
 from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.backtest.results import BacktestResult
 from options_platform.domain.backtest.targets import SEED_TARGETS
@@ -66,7 +67,7 @@ def excess_returns(
 
 
 def scorecard(curves: list[Curve], market: BacktestMarket) -> pl.DataFrame:
-    """One row per curve, with the columns of `backtest_scores` except `run`.
+    """One row per curve, with the columns of `backtest_scores` except `OF_RUN`.
 
     Gains compare the curve named `model` with every other curve under the same fill model. All
     intervals of Sharpe ratios use the same bootstrap blocks.
@@ -86,7 +87,7 @@ def scorecard(curves: list[Curve], market: BacktestMarket) -> pl.DataFrame:
             gain = float(sharpe(excess[model_at]) - sharpe(excess[n]))
             row |= {"sharpe_gain": gain} | _ends("sharpe_gain", drawn[model_at] - drawn[n], gain)
         rows.append(row)
-    columns = {name: kind for name, kind in BACKTEST_SCORES.schema.items() if name != "run"}
+    columns = {name: kind for name, kind in BACKTEST_SCORES.schema.items() if name not in OF_RUN}
     return pl.DataFrame(rows, schema=columns).fill_nan(None)
 
 

@@ -131,6 +131,7 @@ def plan_selected(
         strike_basis=pl.when(pl.col("split_factor").is_not_null())
         .then(pl.lit("as_traded"))
         .otherwise(pl.lit("adjusted")),
+        rule_set=pl.lit(rules.rule_set),
     )
     unbounded, *_ = spread_refusals(rules)
     no_trade = pl.col("strategy") == NONE
