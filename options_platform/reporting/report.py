@@ -53,6 +53,7 @@ from options_platform.reporting.outlook_section import outlook_section
 from options_platform.reporting.provenance import settings_digest, settings_rows, versions
 from options_platform.reporting.record_page import paper_section
 from options_platform.reporting.research import research_section
+from options_platform.reporting.rule_sets_section import rule_sets_section
 from options_platform.reporting.tearsheet import (
     StoredBacktest,
     position_cards,
@@ -119,6 +120,7 @@ def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
         "outlook": outlook_section(settings, warehouse) if plans.height else None,
         "measured_prices": measured_notes(warehouse, settings.tickers),
         "backtest": tearsheet_section(stored_backtest(warehouse)),
+        "rule_sets": rule_sets_section(settings, warehouse),
         "paper_positions": position_cards(_paper_positions(settings)),
         "orders": sections.order_section(
             warehouse.read(PAPER_ORDERS),

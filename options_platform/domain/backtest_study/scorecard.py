@@ -21,7 +21,11 @@ from options_platform.domain.backtest.trade_metrics import (
     trade_intervals,
     trade_metrics,
 )
-from options_platform.domain.statistics.bootstrap import block_positions, interval_of
+from options_platform.domain.statistics.bootstrap import (
+    BLOCK_SESSIONS,
+    block_positions,
+    interval_of,
+)
 from options_platform.domain.statistics.curve import CurveMetrics, curve_metrics, returns_of, sharpe
 
 MODEL = "model"
@@ -66,13 +70,15 @@ def excess_returns(
     return np.asarray(np.where(alive[:-1], returns - market.interest[1:], 0.0))
 
 
-def scorecard(curves: list[Curve], market: BacktestMarket) -> pl.DataFrame:
+def scorecard(
+    curves: list[Curve], market: BacktestMarket, *, block: int = BLOCK_SESSIONS
+) -> pl.DataFrame:
     """One row per curve, with the columns of `backtest_scores` except `OF_RUN`.
 
     Gains compare the curve named `model` with every other curve under the same fill model. All
-    intervals of Sharpe ratios use the same bootstrap blocks.
+    intervals of Sharpe ratios use the same bootstrap blocks, of `block` sessions.
     """
-    at = block_positions(len(market.sessions) - 1)
+    at = block_positions(len(market.sessions) - 1, block=block)
     excess = [excess_returns(c.equity, market, ruin_share=c.ruin_share) for c in curves]
     drawn = [sharpe(returns[at]) for returns in excess]
     models = {c.fill_model: n for n, c in enumerate(curves) if c.name == MODEL}
