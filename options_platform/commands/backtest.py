@@ -86,7 +86,7 @@ def backtest(args: argparse.Namespace) -> int:
     variants, spans = make_variants(args.vary, plan, rules)
     if spans and args.optuna is None:
         raise UsageError(f"--vary {next(iter(spans))}: a range needs a search; add --optuna N")
-    sets = sets_to_compare(args) if args.rule_sets is not None else None
+    sets = sets_to_compare(args, warehouse) if args.rule_sets is not None else None
     store = ChainStore(settings.chains_path)
     data = load_backtest(warehouse, _tickers(args, settings), args.start, args.end, store)
     if sets is not None:

@@ -26,6 +26,7 @@ from options_platform.services.backtesting.rule_sets import (
     scores_of,
 )
 from options_platform.services.backtesting.run import BacktestData
+from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.settings import Settings, load_settings
 
 MORE_THAN_LUCK = 0.95
@@ -33,7 +34,7 @@ COLUMNS = ("rule_set", "version", "trades", "sharpe", "interval", "gain", "cagr"
            "max_drawdown", "win_rate", "profit_factor", "own_trials", "deflated")  # fmt: skip
 
 
-def sets_to_compare(args: argparse.Namespace) -> list[ComparedSet]:
+def sets_to_compare(args: argparse.Namespace, warehouse: Warehouse) -> list[ComparedSet]:
     """The sets that `--rule-sets` names, each as its file states it.
 
     Raises :class:`UsageError` for a set that is named twice, and beside options that change rules,
@@ -47,7 +48,7 @@ def sets_to_compare(args: argparse.Namespace) -> list[ComparedSet]:
     names: Sequence[str] = args.rule_sets
     if not names or len(set(names)) < len(names):
         raise UsageError("--rule-sets takes each set once, e.g. plan,premium_ladder")
-    return [compared_set(load_settings(rule_set=name)) for name in names]
+    return [compared_set(with_fits(load_settings(rule_set=name), warehouse)) for name in names]
 
 
 def with_fill(sets: Sequence[ComparedSet], rules: BacktestRules) -> list[ComparedSet]:

@@ -118,7 +118,7 @@ def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
         if plans.height
         else None,
         "outlook": outlook_section(settings, warehouse) if plans.height else None,
-        "measured_prices": measured_notes(warehouse, settings.tickers),
+        "measured_prices": measured_notes(settings, warehouse),
         "backtest": tearsheet_section(stored_backtest(warehouse)),
         "rule_sets": rule_sets_section(settings, warehouse),
         "paper_positions": position_cards(_paper_positions(settings)),

@@ -19,7 +19,11 @@ from options_platform.contracts.rule_sets import AS_SET, HELD, LEFT
 from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.backtest.results import BacktestResult
 from options_platform.domain.backtest.sources import real_share
-from options_platform.domain.backtest_study.price_risk import AS_MEASURED, POINTS, SCALE, SCENARIOS
+from options_platform.domain.backtest_study.price_risk import (
+    AS_MEASURED,
+    SCENARIOS,
+    under_scenario,
+)
 from options_platform.domain.backtest_study.scorecard import (
     MODEL,
     Curve,
@@ -59,22 +63,20 @@ def equity_of(result: BacktestResult) -> Floats:
 def cases_of(variant: Variant) -> dict[str, Variant]:
     """What a set is run as, by case; the cases that share their plans follow each other."""
     plan, rules = variant.plan, variant.rules
-    surface, fill = plan.chain.surface, rules.fills.model
     changes: dict[str, dict[str, list[object]]] = {AS_SET: {}}
     changes |= {
-        f"fill_{name}": {"fills.model": [name]} for name in FILL_MODEL_NAMES if name != fill
+        f"fill_{name}": {"fills.model": [name]}
+        for name in FILL_MODEL_NAMES
+        if name != rules.fills.model
     }
     holds = rules.expiry.hold_to_expiry
     changes[LEFT if holds else HELD] = {"expiry.hold_to_expiry": [not holds]}
-    changes |= {
-        name: {
-            POINTS: [surface.iv_points * scenario.iv_scale + scenario.iv_points],
-            SCALE: [surface.iv_scale * scenario.iv_scale],
-        }
+    cases = {case: vary(plan, rules, change)[0] for case, change in changes.items()}
+    return cases | {
+        name: under_scenario(plan, rules, scenario)
         for name, scenario in SCENARIOS.items()
         if name != AS_MEASURED
     }
-    return {case: vary(plan, rules, change)[0] for case, change in changes.items()}
 
 
 def run_set(variant: Variant, inputs: pl.DataFrame, market: BacktestMarket) -> SetResult:

@@ -19,7 +19,7 @@ from options_platform.domain.backtest_study.scorecard import excess_returns
 from options_platform.domain.backtest_study.variants import Variant
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.risk.sizing import SizingRules
-from options_platform.domain.statistics.bootstrap import bootstrap_interval
+from options_platform.domain.statistics.bootstrap import block_positions, bootstrap_interval
 from options_platform.domain.statistics.curve import sharpe
 from options_platform.domain.trading.exit_rules import ExitRules
 from options_platform.domain.trading.expiry_policy import ExpiryRules
@@ -68,16 +68,24 @@ def test_a_set_as_it_is_set_is_the_backtest_of_its_rules(data, results, rows):
     assert row["trades"] == alone.trades["closed_on"].count()
 
 
-def test_every_case_is_run_for_every_set_and_costs_order_them(rows):
+def test_every_case_is_run_for_every_set(data, results, rows):
     assert set(rows["case"]) == set(cases_of(variant("plan"))) < set(COMPARED_CASES)
     assert rows.height == 3 * len(cases_of(variant("plan")))
-    for name in ("plan", "mine"):
-        equity = [
-            case(rows, name, what)["equity_usd"] for what in ("fill_mid", AS_SET, "fill_worst")
-        ]
-        assert equity == sorted(equity, reverse=True)
-        assert case(rows, name, HELD)["held_to_expiry"] > 0
+    inputs, market = data
+    for name, result in zip(("plan", "mine"), results, strict=False):
+        plan, rules = result.variant.plan, result.variant.rules
+        worst = replace(rules, fills=replace(rules.fills, model="worst"))
+        alone = run_backtest(*build_plans(inputs, plan), market, worst)
+        assert result.cases["fill_worst"].equity.equals(alone.equity)
         assert case(rows, name)["held_to_expiry"] == 0
+
+
+def test_a_set_that_waits_for_the_expiry_is_settled_only_under_that_policy(data):
+    patient = variant("patient", exits=ExitRules(credit_take_profit=1.0, exit_dte=0))
+    result = run_set(patient, *data)
+    rows = compare_sets([result], data[1])
+    assert case(rows, "patient", HELD)["held_to_expiry"] > 0
+    assert case(rows, "patient")["held_to_expiry"] == 0
 
 
 def test_the_other_policy_of_expiry_is_the_one_that_is_not_set():
@@ -89,15 +97,19 @@ def test_the_other_policy_of_expiry_is_the_one_that_is_not_set():
     assert "fill_worst" not in cases_of(worst)
 
 
-def test_a_gain_is_paired_and_a_set_gains_nothing_over_its_own_rules(rows):
+def test_a_gain_is_paired_and_a_set_gains_nothing_over_its_own_rules(data, results, rows):
     for what in rows["case"].unique():
         first, mine, same = (case(rows, name, what) for name in ("plan", "mine", "same"))
         assert first["gain"] is None
         assert (same["gain"], same["gain_low"], same["gain_high"]) == (0.0, 0.0, 0.0)
         assert mine["gain"] == pytest.approx(mine["sharpe"] - first["sharpe"])
         assert mine["gain_low"] <= mine["gain"] <= mine["gain_high"]
-        # Drawn with the same blocks, it is more certain than both ratios.
-        assert mine["gain_high"] - mine["gain_low"] < mine["sharpe_high"] - mine["sharpe_low"]
+    market = data[1]
+    at = block_positions(len(market.sessions) - 1, block=BLOCK_SESSIONS)
+    first, mine = (sharpe(excess_returns(each.equity, market)[at]) for each in results[:2])
+    low, high = np.quantile(mine - first, [0.025, 0.975])
+    row = case(rows, "mine")
+    assert (row["gain_low"], row["gain_high"]) == pytest.approx((low, high))
 
 
 def test_more_trials_make_a_set_less_credible(data, results):
