@@ -45,6 +45,7 @@ from options_platform.errors import SourceError, UsageError
 
 DATES = ("session", "expiry")
 ISO = r"^\d{4}-\d{2}-\d{2}$"
+FEW_TEXTS = 4
 COLUMNS = tuple(name for name in SOURCE_CHAIN_SCHEMA if name not in ("ticker", "source"))
 
 
@@ -235,7 +236,13 @@ def _rights(texts: pl.Series) -> pl.Series:
     rights = plain.replace_strict(RIGHTS, default=None, return_dtype=pl.String)
     if different.equals(rights):
         return texts
-    return texts.replace_strict(different, rights, default=None, return_dtype=pl.String)
+    if len(different) > FEW_TEXTS:
+        return texts.replace_strict(different, rights, default=None, return_dtype=pl.String)
+    # For a few texts, comparing with each is four times as fast as looking up each row.
+    position = np.full(len(texts), len(different), dtype=np.uint32)
+    for place, text in enumerate(different):
+        position[(texts == text).fill_null(value=False).to_numpy()] = place
+    return rights.extend(pl.Series([None], dtype=pl.String)).gather(position)
 
 
 def _days(reading: Reading, stamps: pl.Series) -> pl.Series:
