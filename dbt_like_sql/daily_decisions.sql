@@ -1,8 +1,9 @@
--- One row per date and ticker: the market, the regime, both predictions, the plan, the order, and
--- the outcome of the next 5 sessions once it is known.
+-- One row per date, ticker and rule set: the market, the regime, both predictions, the plan, the
+-- order, and the outcome of the next 5 sessions once it is known.
 SELECT
     p.date,
     p.ticker,
+    p.rule_set,
     b.close,
     v.vix,
     v.iv_close,
@@ -42,6 +43,6 @@ LEFT JOIN features AS f USING (date, ticker)
 LEFT JOIN regime AS r USING (date, ticker)
 LEFT JOIN direction_model AS d USING (date, ticker)
 LEFT JOIN volatility_model AS m USING (date, ticker)
-LEFT JOIN paper_orders AS o USING (date, ticker)
+LEFT JOIN paper_orders AS o USING (date, ticker, rule_set)
 LEFT JOIN labels AS l USING (date, ticker)
-ORDER BY p.date, p.ticker
+ORDER BY p.date, p.ticker, p.rule_set

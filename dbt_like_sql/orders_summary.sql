@@ -12,7 +12,7 @@ SELECT
     min(o.date) AS first_session,
     max(o.date) AS last_session
 FROM paper_orders AS o
-LEFT JOIN trade_plan AS p USING (date, ticker)
+LEFT JOIN trade_plan AS p USING (date, ticker, rule_set)
 WHERE o.status <> 'no_trade'
 GROUP BY o.ticker, p.strategy, o.status, o.reason
 ORDER BY o.ticker, p.strategy, o.status, o.reason

@@ -175,6 +175,11 @@ def _add_backtest(reading: AddCommand) -> None:
         "--optuna", type=int, metavar="N",
         help="search N variants; --vary then takes ranges too, e.g. exits.credit_stop=1..3",
     )  # fmt: skip
+    backtest.add_argument(
+        "--rule-sets", type=_names, metavar="NAMES",
+        help="rule sets side by side, e.g. plan,premium_ladder; the first is what the others are "
+        "compared with",
+    )  # fmt: skip
     backtest.add_argument("--workers", type=int, help="processes (default: setting workers)")
 
 

@@ -13,6 +13,10 @@ from numpy.typing import NDArray
 KEY = ("date", "ticker")
 """Columns that identify a partition, and a row of most tables."""
 
+DEFAULT_RULE_SET = "plan"
+"""The rule set of the user's own settings, and of every row that was stored before there were
+others."""
+
 Floats: TypeAlias = NDArray[np.float64]
 """An array of floats; the function that uses it documents shape and unit."""
 

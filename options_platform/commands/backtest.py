@@ -21,6 +21,7 @@ from options_platform.commands.backtest_output import (
     say_price_risk,
     say_sources,
 )
+from options_platform.commands.backtest_sets import compare, sets_to_compare, with_fill
 from options_platform.commands.common import (
     ConsoleProgress,
     print_json,
@@ -71,7 +72,7 @@ FRACTIONS = ("cagr", "max_drawdown", "win_rate", "excess_return_annual")
 
 
 def backtest(args: argparse.Namespace) -> int:
-    """Backtest the configured rules with their baselines, or a grid or search over settings.
+    """Backtest the configured rules with their baselines, other settings, or several rule sets.
 
     Raises :class:`UsageError` for settings, ranges or tickers that cannot be tested.
     """
@@ -85,8 +86,11 @@ def backtest(args: argparse.Namespace) -> int:
     variants, spans = make_variants(args.vary, plan, rules)
     if spans and args.optuna is None:
         raise UsageError(f"--vary {next(iter(spans))}: a range needs a search; add --optuna N")
+    sets = sets_to_compare(args, warehouse) if args.rule_sets is not None else None
     store = ChainStore(settings.chains_path)
     data = load_backtest(warehouse, _tickers(args, settings), args.start, args.end, store)
+    if sets is not None:
+        return compare(args, settings, warehouse, data, with_fill(sets, rules))
     if args.optuna is not None:
         from options_platform.commands.backtest_search import search
 

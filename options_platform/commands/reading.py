@@ -31,6 +31,12 @@ from options_platform.services.trading.pauses import pause_of
 from options_platform.services.trading.replay import replay_ledger
 from options_platform.services.trading.stop_look_store import valued_by_model
 from options_platform.settings import Settings
+from options_platform.settings.rule_sets import (
+    active_rule_set,
+    in_words,
+    rule_set_names,
+    rules_digest,
+)
 
 # Columns to print and their short headings: a row has to fit a terminal.
 ORDER_COLUMNS = {
@@ -71,6 +77,7 @@ def status(args: argparse.Namespace) -> int:
     summary: dict[str, Any] = {
         "home": settings.home,
         "source": settings.source,
+        "rule_set": _rule_set(settings),
         "newest_session": newest,
         "tables": tables,
         "without_bars": without_bars(warehouse, settings).to_dicts(),
@@ -87,6 +94,7 @@ def status(args: argparse.Namespace) -> int:
         print_json(summary)
         return 0
     say(f"Home {settings.home}, source {settings.source}, newest session {newest}")
+    say(f"Rule set: {in_words(settings)}")
     print_table(tables, ("table", "rows", "tickers", "first", "last"))
     for row in summary["without_bars"]:
         since = f" since {row['last']}" if row["last"] else ""
@@ -112,6 +120,20 @@ def status(args: argparse.Namespace) -> int:
             if row["iv_basis"] == "market":
                 say(market_note(row["ticker"], row["iv_symbol"]))
     return 0
+
+
+def _rule_set(settings: Settings) -> dict[str, Any]:
+    """The set that the settings trade by, and all that could be chosen."""
+    rules = active_rule_set(settings)
+    return {
+        "name": rules.name,
+        "version": rules.version,
+        "title": rules.title,
+        "file": rules.file,
+        "digest": rules_digest(settings),
+        "settings": rules.keys,
+        "available": rule_set_names(settings.home),
+    }
 
 
 def _open_positions(ledger: Ledger) -> list[Position]:

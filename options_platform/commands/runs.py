@@ -141,7 +141,8 @@ def _show_plans(settings: Settings, day: date) -> None:
     warehouse = Warehouse(settings.warehouse_path)
     plans = warehouse.read(TRADE_PLAN, start=day, end=day, tickers=settings.tickers)
     orders = warehouse.read(PAPER_ORDERS, start=day, end=day, tickers=settings.tickers)
-    joined = plans.join(orders.select("ticker", "status", "reason"), on="ticker", how="left")
+    of_set = ["ticker", "rule_set"]
+    joined = plans.join(orders.select(*of_set, "status", "reason"), on=of_set, how="left")
     for row in joined.iter_rows(named=True):
         trade = f"{row['contracts']} x {row['strategy']}" if row["contracts"] else "no trade"
         order = row["status"] + (f" ({row['reason']})" if row["reason"] else "")

@@ -70,6 +70,7 @@ from options_platform.contracts.orders import (
     PORTFOLIO,
     POSITIONS,
 )
+from options_platform.contracts.rule_sets import RULE_SET_CURVES, RULE_SET_SCORES
 from options_platform.contracts.table import TIMESTAMP, Column, Table
 
 __all__ = (
@@ -112,6 +113,8 @@ __all__ = (
     "REGIME",
     "REGIME_TRANSITIONS",
     "REVISIONS",
+    "RULE_SET_CURVES",
+    "RULE_SET_SCORES",
     "SURFACE_ERROR",
     "SURFACE_FIT",
     "TIMESTAMP",

@@ -6,7 +6,7 @@ import polars as pl
 
 from options_platform.contracts.features import DIRECTIONS
 from options_platform.contracts.regimes import REGIMES
-from options_platform.contracts.table import DATE, TICKER, Column, Table, usd
+from options_platform.contracts.table import DATE, RULE_SET, TICKER, Column, Table, usd
 
 CONFIGURED = "configured"
 """Name of the run with the settings as configured; the report shows this run."""
@@ -15,6 +15,9 @@ FILL_MODEL_NAMES = ("mid", "default", "worst")
 """From the most to the least favourable; the domain's `FILL_MODELS` defines each of them."""
 
 RUN = Column("run", pl.String, "name of the run", nullable=False)
+OF_RUN = (RUN.name, RULE_SET.name)
+"""What all rows of a run have in common, whatever was computed."""
+
 FILL = Column(
     "fill_model", pl.String, "how fills were priced", nullable=False, values=FILL_MODEL_NAMES
 )
@@ -65,6 +68,7 @@ BACKTEST_TRADES = Table(
         usd("theta_usd", "P&L from the passage of time"),
         usd("vega_usd", "P&L from changes in implied volatility"),
         usd("other_usd", "unexplained P&L: higher orders, jumps, settlement"),
+        RULE_SET,
     ),
     key=("run", "fill_model", "plan_id"),
     partition=("run",),
@@ -93,6 +97,7 @@ BACKTEST_FILLS = Table(
         Column("expiry", pl.Date, "expiry", nullable=False),
         _count("contracts", "option contracts of this leg"),
         _number("price", "fill price of the leg", "USD a share"),
+        RULE_SET,
     ),
     key=("run", "fill_model", "plan_id", "action", "leg"),
     partition=("run",),
@@ -116,6 +121,7 @@ BACKTEST_MARKS = Table(
         _number("vega", "vega", "USD per vol point, whole position"),
         usd("max_loss_usd", "maximum loss"),
         usd("notional_usd", "contracts x 100 x spot"),
+        RULE_SET,
     ),
     key=("run", "fill_model", "date", "plan_id"),
     partition=("run",),
@@ -141,6 +147,7 @@ BACKTEST_EQUITY = Table(
             pl.Boolean,
             "the yield behind the interest was missing, or carried forward for more than a week",
         ),
+        RULE_SET,
     ),
     key=("run", "fill_model", "date"),
     partition=("run",),
@@ -154,6 +161,7 @@ BACKTEST_CURVES = Table(
         DATE,
         Column("name", pl.String, "model, a baseline, or hold_TICKER", nullable=False),
         usd("equity_usd", "equity"),
+        RULE_SET,
     ),
     key=("run", "date", "name"),
     partition=("run",),
@@ -211,6 +219,7 @@ BACKTEST_SCORES = Table(
         _number("slippage_usd", "cost of the fills against the mids", "USD"),
         _number("exposure", "share of sessions with a position open", "fraction"),
         _number("turnover_annual", "premium traded per year over mean equity"),
+        RULE_SET,
     ),
     key=("run", "name", "fill_model"),
     partition=("run",),
@@ -231,6 +240,7 @@ BACKTEST_DRAWS = Table(
         _count("trades", "closed trades", "trades"),
         _number("win_rate", "share of closed trades with a profit", "fraction"),
         _number("profit_factor", "profits over losses"),
+        RULE_SET,
     ),
     key=("run", "name", "fill_model", "seed"),
     partition=("run",),
@@ -263,6 +273,7 @@ BACKTEST_PRICE_RISK = Table(
         _number("win_rate", "share of closed trades with a profit", "fraction"),
         _number("profit_factor", "sum of profits over sum of losses"),
         usd("equity_usd", "equity at the end"),
+        RULE_SET,
     ),
     key=("run", "name", "scenario"),
     partition=("run",),
@@ -281,6 +292,7 @@ BACKTEST_DECISIONS = Table(
         Column("value", pl.String, "value that the rule compared; null if it was missing"),
         Column("threshold", pl.String, "threshold of the comparison"),
         Column("outcome", pl.String, "outcome of the rule", nullable=False, values=OUTCOMES),
+        RULE_SET,
     ),
     key=("run", "date", "ticker", "step", "rule"),
     partition=("run",),
@@ -329,6 +341,7 @@ BACKTEST_SOURCES = Table(
         _count("marks_real", "marks from real quotes of every leg", "sessions"),
         _count("marks_mixed", "marks from real quotes in part, or derived from them", "sessions"),
         _count("marks_synthetic", "marks from the surface alone", "sessions"),
+        RULE_SET,
     ),
     key=("run", "fill_model", "plan_id"),
     partition=("run",),

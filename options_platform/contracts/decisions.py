@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
+from options_platform.common import KEY
 from options_platform.contracts.features import DIRECTIONS
 from options_platform.contracts.regimes import REGIMES
-from options_platform.contracts.table import DATE, TICKER, Column, Table, usd
+from options_platform.contracts.table import DATE, RULE_SET, TICKER, Column, Table, usd
 
 REGIME = Table(
     "regime",
@@ -41,7 +42,7 @@ TRADE_PLAN = Table(
     (
         DATE,
         TICKER,
-        Column("plan_id", pl.String, "hash of date, ticker and content", nullable=False),
+        Column("plan_id", pl.String, "hash of date, ticker, content and rule set", nullable=False),
         Column("decision", pl.String, "decision", nullable=False, values=("trade", "no_trade")),
         Column("reasons", pl.List(pl.String), "reason codes of the decision", nullable=False),
         Column("strategy", pl.String, "name of the strategy, or none", nullable=False),
@@ -98,7 +99,9 @@ TRADE_PLAN = Table(
             "vol points",
             low=0.0,
         ),
+        RULE_SET,
     ),
+    key=(*KEY, RULE_SET.name),
 )
 
 TRADE_PLAN_LEGS = Table(
@@ -119,6 +122,7 @@ TRADE_PLAN_LEGS = Table(
         Column("bid", pl.Float64, "bid", "USD a share", low=0.0),
         Column("mid", pl.Float64, "mid", "USD a share", low=0.0),
         Column("ask", pl.Float64, "ask", "USD a share", low=0.0),
+        RULE_SET,
     ),
     key=("plan_id", "leg"),
 )

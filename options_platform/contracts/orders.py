@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from options_platform.contracts.table import DATE, TICKER, TIMESTAMP, Column, Table, usd
+from options_platform.common import KEY
+from options_platform.contracts.table import DATE, RULE_SET, TICKER, TIMESTAMP, Column, Table, usd
 
 ORDER_STATUSES = (
     "no_trade",
@@ -37,7 +38,11 @@ PAPER_ORDERS = Table(
         Column("avg_price", pl.Float64, "net price of the fills, debit positive", "USD a share"),
         Column("broker", pl.String, "broker and account label", nullable=False),
         Column("updated_at", TIMESTAMP, "time of the last change of state", nullable=False),
+        RULE_SET,
     ),
+    key=(*KEY, RULE_SET.name),
+    # What one set sent stays when another set plans the session.
+    partition=(*KEY, RULE_SET.name),
 )
 
 ACCOUNT = Column("account", pl.String, "label of the account, from the settings", nullable=False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from options_platform.common import KEY
+from options_platform.common import DEFAULT_RULE_SET, KEY
 from options_platform.errors import ContractError
 
 TIMESTAMP = pl.Datetime("us", "UTC")
@@ -18,7 +18,8 @@ class Column:
     """One column of a table.
 
     `unit` is in words, empty for a pure number or text. Values must lie in the closed range from
-    `low` to `high`, and be one of `values`, where these are set.
+    `low` to `high`, and be one of `values`, where these are set. `absent` is what a null is read
+    and written as, and every row of a stored table without the column.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Column:
     low: float | None = None
     high: float | None = None
     values: tuple[str, ...] | None = None
+    absent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,9 @@ class Table:
     With `is_events` a session has rows only if something happened, and rows may lie ahead; an
     asset's table otherwise has a row for each session.
 
-    A stored table of a former version may lack nullable columns, which are read as null and added
-    by the next write; with `fixed_columns` it is refused, since its values are computed together.
+    A stored table of a former version may lack nullable columns, which are read as null, and those
+    with an `absent` value, which are read as that; the next write adds both. With `fixed_columns`
+    it is refused, since its values are computed together.
     """
 
     name: str
@@ -60,6 +63,11 @@ class Table:
         """Names of the columns that hold no null: the key's, and those that are not nullable."""
         return frozenset(c.name for c in self.columns if not c.nullable) | {*self.key}
 
+    @property
+    def absent(self) -> dict[str, str]:
+        """By column what a null is read as, where that is a value."""
+        return {c.name: c.absent for c in self.columns if c.absent is not None}
+
     def column(self, name: str) -> Column:
         """The column with that name; raises KeyError for an unknown name."""
         return {column.name: column for column in self.columns}[name]
@@ -69,7 +77,7 @@ class Table:
         return pl.DataFrame(schema=self.schema)
 
     def validate(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """`frame` with its columns in the table's order.
+        """`frame` with its columns in the table's order, and `absent` values in place of nulls.
 
         Ranges and allowed values are not validated here; the asset checks do that.
 
@@ -78,7 +86,9 @@ class Table:
                 duplicated, or a column that is not nullable contains nulls.
         """
         self._require_columns(frame)
-        frame = frame.select(self.schema.names())
+        frame = frame.select(self.schema.names()).with_columns(
+            pl.col(name).fill_null(value) for name, value in self.absent.items()
+        )
         wrong = [
             f"{name} is {frame.schema[name]}, not {dtype}"
             for name, dtype in self.schema.items()
@@ -119,6 +129,13 @@ def _show_key(key: Sequence[object]) -> str:
 
 DATE = Column("date", pl.Date, "New York session", nullable=False)
 TICKER = Column("ticker", pl.String, "symbol of the underlying", nullable=False)
+RULE_SET = Column(
+    "rule_set",
+    pl.String,
+    "rule set that the row was made by",
+    nullable=False,
+    absent=DEFAULT_RULE_SET,
+)
 
 
 def price(name: str, description: str) -> Column:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -43,20 +44,36 @@ def equity_curves(sessions: Sequence[date], curves: Mapping[str, Floats]) -> byt
             )
         model = np.maximum(curves[MODEL], 1e-9) * 100.0 / curves[MODEL][0]
         axes.plot(days, model, color=INK, linewidth=1.6, label=shown_name(MODEL))
-        from matplotlib.ticker import LogLocator, NullFormatter
-
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axes.yaxis.set_major_formatter("{x:,.0f}")
-        axes.yaxis.set_minor_formatter(NullFormatter())
-        reached = np.array([curves[name] / curves[name][0] for name in (*names, MODEL)])
-        low, top = max(0.9 * float(reached.min()), LOWEST), max(1.1 * float(reached.max()), 1.2)
-        axes.set_ylim(100.0 * low, 100.0 * top)
-        axes.set_ylabel("start = 100 (log)")
-        date_axis(axes)
-        axes.margins(x=0)
-        axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=4, fontsize=8)
+        _log_axis(axes, [curves[name] for name in (*names, MODEL)])
     return made()
+
+
+def rule_set_curves(sessions: Sequence[date], curves: Mapping[str, Floats]) -> bytes:
+    """Equity of each rule set, each 100 at the start, on the axis of `equity_curves`."""
+    with new_figure(3.4) as (axes, made):
+        for index, (name, equity) in enumerate(curves.items()):
+            values = np.maximum(equity, 1e-9) * 100.0 / equity[0]
+            axes.plot(np.array(sessions), values, color=LINES[index % len(LINES)], linewidth=1.2,
+                      label=name)  # fmt: skip
+        _log_axis(axes, list(curves.values()))
+    return made()
+
+
+def _log_axis(axes: Any, curves: Sequence[Floats]) -> None:
+    """Scale, limits and labels for curves that are drawn as 100 at the start."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    reached = np.array([equity / equity[0] for equity in curves])
+    low, top = max(0.9 * float(reached.min()), LOWEST), max(1.1 * float(reached.max()), 1.2)
+    axes.set_ylim(100.0 * low, 100.0 * top)
+    axes.set_ylabel("start = 100 (log)")
+    date_axis(axes)
+    axes.margins(x=0)
+    axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=4, fontsize=8)
 
 
 def drawdowns(sessions: Sequence[date], curves: Mapping[str, Floats]) -> bytes:

@@ -53,6 +53,7 @@ from options_platform.reporting.outlook_section import outlook_section
 from options_platform.reporting.provenance import settings_digest, settings_rows, versions
 from options_platform.reporting.record_page import paper_section
 from options_platform.reporting.research import research_section
+from options_platform.reporting.rule_sets_section import rule_sets_section
 from options_platform.reporting.tearsheet import (
     StoredBacktest,
     position_cards,
@@ -62,6 +63,7 @@ from options_platform.services.market_data.learned_surface import measured_notes
 from options_platform.services.trading.replay import replay_ledger
 from options_platform.settings import Settings
 from options_platform.settings.broker_rules import LIVE_NOTE
+from options_platform.settings.rule_sets import in_words
 
 TEMPLATE = "report.html.j2"
 DASH = "\N{EN DASH}"
@@ -95,6 +97,7 @@ def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
         "version": __version__,
         "feature_version": feature_version(),
         "source": info,
+        "rule_set": in_words(settings),
         "live_note": LIVE_NOTE if settings.is_live else None,
         "generated": now,
         "account_value_usd": settings.plan.sizing.account_value_usd,
@@ -117,6 +120,7 @@ def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
         "outlook": outlook_section(settings, warehouse) if plans.height else None,
         "measured_prices": measured_notes(settings, warehouse),
         "backtest": tearsheet_section(stored_backtest(warehouse)),
+        "rule_sets": rule_sets_section(settings, warehouse),
         "paper_positions": position_cards(_paper_positions(settings)),
         "orders": sections.order_section(
             warehouse.read(PAPER_ORDERS),

@@ -4,7 +4,8 @@ Other folders import them from here. Rules of the domain bring settings of their
 `settings.py` puts together.
 """
 
-from options_platform.settings.loading import ALERT_URLS, field_names, load_settings, make_settings
+from options_platform.settings.keys import field_names
+from options_platform.settings.loading import ALERT_URLS, load_settings, make_settings
 from options_platform.settings.settings import Settings
 
 __all__ = [

@@ -7,10 +7,9 @@ empty variable counts as unset; `none` stands for an empty list or no value.
 
 from __future__ import annotations
 
-import difflib
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
+from collections.abc import Mapping
+from dataclasses import is_dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
@@ -18,11 +17,13 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 from options_platform.domain.calendar.sessions import set_closures
 from options_platform.domain.feature_engine.iv_history import CHAIN
 from options_platform.domain.planning.plan import PlanRules
-from options_platform.domain.planning.retired_settings import RESHAPED, RETIRED
+from options_platform.domain.planning.retired_settings import RESHAPED
 from options_platform.errors import SettingsError
 from options_platform.settings.broker_rules import LIVE_SWITCH
 from options_platform.settings.file import require_safe_home, toml_values
+from options_platform.settings.keys import merge, raise_unknown, require_known
 from options_platform.settings.live_switches import require_live_by_file
+from options_platform.settings.rule_sets import RuleSet, put_over, read_rule_set
 from options_platform.settings.sensible import require_sensible
 from options_platform.settings.settings import Settings
 from options_platform.settings.sources import source_entry
@@ -39,11 +40,16 @@ NOT_SETTINGS = frozenset({"OPTIONS_REFERENCE_DATA", "OPTIONS_REQUIRE_ALL", LIVE_
 
 
 def load_settings(
-    directory: Path | None = None, environment: Mapping[str, str] | None = None
+    directory: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    *,
+    rule_set: str | None = None,
 ) -> Settings:
     """The settings of `directory` (default: the working directory) and the environment.
 
-    The calendar of the process gets the closures that they name.
+    `rule_set` replaces the one that they choose. The calendar of the process gets the closures
+    that they name.
+
     Raises :class:`SettingsError` on a file that is no TOML, an unknown key (naming the nearest
     known one), a value of the wrong type or out of its range, and a variable that would make
     trading live, which only the file may.
@@ -52,7 +58,9 @@ def load_settings(
     environment = os.environ if environment is None else environment
     values, variables = _from_file(directory / FILE_NAME), _from_environment(environment)
     require_live_by_file(values, variables, FILE_NAME)
-    _merge(values, variables)
+    merge(values, variables)
+    if rule_set is not None:
+        values["rule_set"] = rule_set
     settings = make_settings(values, directory=directory)
     set_closures(settings.unplanned_closures)
     return settings
@@ -67,10 +75,16 @@ def _validator() -> TypeAdapter[Settings]:
 
 
 def make_settings(values: Mapping[str, Any], *, directory: Path | None = None) -> Settings:
-    """Settings from plain values, defaults filled in; `home` is taken relative to `directory`."""
+    """Settings from plain values, defaults filled in; `home` is taken relative to `directory`.
+
+    The rules of the set that `rule_set` names lie over the values. Raises :class:`SettingsError`
+    like :func:`load_settings`, and like :func:`read_rule_set`.
+    """
     from pydantic import ValidationError
 
-    merged = _filled(values, Settings())
+    rules = _chosen_rules(values, directory)
+    _filled(rules.values, Settings(), where=f"{_named(rules)}: ")
+    merged = _filled(put_over(values, rules), Settings())
     source = source_entry(str(merged.get("source", Settings.source)))
     for name in ("start", "end", "tickers"):
         default = getattr(source, name, None)
@@ -84,8 +98,7 @@ def make_settings(values: Mapping[str, Any], *, directory: Path | None = None) -
         if where in RESHAPED:
             raise SettingsError(f"setting {where} is no longer {RESHAPED[where]}") from error
         raise SettingsError(
-            f"setting {where}: {first['msg']} (got {first['input']!r}); set it in {FILE_NAME} "
-            f"or as {PREFIX}{where.upper().replace('.', '__')}"
+            f"setting {where}: {first['msg']} (got {first['input']!r}); {_place(where, rules)}"
         ) from error
     require_sensible(settings)
     settings = replace(settings, plan=_with_account(settings, merged.get("plan", {})))
@@ -93,13 +106,37 @@ def make_settings(values: Mapping[str, Any], *, directory: Path | None = None) -
     try:
         settings.plan.require_tradable()
     except ValueError as error:
-        raise SettingsError(f"setting plan.selection: {error}") from error
-    home = ((directory or Path.cwd()) / settings.home.expanduser()).resolve()
+        of_set = f"{_named(rules)}: " if rules.values else ""
+        raise SettingsError(f"{of_set}setting plan.selection: {error}") from error
+    home = _home(settings.home, directory)
     require_safe_home(home)
     return replace(settings, home=home)
 
 
-def _filled(values: Mapping[str, Any], defaults: Any, *, where: str = "") -> dict[str, Any]:
+def _home(path: Path, directory: Path | None) -> Path:
+    return ((directory or Path.cwd()) / path.expanduser()).resolve()
+
+
+def _chosen_rules(values: Mapping[str, Any], directory: Path | None) -> RuleSet:
+    """The rule set that the values name; a value that is no text is reported with the others."""
+    name, home = values.get("rule_set", Settings.rule_set), values.get("home", Settings.home)
+    if not (isinstance(name, str) and isinstance(home, str | Path)):
+        name = Settings.rule_set
+    return read_rule_set(name, _home(Path(str(home)), directory))
+
+
+def _named(rules: RuleSet) -> str:
+    return f"rule set {rules.name} ({rules.file})"
+
+
+def _place(where: str, rules: RuleSet) -> str:
+    """Where to set a setting, or a part of them, by its dotted name."""
+    if any(f"{key}.".startswith(f"{where}.") for key in rules.keys):
+        return f"change it in the {_named(rules)}"
+    return f"set it in {FILE_NAME} or as {PREFIX}{where.upper().replace('.', '__')}"
+
+
+def _filled(values: Mapping[str, Any], defaults: Any, *, where: str = "setting ") -> dict[str, Any]:
     """`values` with their mappings completed, such as a multiplier given for one regime only."""
     filled = dict(values)
     for key, value in values.items():
@@ -111,7 +148,7 @@ def _filled(values: Mapping[str, Any], defaults: Any, *, where: str = "") -> dic
         elif isinstance(default, dict) and default:
             for name in value:
                 if name not in default:
-                    _raise_unknown(f"setting {where}{key}: ", (str(name),), list(default))
+                    raise_unknown(f"{where}{key}: ", (str(name),), list(default))
             filled[key] = {**default, **value}
     return filled
 
@@ -126,6 +163,8 @@ def _with_account(settings: Settings, given: Mapping[str, Any]) -> PlanRules:
         for name in names:
             if name in given.get(part, {}):
                 raise SettingsError(f"setting plan.{part}.{name}: set {name} itself instead")
+    if "rule_set" in given:
+        raise SettingsError("setting plan.rule_set: set rule_set itself instead")
     plan = settings.plan
     sizing = replace(
         plan.sizing,
@@ -133,7 +172,7 @@ def _with_account(settings: Settings, given: Mapping[str, Any]) -> PlanRules:
         max_risk_usd=settings.max_risk_usd,
     )
     selection = replace(plan.selection, iron_condor_enabled=settings.iron_condor_enabled)
-    return replace(plan, sizing=sizing, selection=selection)
+    return replace(plan, sizing=sizing, selection=selection, rule_set=settings.rule_set)
 
 
 def _with_own_chains(settings: Settings) -> PlanRules:
@@ -147,7 +186,7 @@ def _with_own_chains(settings: Settings) -> PlanRules:
 
 def _from_file(path: Path) -> dict[str, Any]:
     values = toml_values(path)
-    _require_known(values, Settings, where=path.name)
+    require_known(values, Settings, where=path.name)
     return values
 
 
@@ -176,7 +215,7 @@ def _field_type(path: list[str], name: str) -> Any:
             raise SettingsError(f"{name}: {'.'.join(path[:depth])} has no parts of its own")
         hints = get_type_hints(kind)
         if part not in hints:
-            _raise_unknown(f"{name}: ", path[: depth + 1], list(hints))
+            raise_unknown(f"{name}: ", path[: depth + 1], list(hints))
         kind = hints[part]
     return kind
 
@@ -187,46 +226,3 @@ def _read(text: str, kind: Any) -> object:
     if get_origin(kind) is tuple:
         return [] if empty else [part.strip() for part in text.split(",") if part.strip()]
     return None if empty and type(None) in get_args(kind) else text
-
-
-def _require_known(
-    values: Mapping[str, Any], kind: type, *, where: str, inside: tuple[str, ...] = ()
-) -> None:
-    hints = get_type_hints(kind)
-    for key, value in values.items():
-        path = (*inside, key)
-        if key not in hints:
-            _raise_unknown(f"{where}: ", path, list(hints))
-        if is_dataclass(hints[key]) and isinstance(value, Mapping):
-            _require_known(value, hints[key], where=f"{where} [{key}]", inside=path)
-
-
-def _raise_unknown(where: str, path: Sequence[str], known: list[str]) -> None:
-    """Say what replaced a retired setting, or else which known one the last part resembles."""
-    name, key = ".".join(path), path[-1]
-    if name in RETIRED:
-        raise SettingsError(f"{where}{name} is no longer a setting: {RETIRED[name]}")
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
-    raise SettingsError(f"{where}unknown setting {key!r}; {hint}")
-
-
-def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> None:
-    for key, value in over.items():
-        if isinstance(value, Mapping) and isinstance(base.get(key), dict):
-            _merge(base[key], value)
-        else:
-            base[key] = value
-
-
-def field_names(kind: type = Settings) -> list[str]:
-    """The names of all settings, nested ones with a dot."""
-    names: list[str] = []
-    hints = get_type_hints(kind)
-    for item in fields(kind):
-        hint = hints[item.name]
-        if is_dataclass(hint):
-            names += [f"{item.name}.{name}" for name in field_names(hint)]  # type: ignore[arg-type]
-        else:
-            names.append(item.name)
-    return names

@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
+from options_platform.common import DEFAULT_RULE_SET
 from options_platform.domain.backtest.rules import BacktestOptions, BacktestRules
 from options_platform.domain.calendar.closures import Closure, parse_closures
 from options_platform.domain.chain.ingest import ChainGates
@@ -38,10 +39,12 @@ class Settings:
     """Everything that can be set. `start` and `end` bound the partitions of every asset.
 
     `closures` names closures of the exchange that were announced after this version was made,
-    such as `2026-12-09 announced 2026-12-01`.
+    such as `2026-12-09 announced 2026-12-01`. `rule_set` names the rules to trade by
+    (:mod:`options_platform.settings.rule_sets`); its settings are in the others already.
     """
 
     home: Path = Path(".options")
+    rule_set: str = DEFAULT_RULE_SET
     source: SourceName = "yahoo"
     fallback_sources: tuple[SourceName, ...] = ()
     requests_per_minute: dict[str, int] = field(

@@ -36,6 +36,7 @@ def stored(tmp_path, symbol):
         "date": plans["date"][0], "ticker": "QQQ", "plan_id": plans["plan_id"][0],
         "client_order_id": "id-1", "status": "filled", "reason": None, "contracts": 1,
         "filled_qty": 1, "avg_price": 1.0, "broker": "simulated", "updated_at": NOW,
+        "rule_set": "plan",
     }  # fmt: skip
     orders = pl.DataFrame([order], schema_overrides={"reason": pl.String})
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=5)

@@ -28,6 +28,8 @@ from options_platform.contracts import (
     REGIME,
     REGIME_TRANSITIONS,
     REVISIONS,
+    RULE_SET_CURVES,
+    RULE_SET_SCORES,
     SURFACE_ERROR,
     SURFACE_FIT,
     TRADE_PLAN,
@@ -76,6 +78,8 @@ SIDE_TABLES = (
     CHAMPIONS,
     MODEL_SCORES,
     MODEL_IMPORTANCE,
+    RULE_SET_SCORES,
+    RULE_SET_CURVES,
 )
 
 

@@ -122,7 +122,8 @@ class Warehouse:
     ) -> pl.DataFrame:
         """The table's rows, sorted by its key; an empty frame with its schema if there are none.
 
-        A nullable column that a table of a former version lacks is null in every row. Raises
+        A nullable column that a table of a former version lacks is null in every row, and one with
+        an `absent` value has that, as it has in place of a null. Raises
         :class:`ContractError` if the stored table differs from this version's in any other way.
         """
         schema = table.schema
@@ -211,12 +212,21 @@ def _select(
     conditions: tuple[str, list[Any]],
     absent: Sequence[str] = (),
 ) -> pl.DataFrame:
-    listed = ", ".join(f'NULL AS "{name}"' if name in absent else f'"{name}"' for name in names)
-    order = ", ".join(f'"{name}"' for name in table.key)
+    listed = ", ".join(_selected(table, name, is_absent=name in absent) for name in names)
+    order = ", ".join(f'"{name}"' for name in table.key if name not in absent)
     where, params = conditions
     query = f'SELECT {listed} FROM "{table.name}"{where} ORDER BY {order}'
     # `sql(query, params=...)` copies value by value, which is forty times slower.
     return connection.execute(query, params).pl()
+
+
+def _selected(table: Table, name: str, *, is_absent: bool) -> str:
+    """The column in SQL, with what a null and an absent column are read as."""
+    value = table.absent.get(name)
+    nothing = "NULL" if value is None else f"'{value}'"
+    if is_absent:
+        return f'{nothing} AS "{name}"'
+    return f'"{name}"' if value is None else f'coalesce("{name}", {nothing}) AS "{name}"'
 
 
 def _stored_columns(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, str]:
@@ -231,11 +241,15 @@ def _stored_columns(connection: duckdb.DuckDBPyConnection, name: str) -> dict[st
 
 
 def _create(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
-    """Create the table, or add the nullable columns that one of a former version lacks."""
+    """Create the table, or add the columns that one of a former version may lack."""
     stored = _stored_columns(connection, table.name)
     if stored:
         for name in _columns_to_add(table, stored):
-            connection.execute(f'ALTER TABLE "{table.name}" ADD COLUMN {_defined(table, name)}')
+            added = _defined(table, name)
+            if name in table.absent:
+                # A column that is added cannot be NOT NULL; the default fills the stored rows.
+                added = f"\"{name}\" VARCHAR DEFAULT '{table.absent[name]}'"
+            connection.execute(f'ALTER TABLE "{table.name}" ADD COLUMN {added}')
         return
     lines = [_defined(table, name) for name in table.schema.names()]
     connection.execute(f'CREATE TABLE "{table.name}" ({", ".join(lines)})')
@@ -248,12 +262,12 @@ def _defined(table: Table, name: str) -> str:
 
 
 def _columns_to_add(table: Table, stored: dict[str, str]) -> list[str]:
-    """The nullable columns that a table of a former version lacks, in order.
+    """The columns that a table of a former version lacks and may lack, in order.
 
     Raises :class:`ContractError` if the stored table differs in any other way.
     """
     expected = {name: _TYPES[_instance(dtype)] for name, dtype in table.schema.items()}
-    needed = {*expected} if table.fixed_columns else table.required
+    needed = ({*expected} if table.fixed_columns else {*table.required}) - {*table.absent}
     absent = [name for name in expected if name not in stored and name not in needed]
     changed = {name for name, _ in stored.items() ^ expected.items()} - {*absent}
     if changed:

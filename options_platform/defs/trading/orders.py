@@ -126,7 +126,7 @@ def rows_to_write(
     ordered = order_rows(ledger.orders() if ledger.exists else [], broker, now)
     ordered = ordered.filter(pl.col("ticker").is_in(selected.tickers))
     unsent = unsent_rows(plans, "BACKFILL", broker, now).join(
-        ordered, on=["date", "ticker"], how="anti"
+        ordered, on=PAPER_ORDERS.key, how="anti"
     )
     stored = platform.warehouse.read(PAPER_ORDERS, tickers=selected.tickers)
     inside = pl.col("date").is_between(selected.start, selected.end)

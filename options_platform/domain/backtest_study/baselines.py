@@ -191,8 +191,13 @@ def _cash_secured(
     if contracts < 1:
         return None
     mid = float(quotes.mid[0])
-    identifier = plan_id(day, row["ticker"], "put_write", float(strike[0]), last)
-    shared = {"date": day, "ticker": row["ticker"], "plan_id": identifier, "expiry": last}
+    identifier = plan_id(
+        day, row["ticker"], "put_write", float(strike[0]), last, rule_set=rules.rule_set
+    )
+    shared = {
+        "date": day, "ticker": row["ticker"], "plan_id": identifier, "expiry": last,
+        "rule_set": rules.rule_set,
+    }  # fmt: skip
     plan = shared | {
         "decision": "trade", "reasons": ["PUT_WRITE"], "strategy": "put_write",
         "regime": row["regime"], "direction": None, "contracts": contracts, "limit_price": -mid,

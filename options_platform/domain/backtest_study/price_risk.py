@@ -14,7 +14,9 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from options_platform.contracts import BACKTEST_PRICE_RISK
+from options_platform.contracts.backtest import OF_RUN
 from options_platform.domain.backtest.results import BacktestResult
+from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.backtest_study.baseline_registry import BASELINES, BaselineComparison
 from options_platform.domain.backtest_study.error_band import (
     HIGHER,
@@ -23,8 +25,9 @@ from options_platform.domain.backtest_study.error_band import (
     ticker_errors,
 )
 from options_platform.domain.backtest_study.scorecard import MODEL, curves_of, scorecard
-from options_platform.domain.backtest_study.variants import run_variants, vary
+from options_platform.domain.backtest_study.variants import Variant, run_variants, vary
 from options_platform.domain.chain.learned import moved_by_ticker
+from options_platform.domain.planning.plan import PlanRules
 
 AS_MEASURED = "as_measured"
 BESIDE = ("always_bull_put", "always_iron_condor", "put_write")
@@ -57,15 +60,21 @@ SCENARIO_NAMES = (*SCENARIOS, LOWER, HIGHER)
 
 def with_scenario(comparison: BaselineComparison, scenario: Scenario) -> BaselineComparison:
     """The comparison with the volatilities of its plans and of its market moved by a scenario."""
-    surface = comparison.plan.chain.surface
+    moved = under_scenario(comparison.plan, comparison.rules, scenario)
+    return replace(comparison, plan=moved.plan, rules=moved.rules)
+
+
+def under_scenario(plan: PlanRules, rules: BacktestRules, scenario: Scenario) -> Variant:
+    """The rules with the volatilities of plans and of the market moved by a scenario."""
+    surface = plan.chain.surface
     points = surface.iv_points * scenario.iv_scale
     scaled = replace(surface, iv_points=points, iv_scale=surface.iv_scale * scenario.iv_scale)
     if scenario.by_ticker is None:
         shifted = replace(scaled, iv_points=points + scenario.iv_points)
     else:
         shifted = moved_by_ticker(scaled, scenario.by_ticker)
-    (moved,) = vary(comparison.plan, comparison.rules, {SURFACE: [shifted]})
-    return replace(comparison, plan=moved.plan, rules=moved.rules)
+    (moved,) = vary(plan, rules, {SURFACE: [shifted]})
+    return moved
 
 
 def scenarios(errors: pl.DataFrame, tickers: Sequence[str]) -> dict[str, Scenario]:
@@ -85,7 +94,7 @@ def scenarios(errors: pl.DataFrame, tickers: Sequence[str]) -> dict[str, Scenari
 def price_risk(
     comparison: BaselineComparison, scores: pl.DataFrame, errors: pl.DataFrame
 ) -> Iterator[pl.DataFrame]:
-    """Rows of `backtest_price_risk` without `run`, scenario by scenario.
+    """Rows of `backtest_price_risk` without `OF_RUN`, scenario by scenario.
 
     Args:
         comparison: what was run as configured.
@@ -153,7 +162,7 @@ def _baselines(comparison: BaselineComparison) -> dict[str, dict[str, BacktestRe
 
 
 def _rows(scores: pl.DataFrame, name: str, scenario: Scenario) -> pl.DataFrame:
-    columns = [column for column in BACKTEST_PRICE_RISK.schema.names() if column != "run"]
+    columns = [name for name in BACKTEST_PRICE_RISK.schema.names() if name not in OF_RUN]
     return scores.with_columns(
         scenario=pl.lit(name),
         iv_points=pl.lit(scenario.iv_points),

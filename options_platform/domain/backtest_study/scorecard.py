@@ -12,6 +12,7 @@ import polars as pl
 
 from options_platform.common import Floats
 from options_platform.contracts import BACKTEST_SCORES
+from options_platform.contracts.backtest import OF_RUN
 from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.backtest.results import BacktestResult
 from options_platform.domain.backtest.targets import SEED_TARGETS
@@ -20,7 +21,11 @@ from options_platform.domain.backtest.trade_metrics import (
     trade_intervals,
     trade_metrics,
 )
-from options_platform.domain.statistics.bootstrap import block_positions, interval_of
+from options_platform.domain.statistics.bootstrap import (
+    BLOCK_SESSIONS,
+    block_positions,
+    interval_of,
+)
 from options_platform.domain.statistics.curve import CurveMetrics, curve_metrics, returns_of, sharpe
 
 MODEL = "model"
@@ -65,13 +70,15 @@ def excess_returns(
     return np.asarray(np.where(alive[:-1], returns - market.interest[1:], 0.0))
 
 
-def scorecard(curves: list[Curve], market: BacktestMarket) -> pl.DataFrame:
-    """One row per curve, with the columns of `backtest_scores` except `run`.
+def scorecard(
+    curves: list[Curve], market: BacktestMarket, *, block: int = BLOCK_SESSIONS
+) -> pl.DataFrame:
+    """One row per curve, with the columns of `backtest_scores` except `OF_RUN`.
 
     Gains compare the curve named `model` with every other curve under the same fill model. All
-    intervals of Sharpe ratios use the same bootstrap blocks.
+    intervals of Sharpe ratios use the same bootstrap blocks, of `block` sessions.
     """
-    at = block_positions(len(market.sessions) - 1)
+    at = block_positions(len(market.sessions) - 1, block=block)
     excess = [excess_returns(c.equity, market, ruin_share=c.ruin_share) for c in curves]
     drawn = [sharpe(returns[at]) for returns in excess]
     models = {c.fill_model: n for n, c in enumerate(curves) if c.name == MODEL}
@@ -86,7 +93,7 @@ def scorecard(curves: list[Curve], market: BacktestMarket) -> pl.DataFrame:
             gain = float(sharpe(excess[model_at]) - sharpe(excess[n]))
             row |= {"sharpe_gain": gain} | _ends("sharpe_gain", drawn[model_at] - drawn[n], gain)
         rows.append(row)
-    columns = {name: kind for name, kind in BACKTEST_SCORES.schema.items() if name != "run"}
+    columns = {name: kind for name, kind in BACKTEST_SCORES.schema.items() if name not in OF_RUN}
     return pl.DataFrame(rows, schema=columns).fill_nan(None)
 
 

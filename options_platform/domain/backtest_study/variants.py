@@ -78,7 +78,14 @@ def vary(
 
 
 def places(key: str) -> tuple[str, ...]:
-    """The fields that a setting changes."""
+    """The fields that a setting changes.
+
+    Raises :class:`UsageError` for the name of the rule set, which changes no rule by itself.
+    """
+    if key in ("rule_set", "plan.rule_set"):
+        raise UsageError(
+            f"{key} is not varied; to compare sets: options-platform backtest --rule-sets plan,NAME"
+        )
     for name, fields_of_setting in PLACES.items():
         if key == name or key.startswith(f"{name}."):
             return tuple(place + key.removeprefix(name) for place in fields_of_setting)

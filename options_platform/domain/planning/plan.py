@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import polars as pl
 
-from options_platform.common import Floats
+from options_platform.common import DEFAULT_RULE_SET, Floats
 from options_platform.contracts import TRADE_PLAN_LEGS
 from options_platform.domain.calendar.expiries import FIRST_OPTIONS
 from options_platform.domain.chain import ChainRules
@@ -76,7 +76,7 @@ class PlanRules:
     """Everything that the plan decides by.
 
     What sells contracts that no bought one covers loses without bound, such as short straddles and
-    strangles; `allow_undefined_risk` permits it.
+    strangles; `allow_undefined_risk` permits it. `rule_set` names the set that these rules are of.
     """
 
     selection: SelectionRules = field(default_factory=SelectionRules)
@@ -87,6 +87,7 @@ class PlanRules:
     liquidity: LiquidityRules = field(default_factory=LiquidityRules)
     allow_undefined_risk: bool = False
     undefined_risk: UndefinedRiskRules = field(default_factory=UndefinedRiskRules)
+    rule_set: str = DEFAULT_RULE_SET
 
     def permits(self, strategy: Strategy) -> bool:
         """Whether the strategy may be planned: its loss has a bound, or none is asked for."""
@@ -130,6 +131,7 @@ def plan_selected(
         strike_basis=pl.when(pl.col("split_factor").is_not_null())
         .then(pl.lit("as_traded"))
         .otherwise(pl.lit("adjusted")),
+        rule_set=pl.lit(rules.rule_set),
     )
     unbounded, *_ = spread_refusals(rules)
     no_trade = pl.col("strategy") == NONE

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from options_platform.common import DEFAULT_RULE_SET
 from options_platform.contracts import TRADE_PLAN, TRADE_PLAN_LEGS
 from options_platform.domain.chain import Quotes
 from options_platform.domain.planning.expiries import LegExpiries
@@ -24,6 +25,7 @@ KEPT = (
     "target_dte",
     "strike_basis",
     "needs",
+    "rule_set",
 )
 """What a refused plan shows of the row that it was made from."""
 
@@ -66,9 +68,9 @@ def traded_rows(
     )
     texts = dict(zip(shown.select("date", "ticker").rows(), shown["side"].to_list(), strict=True))
     ids = [
-        plan_id(day, ticker, strategy.name, texts[day, ticker], count, price)
-        for day, ticker, count, price in rows.select(
-            "date", "ticker", "contracts", "limit_price"
+        plan_id(day, ticker, strategy.name, texts[day, ticker], count, price, rule_set=rule_set)
+        for day, ticker, count, price, rule_set in rows.select(
+            "date", "ticker", "contracts", "limit_price", "rule_set"
         ).iter_rows()
     ]
     reasons = pl.concat_list(
@@ -84,21 +86,30 @@ def traded_rows(
         chain_source=pl.lit(source),
         needs=pl.lit(None, pl.String),
     ).select(TRADE_PLAN.schema.names())
-    keyed = legs.join(plans.select("date", "ticker", "plan_id"), on=["date", "ticker"])
+    keyed = legs.join(plans.select("date", "ticker", "plan_id", "rule_set"), on=["date", "ticker"])
     return plans, keyed.select(TRADE_PLAN_LEGS.schema.names())
 
 
-def plan_id(day: object, ticker: str, strategy: str, *content: object) -> str:
-    """A short hash of a plan's key and content."""
-    text = "|".join([str(day), ticker, strategy, *(str(part) for part in content)])
+def plan_id(
+    day: object, ticker: str, strategy: str, *content: object, rule_set: str = DEFAULT_RULE_SET
+) -> str:
+    """A short hash of a plan's key and content, and of its rule set unless that is the default.
+
+    So the plans of different sets have different ids, and those that were stored before there were
+    sets keep theirs.
+    """
+    parts = [str(day), ticker, strategy, *(str(part) for part in content)]
+    text = "|".join(parts if rule_set == DEFAULT_RULE_SET else [*parts, rule_set])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def refused_rows(rows: pl.DataFrame) -> pl.DataFrame:
     """Plans without a trade; what was chosen before the refusal is not kept."""
     ids = [
-        plan_id(day, ticker, NONE, code)
-        for day, ticker, code in rows.select("date", "ticker", "refusal").iter_rows()
+        plan_id(day, ticker, NONE, code, rule_set=rule_set)
+        for day, ticker, code, rule_set in rows.select(
+            "date", "ticker", "refusal", "rule_set"
+        ).iter_rows()
     ]
     return (
         rows.select(*KEPT, *OF_INPUTS, "refusal")

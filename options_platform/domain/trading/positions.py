@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from options_platform.domain.trading.orders import SHARES, OrderLeg, closing
+from options_platform.domain.trading.orders import SHARES, OrderLeg, closing, rule_set_of
 from options_platform.errors import LedgerError
 
 
@@ -46,6 +46,11 @@ class Position:
     loose: tuple[OrderLeg, ...] = ()
     loose_cash_usd: float = 0.0
     loose_value_usd: float = 0.0
+
+    @property
+    def rule_set(self) -> str:
+        """The rule set that opened it."""
+        return rule_set_of(self.position_id)
 
     @property
     def open_contracts(self) -> int:

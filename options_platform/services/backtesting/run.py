@@ -71,8 +71,8 @@ class BacktestRun:
 
     `band` has the model's result by fill model; `draws` are the draws of the random baselines, and
     `bands` compare the model with their distribution. `price_risk` has the rows of
-    `backtest_price_risk` without `run`, `own_errors` the surface's error at the strikes and tenors
-    of the model's own trades (`domain.backtest_study.error_band`).
+    `backtest_price_risk` without `OF_RUN`, `own_errors` the surface's error at the strikes and
+    tenors of the model's own trades (`domain.backtest_study.error_band`).
     """
 
     data: BacktestData

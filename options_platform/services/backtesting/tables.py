@@ -34,7 +34,10 @@ RESULTS: dict[Table, str] = {
 
 
 def backtest_frames(run: BacktestRun, name: str) -> Frames:
-    """The rows of the run for every `backtest_*` table, with `name` as their `run`."""
+    """The rows of the run for every `backtest_*` table, with `name` as their `run`.
+
+    Their rule set is that of the run's plan.
+    """
     frames: Frames = [
         (table, pl.concat([_named(result, fill, frame) for fill, result in run.band.items()]))
         for table, frame in RESULTS.items()
@@ -46,7 +49,8 @@ def backtest_frames(run: BacktestRun, name: str) -> Frames:
         (BACKTEST_PRICE_RISK, run.price_risk),
         (BACKTEST_DECISIONS, _decisions(run)),
     ]
-    return [(table, _fitted(table, rows, name)) for table, rows in frames]
+    of_run = {"run": pl.lit(name), "rule_set": pl.lit(run.plan.rule_set)}
+    return [(table, _fitted(table, rows.with_columns(**of_run))) for table, rows in frames]
 
 
 def _named(result: BacktestResult, fill: str, frame: str) -> pl.DataFrame:
@@ -74,6 +78,6 @@ def _decisions(run: BacktestRun) -> pl.DataFrame:
     return pl.concat([trace, account_trace(run.model.refusals)])
 
 
-def _fitted(table: Table, rows: pl.DataFrame, name: str) -> pl.DataFrame:
-    rows = rows.with_columns(run=pl.lit(name)).select(table.schema.names())
+def _fitted(table: Table, rows: pl.DataFrame) -> pl.DataFrame:
+    rows = rows.select(table.schema.names())
     return rows.cast(dict(table.schema)).sort(table.key)  # type: ignore[arg-type]

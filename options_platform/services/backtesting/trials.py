@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, astuple, replace
 from datetime import datetime
@@ -13,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.common import DEFAULT_RULE_SET
 from options_platform.contracts import TRIAL_FOLDS, TRIALS
 from options_platform.domain.backtest_study.scorecard import excess_returns
 from options_platform.domain.backtest_study.variants import Variant, VariantScore
@@ -53,16 +55,25 @@ def earlier_ratios(warehouse: Warehouse, variants: Sequence[Variant]) -> list[fl
     return list(ratios.values())
 
 
+def trials_by_set(warehouse: Warehouse) -> dict[str, int]:
+    """How many variants of each rule set were ever tried, one per set of rules."""
+    trials = warehouse.read(TRIALS).filter(pl.col("target") == TARGET)
+    tried = {
+        (read.get("rule_set", DEFAULT_RULE_SET), read["rules"])
+        for read in map(json.loads, trials["parameters"])
+    }
+    return dict(Counter(name for name, _ in tried))
+
+
 def rules_hash(variant: Variant) -> str:
-    """Hash (16 hex digits) of all settings of a variant; its name does not matter.
+    """Hash (16 hex digits) of all settings of a variant; its name and its set's do not matter.
 
     What stored chains have taught the surface is data, not a setting, and does not matter either.
     """
-    settings = [
-        asdict(replace(variant.plan, chain=_as_set(variant.plan.chain))),
-        asdict(replace(variant.rules, chain=_as_set(variant.rules.chain))),
-    ]
-    return _hash(json.dumps(settings, sort_keys=True))
+    plan = asdict(replace(variant.plan, chain=_as_set(variant.plan.chain)))
+    plan.pop("rule_set")
+    rules = asdict(replace(variant.rules, chain=_as_set(variant.rules.chain)))
+    return _hash(json.dumps([plan, rules], sort_keys=True))
 
 
 def data_hash(data: BacktestData) -> str:
@@ -110,7 +121,10 @@ def _trial(
     tried_at: datetime,
 ) -> Trial:
     excess = excess_returns(score.equity, data.market)
-    digest = rules_hash(score.variant)
+    digest, rule_set = rules_hash(score.variant), score.variant.plan.rule_set
+    parameters = {"variant": score.variant.name, "rules": digest}
+    if rule_set != DEFAULT_RULE_SET:
+        parameters["rule_set"] = rule_set
     trial_id = _hash(json.dumps([TARGET, digest, hashed]))
     ratio = float(sharpe(excess))
     scores: dict[str, Any] = {"sharpe": ratio} | {
@@ -122,7 +136,7 @@ def _trial(
             "target": TARGET,
             "model": score.variant.name,
             "purpose": purpose,
-            "parameters": json.dumps({"variant": score.variant.name, "rules": digest}),
+            "parameters": json.dumps(parameters),
             "data_hash": hashed,
             "first": data.first,
             "last": data.last,

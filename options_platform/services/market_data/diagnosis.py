@@ -40,7 +40,7 @@ class Diagnosis:
 def diagnose(settings: Settings) -> list[Diagnosis]:
     """The results of all checks. Creates an empty home if there is none; changes nothing else."""
     findings = [_python(), *_packages(), *_home(settings), *_databases(settings)]
-    findings += [*_sources(settings), _calendar()]
+    findings += [*_rule_sets(settings), *_sources(settings), _calendar()]
     damaged = {finding.what for finding in findings if finding.state == Diagnosis.BROKEN}
     if settings.warehouse_path.name in damaged:
         return findings
@@ -98,6 +98,19 @@ def _databases(settings: Settings) -> Iterator[Diagnosis]:
         else:
             sound += 1
     yield Diagnosis("databases", Diagnosis.OK, f"{sound} are sound")
+
+
+def _rule_sets(settings: Settings) -> Iterator[Diagnosis]:
+    """The set to trade by, and each other one whose file cannot be used."""
+    from options_platform.settings import make_settings
+    from options_platform.settings.rule_sets import in_words, rule_set_names
+
+    yield Diagnosis("rule set", Diagnosis.OK, in_words(settings))
+    for name in rule_set_names(settings.home):
+        try:
+            make_settings({"home": settings.home, "rule_set": name})
+        except PlatformError as error:
+            yield Diagnosis("rule set", Diagnosis.NOTE, str(error))
 
 
 def _sources(settings: Settings) -> Iterator[Diagnosis]:

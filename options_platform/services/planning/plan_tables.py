@@ -22,7 +22,8 @@ def entry_order(plan: Mapping[str, object], legs: pl.DataFrame, account: str) ->
     """The entry order of a planned trade, with the ratios of its legs in lowest terms."""
     session, ticker = plan["date"], str(plan["ticker"])
     assert isinstance(session, date)  # noqa: S101 (the contract's type)
-    order_id = client_order_id(account, session, ticker, "entry")
+    rule_set = str(plan["rule_set"])
+    order_id = client_order_id(account, session, ticker, "entry", rule_set=rule_set)
     plan_legs = legs.filter(pl.col("plan_id") == plan["plan_id"]).sort("leg")
     profit = plan["max_profit_usd"]
     order = Order(
@@ -47,10 +48,10 @@ def entry_order(plan: Mapping[str, object], legs: pl.DataFrame, account: str) ->
 
 def order_rows(orders: Sequence[Order], broker: str, now: datetime) -> pl.DataFrame:
     """Entry orders as rows of `paper_orders`; of several attempts the last one."""
-    last: dict[tuple[date, str], Order] = {}
+    last: dict[tuple[date, str, str], Order] = {}
     for order in sorted(orders, key=lambda o: (o.session, o.ticker, o.attempt)):
         if order.purpose == "entry":
-            last[order.session, order.ticker] = order
+            last[order.session, order.ticker, order.rule_set] = order
     rows = [
         {
             "date": order.session,
@@ -64,6 +65,7 @@ def order_rows(orders: Sequence[Order], broker: str, now: datetime) -> pl.DataFr
             "avg_price": order.avg_price,
             "broker": broker,
             "updated_at": now,
+            "rule_set": order.rule_set,
         }
         for order in last.values()
     ]
@@ -85,6 +87,7 @@ def unsent_rows(plans: pl.DataFrame, reason: str, broker: str, now: datetime) ->
         avg_price=pl.lit(None, pl.Float64),
         broker=pl.lit(broker),
         updated_at=pl.lit(now),
+        rule_set="rule_set",
     ).cast(PAPER_ORDERS.schema)
 
 

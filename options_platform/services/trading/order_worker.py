@@ -306,7 +306,9 @@ class OrderWorker:
         if order.purpose == "entry":
             price = order.limit_price if price is None else self._still_allowed(order, price, now)
             account = self.trading.settings.account
-            order_id = client_order_id(account, order.session, order.ticker, "entry", attempt)
+            order_id = client_order_id(
+                account, order.session, order.ticker, "entry", attempt, order.rule_set
+            )
             following = replace(with_next_attempt(order, order_id, price), reason=None)
             self.trading.entries.send(following, now)
             return

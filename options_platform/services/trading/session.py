@@ -240,10 +240,13 @@ class TradingSession:
     def _planned_entries(
         self, session: date, plans: pl.DataFrame, legs: pl.DataFrame, market: Market
     ) -> tuple[Entries, list[SizedEntry]]:
-        """The entries that the plans ask for, in the sizes that the account takes."""
-        trades = plans.filter((pl.col("date") == session) & (pl.col("decision") == "trade")).sort(
-            "ticker"
-        )
+        """The entries that the plans ask for, in the sizes that the account takes.
+
+        Only plans of the rule set of the settings are traded: those of another were sized, and
+        would be left, by other rules.
+        """
+        is_chosen = (pl.col("decision") == "trade") & (pl.col("rule_set") == self.settings.rule_set)
+        trades = plans.filter((pl.col("date") == session) & is_chosen).sort("ticker")
         sizes = EntrySizes(self.ledger, self.broker, self.settings)
         sized = sizes.sized(trades, legs)
         closes = newest_closes(market, session)

@@ -118,6 +118,7 @@ def plan_rows() -> tuple[pl.DataFrame, pl.DataFrame]:
         avg_price=pl.lit(None, pl.Float64),
         broker=pl.lit("simulated"),
         updated_at=pl.lit(NOW),
+        rule_set=pl.lit("plan"),
     )
     return (
         frame.select(TRADE_PLAN.schema.names()).cast(TRADE_PLAN.schema),
@@ -342,7 +343,7 @@ def backtest_rows() -> list[tuple[Table, pl.DataFrame]]:
     decisions = pl.DataFrame(
         {
             "run": "r", "date": DAYS[:4], "ticker": "AAA", "step": 4, "rule": "NO_PREDICTION",
-            "value": "x", "threshold": "known", "outcome": outcomes,
+            "value": "x", "threshold": "known", "outcome": outcomes, "rule_set": "plan",
         }
     )  # fmt: skip
     return [trades, equity, (BACKTEST_DECISIONS, decisions.cast(dict(BACKTEST_DECISIONS.schema)))]

@@ -158,7 +158,7 @@ def test_a_table_of_another_version_is_refused_by_name(warehouse):
 
 def former_plans(path, **types):
     """A `trade_plan` as a former version stored it, with one row; `types` differ in addition."""
-    without = ("needs", "call_rank", "earlier_calls", "iv_symbol")
+    without = ("needs", "call_rank", "earlier_calls", "iv_symbol", "rule_set")
     kinds = {"date": "DATE", "reasons": "VARCHAR[]", "expiry": "DATE"}
     kinds |= {n: "DOUBLE" for n, kind in TRADE_PLAN.schema.items() if kind == pl.Float64}
     kinds |= {n: "INTEGER" for n, kind in TRADE_PLAN.schema.items() if kind == pl.Int32}
@@ -180,7 +180,7 @@ def former_plans(path, **types):
 def plan(day, **values):
     row = {
         "date": day, "ticker": "SPY", "plan_id": str(day), "decision": "no_trade",
-        "reasons": ["NO_EDGE"], "strategy": "none", "contracts": 0,
+        "reasons": ["NO_EDGE"], "strategy": "none", "contracts": 0, "rule_set": "plan",
     }  # fmt: skip
     return pl.DataFrame([row | values], schema=TRADE_PLAN.schema)
 
@@ -195,6 +195,28 @@ def test_nullable_columns_that_a_former_version_did_not_store_are_read_as_null(w
     assert some.rows() == [(None, 470.5)]
     assert some.schema == {"needs": pl.String, "spot": pl.Float64}
     assert warehouse.path.read_bytes() == bytes_before
+
+
+def test_a_row_that_names_no_rule_set_is_the_plans_and_the_next_write_says_so(warehouse):
+    former_plans(warehouse.path)
+    by_name = pl.col("rule_set").alias("name")
+    assert warehouse.read(TRADE_PLAN, columns=["rule_set"]).select(by_name).rows() == [("plan",)]
+    other = plan(date(2024, 1, 3), rule_set="mine")
+    unnamed = plan(date(2024, 1, 4), rule_set=None)
+    warehouse.write([(TRADE_PLAN, pl.concat([other, unnamed]))])
+    with held(warehouse.path, wait_seconds=1) as connection:
+        stored = connection.execute("SELECT rule_set FROM trade_plan ORDER BY date").fetchall()
+        assert stored == [("plan",), ("mine",), ("plan",)]
+        connection.execute("UPDATE trade_plan SET rule_set = NULL WHERE plan_id = 'p'")
+    assert warehouse.read(TRADE_PLAN)["rule_set"].to_list() == ["plan", "mine", "plan"]
+
+
+def test_the_plans_of_two_sets_may_lie_side_by_side(warehouse):
+    rows = pl.concat([plan(FIRST), plan(FIRST, plan_id="other", rule_set="mine")])
+    warehouse.write([(TRADE_PLAN, rows)])
+    assert warehouse.read(TRADE_PLAN)["rule_set"].to_list() == ["mine", "plan"]
+    with pytest.raises(ContractError, match="share a key"):
+        warehouse.write([(TRADE_PLAN, pl.concat([plan(FIRST), plan(FIRST, rule_set=None)]))])
 
 
 def test_a_home_that_cannot_be_written_is_read_with_nulls(warehouse):

@@ -1,13 +1,21 @@
-"""A home of a version before nullable columns were added is read, and written by its assets."""
+"""A home of a version before columns were added is read, and written by its assets."""
 
 import shutil
 from dataclasses import replace
+from datetime import datetime, time
 
 import polars as pl
 import pytest
 
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.contracts import DIRECTION_MODEL, TRADE_PLAN
+from options_platform.contracts import (
+    DIRECTION_MODEL,
+    PAPER_ORDERS,
+    TRADE_PLAN,
+    TRADE_PLAN_LEGS,
+)
+from options_platform.defs.trading.orders import open_ledger
+from options_platform.domain.calendar.sessions import NEW_YORK, shift
 from options_platform_tests.platform import run
 
 ADDED = {
@@ -47,3 +55,68 @@ def test_the_next_partition_adds_the_columns_and_no_stored_row_changes(simulated
     assert stored.filter(~newest).equals(plans.filter(~newest).with_columns(unknown))
     run(settings, plans["date"].min(), day, assets=["trade_plan"])
     assert former.read(TRADE_PLAN).equals(plans)
+
+
+OF_SETS = (TRADE_PLAN, TRADE_PLAN_LEGS, PAPER_ORDERS)
+
+
+@pytest.fixture
+def before_sets(simulated_home, tmp_path):
+    """The settings of a home that knows no rule sets, and its last session with a trade."""
+    home = tmp_path / "home"
+    shutil.copytree(simulated_home.home, home)
+    former = replace(simulated_home, home=home)
+    warehouse = Warehouse(former.warehouse_path, wait_seconds=30.0)
+    warehouse.execute([f"ALTER TABLE {table.name} DROP COLUMN rule_set" for table in OF_SETS])
+    trades = warehouse.read(TRADE_PLAN).filter(pl.col("decision") == "trade")
+    return former, max(trades["date"])
+
+
+def evening(day):
+    return datetime.combine(shift(day, 1), time(0, 30), tzinfo=NEW_YORK)
+
+
+def test_a_home_of_before_there_were_rule_sets_plans_and_trades_as_it_did(
+    simulated_home, before_sets
+):
+    settings, day = before_sets
+    whole = Warehouse(simulated_home.warehouse_path, wait_seconds=30.0)
+    former = Warehouse(settings.warehouse_path, wait_seconds=30.0)
+    for table in OF_SETS:
+        assert former.read(table).equals(whole.read(table)), table.name
+        assert set(former.read(table)["rule_set"]) == {"plan"}
+    chosen = ["trade_plan", "paper_orders"]
+    run(settings, day, day, assets=chosen, backfill=False, now=evening(day))
+    for table in (TRADE_PLAN, TRADE_PLAN_LEGS):
+        assert former.read(table).equals(whole.read(table)), table.name
+    sent = open_ledger(settings).orders()
+    assert {order.status for order in sent} == {"submitted"}
+    assert {order.rule_set for order in sent} == {"plan"}
+    orders = former.read(PAPER_ORDERS).filter(pl.col("date") == day)
+    assert {sent_id for sent_id in orders["client_order_id"] if sent_id} == {
+        order.client_order_id for order in sent
+    }
+
+
+def test_another_set_takes_over_a_former_home_and_what_was_sent_stays(before_sets):
+    settings, day = before_sets
+    chosen = ["trade_plan", "paper_orders"]
+    run(settings, day, day, assets=chosen, backfill=False, now=evening(day))
+    (settings.home / "rule_sets").mkdir()
+    (settings.home / "rule_sets" / "mine.toml").write_text('version = 1\ntitle = "Mine"\n')
+    plan = replace(settings.plan, rule_set="mine")
+    run(replace(settings, rule_set="mine", plan=plan), day, day, assets=chosen, backfill=False,
+        now=evening(day))  # fmt: skip
+    former = Warehouse(settings.warehouse_path, wait_seconds=30.0)
+    plans, orders = (
+        former.read(t).filter(pl.col("date") == day) for t in (TRADE_PLAN, PAPER_ORDERS)
+    )
+    # The session's plans are the chosen set's; orders are shown for whom they were sent.
+    assert set(plans["rule_set"]) == {"mine"}
+    shown = orders.filter(pl.col("status") != "no_trade").select("rule_set", "status", "reason")
+    assert set(shown.rows()) == {
+        ("plan", "submitted", None),
+        ("mine", "not_sent", "OTHER_RULE_SET"),
+    }
+    earlier = former.read(TRADE_PLAN).filter(pl.col("date") < day)
+    assert set(earlier["rule_set"]) == {"plan"}

@@ -112,7 +112,7 @@ def test_a_ticker_that_only_a_baseline_trades_is_moved_by_the_largest_error():
 def test_every_result_has_its_rows_and_as_measured_those_of_the_run(rows, scores):
     names = ["model", *BESIDE]
     assert rows.select("name", "scenario").n_unique() == len(names) * len(SCENARIOS) == rows.height
-    assert ["run", *rows.columns] == BACKTEST_PRICE_RISK.schema.names()
+    assert ["run", *rows.columns, "rule_set"] == BACKTEST_PRICE_RISK.schema.names()
     measured = rows.filter(pl.col("scenario") == AS_MEASURED).sort("name")
     wanted = scores.filter(pl.col("name").is_in(names)).sort("name")
     shared = ["name", "trades", "sharpe", "cagr", "equity_usd"]

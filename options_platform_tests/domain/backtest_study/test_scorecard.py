@@ -82,7 +82,7 @@ def test_the_scorecard_shows_the_computed_metrics(real_run):
         curves_of(band, {"shuffled_signal": {"default": band["worst"]}}, holdings, "default"),
         traded,
     )
-    assert ["run", *card.columns] == BACKTEST_SCORES.schema.names()
+    assert ["run", *card.columns, "rule_set"] == BACKTEST_SCORES.schema.names()
     row = card.row(1, named=True)
     assert (row["name"], row["fill_model"]) == ("model", "default")
     equity = band["default"].equity["equity_usd"].to_numpy()

@@ -34,7 +34,8 @@ def backfill_to(settings, day):
     """The order of a session's plan, as a backfill stores it."""
     row = {"date": day, "ticker": "SPY", "plan_id": "plan", "client_order_id": "id-1",
            "status": "not_sent", "reason": "BACKFILL", "contracts": 1, "filled_qty": 0,
-           "avg_price": None, "broker": "simulated", "updated_at": SATURDAY_NOON}  # fmt: skip
+           "avg_price": None, "broker": "simulated", "updated_at": SATURDAY_NOON,
+           "rule_set": "plan"}  # fmt: skip
     orders = pl.DataFrame([row]).cast(dict(PAPER_ORDERS.schema))
     Warehouse(settings.warehouse_path).write([(PAPER_ORDERS, orders)])
 

@@ -60,7 +60,8 @@ def write_order(
     """Write an order as it is now, and the event of its change."""
     at = naive_utc(now)
     placed = None if order.placed_at is None else naive_utc(order.placed_at)
-    write_row(connection, "orders", ORDER_FIELDS, order, updated_at=at, placed_at=placed)
+    more = {"updated_at": at, "placed_at": placed, "rule_set": order.rule_set}
+    write_row(connection, "orders", ORDER_FIELDS, order, **more)
     write_order_event(connection, order, now, detail)
 
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from options_platform.adapters.storage.stored_legs import count_by_the_share, read_legs
+from options_platform.common import DEFAULT_RULE_SET
 from options_platform.domain.trading.orders import SHARES
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ CREATE TABLE IF NOT EXISTS orders (
     limit_price DOUBLE, max_loss_usd DOUBLE NOT NULL, max_profit_usd DOUBLE NOT NULL,
     status VARCHAR NOT NULL, reason VARCHAR, filled_qty INTEGER NOT NULL, avg_price DOUBLE,
     fees_usd DOUBLE NOT NULL, updated_at TIMESTAMP NOT NULL, attempt INTEGER NOT NULL,
-    placed_at TIMESTAMP, seen BOOLEAN NOT NULL, withdrawn BOOLEAN NOT NULL
+    placed_at TIMESTAMP, seen BOOLEAN NOT NULL, withdrawn BOOLEAN NOT NULL, rule_set VARCHAR
 );
 CREATE TABLE IF NOT EXISTS order_events (
     number BIGINT NOT NULL, recorded_at TIMESTAMP NOT NULL, client_order_id VARCHAR NOT NULL,
@@ -81,6 +82,7 @@ ADDED = {
         "seen": "filled_qty > 0 OR status NOT IN ('intent', 'unknown', 'not_sent', 'pending', "
         "'rejected', 'expired')",
         "withdrawn": "false",
+        "rule_set": f"'{DEFAULT_RULE_SET}'",
     },
     "order_events": {"filled_qty": "NULL::INTEGER", "avg_price": "NULL::DOUBLE"},
     "positions": {
@@ -122,7 +124,8 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     tables = {
         name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
     }
-    if {NEWEST, BY_THE_SHARE} <= tables:
+    is_older = not {NEWEST, BY_THE_SHARE} <= tables
+    if not is_older and "rule_set" in _columns(connection, "orders"):
         return
     kept_tables = [name for name in ADDED if name in tables]
     for name in kept_tables:
@@ -134,7 +137,8 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     for name in kept_tables:
         connection.execute(f"INSERT INTO {name} BY NAME SELECT * FROM {name}_kept")
         connection.execute(f"DROP TABLE {name}_kept")
-    connection.execute(REOPENED)
+    if is_older:
+        connection.execute(REOPENED)
     if NEWEST not in tables:
         connection.execute(ACCEPTED_EARLIER)
     if BY_THE_SHARE not in tables:
@@ -170,14 +174,16 @@ def _count_by_the_share(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute("UPDATE meta SET value = ? WHERE key = ?", [json.dumps(acceptance), key])
 
 
+def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> set[str]:
+    rows = connection.execute(
+        "SELECT column_name FROM duckdb_columns() WHERE table_name = ?", [table]
+    ).fetchall()
+    return {name for (name,) in rows}
+
+
 def _rows_of_now(connection: duckdb.DuckDBPyConnection, table: str) -> str:
     """The query that gives the rows of an older table with today's columns."""
-    columns = {
-        name
-        for (name,) in connection.execute(
-            "SELECT column_name FROM duckdb_columns() WHERE table_name = ?", [table]
-        ).fetchall()
-    }
+    columns = _columns(connection, table)
     added = [f"{value} AS {name}" for name, value in ADDED[table].items() if name not in columns]
     replaced = ""
     if table == "orders":

@@ -1,6 +1,7 @@
 """Orders: their ids, legs, states, prices and what an account holds by them."""
 
 from options_platform.domain.trading.orders.bounds import bounds_of, possible_value
+from options_platform.domain.trading.orders.id_patterns import ENTRY_ID, EXIT_ID, rule_set_of
 from options_platform.domain.trading.orders.ids import client_order_id, exit_order_id
 from options_platform.domain.trading.orders.increments import (
     TICK_USD,
@@ -34,6 +35,8 @@ from options_platform.domain.trading.orders.states import (
 __all__ = [
     "CANCELLABLE",
     "ENDED",
+    "ENTRY_ID",
+    "EXIT_ID",
     "FINAL",
     "IN_DOUBT",
     "RESTING",
@@ -58,5 +61,6 @@ __all__ = [
     "multiplier_of",
     "on_grid",
     "possible_value",
+    "rule_set_of",
     "shares_leg",
 ]

@@ -5,17 +5,27 @@ from __future__ import annotations
 import hashlib
 from datetime import date
 
+from options_platform.common import DEFAULT_RULE_SET
 from options_platform.domain.trading.orders.order import Purpose
 
 
 def client_order_id(
-    account: str, session: date, ticker: str, purpose: Purpose, attempt: int = 1
+    account: str,
+    session: date,
+    ticker: str,
+    purpose: Purpose,
+    attempt: int = 1,
+    rule_set: str = DEFAULT_RULE_SET,
 ) -> str:
     """The id of the one order that an account sends for a session, ticker, purpose and attempt.
 
-    A broker keeps these ids unique, whatever the order holds.
+    A broker keeps these ids unique, whatever the order holds. A rule set other than the default is
+    part of the id, by its name.
     """
-    return _made(session, f"{ticker}-{purpose}", f"{account}|{session}|{ticker}|{purpose}", attempt)
+    name, text = f"{ticker}-{purpose}", f"{account}|{session}|{ticker}|{purpose}"
+    if rule_set != DEFAULT_RULE_SET:
+        name, text = f"{name}-{rule_set}", f"{text}|{rule_set}"
+    return _made(session, name, text, attempt)
 
 
 def exit_order_id(position_id: str, session: date, attempt: int = 1) -> str:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from options_platform.domain.calendar.sessions import close_time, open_time, shift
 from options_platform.domain.chain.occ_symbols import share_symbol, symbol_of
+from options_platform.domain.trading.orders.id_patterns import rule_set_of
 from options_platform.domain.trading.orders.states import ENDED, FINAL, RESTING, TRANSITIONS
 from options_platform.errors import LedgerError
 
@@ -105,6 +106,11 @@ class Order:
     def is_final(self) -> bool:
         """Whether its state cannot change any more."""
         return self.status in FINAL
+
+    @property
+    def rule_set(self) -> str:
+        """The rule set whose position it opens or closes."""
+        return rule_set_of(self.position_id)
 
     @property
     def multiplier(self) -> int:

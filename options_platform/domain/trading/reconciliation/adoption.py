@@ -8,12 +8,14 @@ that replaced one of ours is named by the broker.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 
+from options_platform.common import DEFAULT_RULE_SET
 from options_platform.domain.chain.occ_symbols import parse_symbol, share_symbol
 from options_platform.domain.trading.orders import (
+    ENTRY_ID,
+    EXIT_ID,
     Order,
     OrderLeg,
     Purpose,
@@ -25,8 +27,6 @@ from options_platform.domain.trading.orders import (
 )
 from options_platform.domain.trading.reports import BrokerOrder
 
-ENTRY_ID = re.compile(r"(\d{8})-(.+)-entry(?:-(\d+))?-[0-9a-f]{10}")
-EXIT_ID = re.compile(r"(\d{8})-exit(?:-(\d+))?-[0-9a-f]{10}")
 ADOPTED = "ADOPTED"
 
 
@@ -47,13 +47,13 @@ def adopted_entry(report: BrokerOrder, account: str) -> Order | None:
     if named is None:
         return None
     session, ticker = _session_of(named[1]), named[2]
-    attempt = int(named[3] or 1)
+    rule_set, attempt = named[3] or DEFAULT_RULE_SET, int(named[4] or 1)
     if session is None:
         return None
-    expected = client_order_id(account, session, ticker, "entry", attempt)
+    expected = client_order_id(account, session, ticker, "entry", attempt, rule_set)
     if expected != report.client_order_id:
         return None
-    first = client_order_id(account, session, ticker, "entry")
+    first = client_order_id(account, session, ticker, "entry", rule_set=rule_set)
     return _order_of(report, session, ticker, "entry", first, attempt)
 
 

@@ -27,6 +27,7 @@ from options_platform.services.trading.entries.sizes import EntrySizes
 from options_platform.services.trading.pauses import PAUSED, pause_of
 from options_platform.settings import Settings
 
+OTHER_RULE_SET = "OTHER_RULE_SET"
 SPREAD_LEVEL = 3
 SINGLE_LEVEL = 2
 
@@ -67,6 +68,20 @@ class EntryChecks:
             and (o.status in WORKING or keeps_from_trading(o, day))
         ]
 
+    def _was_entered_by_another_set(self, order: Order) -> bool:
+        """Whether another rule set may have sent an entry of the same session and ticker.
+
+        Ids differ by set, so they alone would let a session be entered twice whose set was changed
+        between two runs.
+        """
+        return any(
+            o.purpose == "entry"
+            and o.ticker == order.ticker
+            and o.rule_set != order.rule_set
+            and o.status != "not_sent"
+            for o in self.ledger.orders(session=order.session)
+        )
+
     def rules_broken(self, order: Order) -> list[str]:
         """Codes of our own rules that an entry breaks: the pause, freshness and limits.
 
@@ -75,6 +90,8 @@ class EntryChecks:
         codes, other_entries = [], self._other_entries(order)
         if pause_of(self.ledger) is not None:
             codes.append(PAUSED)
+        if self._was_entered_by_another_set(order):
+            codes.append(OTHER_RULE_SET)
         carried = {
             p.position_id: self._held_exposure(p) for p in self.ledger.positions(only_open=True)
         }

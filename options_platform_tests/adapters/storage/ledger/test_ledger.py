@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from options_platform.adapters.storage.ledger import Ledger
+from options_platform.domain.trading.orders import client_order_id
 from options_platform.domain.trading.position_fills import after_fill
 from options_platform.domain.trading.positions import AccountMark
 from options_platform.domain.trading.reconciliation.differences import Difference
@@ -99,8 +100,29 @@ def test_an_older_ledger_keeps_every_row(older):
     position = ledger.positions()[0]
     assert (position.closed_contracts, position.open_contracts) == (2, 0)
     assert position.profit_usd == 200.0
+    assert ledger.table("orders")["rule_set"].to_list() == ["plan", "plan"]
     assert ledger.table("order_events")["client_order_id"].to_list() == ["a", "b"]
     assert ledger.halted() == "storm"
+
+
+def test_a_ledger_of_before_there_were_rule_sets_opens_and_trades(tmp_path):
+    path = tmp_path / "ledger.duckdb"
+    former = Ledger(path)
+    former.record_intent(ORDER, NOW)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("ALTER TABLE orders DROP COLUMN rule_set")
+    ledger = Ledger(path)
+    assert ledger.orders() == [ORDER]
+    number = client_order_id("paper", DAY, "SPY", "entry", rule_set="mine")
+    other = replace(ORDER, client_order_id=number, position_id=number)
+    ledger.record_intent(other, NOW)
+    ledger.record(ORDER.to("unknown", placed_at=NOW), NOW, detail="SENDING")
+    stored = ledger.table("orders").select("client_order_id", "rule_set", "status").rows()
+    assert sorted(stored) == [
+        (ORDER.client_order_id, "plan", "unknown"),
+        (number, "mine", "intent"),
+    ]
+    assert ledger.table("order_events").height == 3
 
 
 @pytest.mark.parametrize("is_older", [True, False])

@@ -18,6 +18,7 @@ from options_platform.domain.trading.orders import (
     exit_order_id,
     in_lowest_terms,
     ladder,
+    rule_set_of,
 )
 from options_platform.errors import LedgerError
 
@@ -207,3 +208,33 @@ def test_a_ladder_rises_from_the_fair_price_to_its_worst_price_and_keeps_its_sig
     assert prices[-1] <= fair + give + 1e-6
     assert all(price * fair > 0 for price in prices) or fair == 0
     assert all(round(price * 100) == pytest.approx(price * 100) for price in prices)
+
+
+def test_ids_of_the_default_set_are_those_of_before_there_were_sets():
+    """Stored orders, and orders at the broker, keep their ids: values of the version before."""
+    first, second = "20240102-SPY-entry-11577bec64", "20240102-SPY-entry-2-593390f8ec"
+    assert client_order_id("paper", DAY, "SPY", "entry") == first
+    assert client_order_id("paper", DAY, "SPY", "entry", 2) == second
+    assert client_order_id("paper", DAY, "SPY", "entry", 2, "plan") == second
+
+
+@given(
+    ticker=st.from_regex(r"[A-Z][A-Z0-9.-]{0,9}", fullmatch=True),
+    attempt=st.integers(1, 99),
+    names=st.lists(
+        st.from_regex(r"[a-z][a-z0-9_]{0,31}", fullmatch=True), min_size=2, max_size=2, unique=True
+    ),
+)
+def test_an_id_names_its_rule_set_and_no_two_sets_share_one(ticker, attempt, names):
+    ids = [client_order_id("paper", DAY, ticker, "entry", attempt, name) for name in names]
+    assert [rule_set_of(number) for number in ids] == names
+    assert len({*ids, *(exit_order_id(number, DAY) for number in ids)}) == 4
+    assert all(len(number) <= 128 for number in ids)
+
+
+def test_an_id_that_is_not_ours_is_of_the_default_set():
+    for number in ("by hand", "5f1d3c", exit_order_id("p", DAY), ""):
+        assert rule_set_of(number) == "plan"
+    mine = client_order_id("paper", DAY, "SPY", "entry", rule_set="mine")
+    assert replace(ORDER, position_id=mine, purpose="exit").rule_set == "mine"
+    assert ORDER.rule_set == "plan"

@@ -38,6 +38,15 @@ def test_an_entry_of_the_account_is_adopted_with_its_legs_and_risk(attempt):
     assert order.max_profit_usd == pytest.approx((5 - 1.6) * 300)
 
 
+@pytest.mark.parametrize("attempt", [1, 2])
+def test_an_entry_of_a_rule_set_is_adopted_for_its_set(attempt):
+    name = client_order_id("paper", SESSION, "SPY", "entry", attempt, "mine")
+    order = adopted_entry(order_of(name), "paper")
+    first = client_order_id("paper", SESSION, "SPY", "entry", rule_set="mine")
+    assert (order.position_id, order.attempt, order.rule_set) == (first, attempt, "mine")
+    assert adopted_entry(order_of(name.replace("mine", "other")), "paper") is None
+
+
 def test_an_entry_of_another_account_or_pattern_is_not():
     name = client_order_id("another", SESSION, "SPY", "entry")
     assert adopted_entry(order_of(name), "paper") is None

@@ -1,0 +1,70 @@
+"""Keys of settings: which there are, what a wrong one may have meant, and merging them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any, NoReturn, get_type_hints
+
+from options_platform.domain.planning.retired_settings import RETIRED
+from options_platform.errors import SettingsError
+from options_platform.settings.settings import Settings
+
+
+def require_known(
+    values: Mapping[str, Any], kind: type, *, where: str, inside: tuple[str, ...] = ()
+) -> None:
+    """Raise :class:`SettingsError` for the first key of `values` that `kind` does not have."""
+    hints = get_type_hints(kind)
+    for key, value in values.items():
+        path = (*inside, key)
+        if key not in hints:
+            raise_unknown(f"{where}: ", path, list(hints))
+        if is_dataclass(hints[key]) and isinstance(value, Mapping):
+            require_known(value, hints[key], where=f"{where} [{key}]", inside=path)
+
+
+def raise_unknown(where: str, path: Sequence[str], known_names: Sequence[str]) -> NoReturn:
+    """Say what replaced a retired setting, or else which known one the last part resembles."""
+    name, key = ".".join(path), path[-1]
+    if name in RETIRED:
+        raise SettingsError(f"{where}{name} is no longer a setting: {RETIRED[name]}")
+    raise SettingsError(f"{where}unknown setting {key!r}; {nearest(key, known_names)}")
+
+
+def nearest(name: str, known_names: Sequence[str]) -> str:
+    """Advice on an unknown name: the known one that it resembles, or else all of them."""
+    near = difflib.get_close_matches(name, known_names, n=1, cutoff=0.5)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known_names))}"
+
+
+def merge(base: dict[str, Any], over: Mapping[str, Any]) -> None:
+    """Put the values of `over` over those of `base`, which changes; tables are merged by key."""
+    for key, value in over.items():
+        if isinstance(value, Mapping) and isinstance(base.get(key), dict):
+            merge(base[key], value)
+        else:
+            base[key] = value
+
+
+def flat_keys(values: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """The dotted names of all values in nested tables."""
+    names: list[str] = []
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        names += flat_keys(value, f"{name}.") if isinstance(value, Mapping) else [name]
+    return names
+
+
+def field_names(kind: type = Settings) -> list[str]:
+    """The names of all settings, nested ones with a dot."""
+    names: list[str] = []
+    hints = get_type_hints(kind)
+    for item in fields(kind):
+        hint = hints[item.name]
+        if is_dataclass(hint):
+            names += [f"{item.name}.{name}" for name in field_names(hint)]  # type: ignore[arg-type]
+        else:
+            names.append(item.name)
+    return names

@@ -1,0 +1,70 @@
+"""Which rule set trades is seen in `status`, `doctor` and at the head of the report."""
+
+import json
+from datetime import datetime
+
+import pytest
+
+from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.cli import main
+from options_platform.domain.calendar.sessions import NEW_YORK
+from options_platform.reporting.report import render
+from options_platform.settings import load_settings
+from options_platform.settings.rule_sets import rules_digest
+
+NOW = datetime(2026, 1, 2, 12, tzinfo=NEW_YORK)
+MINE = 'version = 3\ntitle = "Wide stops"\n[exits]\ncredit_stop = 3.0\n'
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A home without data that trades by a set of its own."""
+    folder = tmp_path / "home" / "rule_sets"
+    folder.mkdir(parents=True)
+    (folder / "mine.toml").write_text(MINE)
+    values = {"HOME": folder.parent, "SOURCE": "simulated", "TICKERS": "SPY", "RULE_SET": "mine"}
+    for name, value in values.items():
+        monkeypatch.setenv(f"OPTIONS_{name}", str(value))
+    return folder.parent
+
+
+def line():
+    return (
+        f"mine, version 3 (rules {rules_digest(load_settings())}, from rule_sets/mine.toml; "
+        "it sets 1 setting): Wide stops"
+    )
+
+
+def test_status_names_the_set_its_version_and_its_rules(home, capsys):
+    assert main(["status"]) == 0
+    assert f"Rule set: {line()}" in capsys.readouterr().out
+    assert main(["status", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)["rule_set"]
+    assert shown == {
+        "name": "mine",
+        "version": 3,
+        "title": "Wide stops",
+        "file": "rule_sets/mine.toml",
+        "digest": rules_digest(load_settings()),
+        "settings": ["exits.credit_stop"],
+        "available": ["plan", "premium_ladder", "mine"],
+    }
+
+
+def test_doctor_names_it_and_every_other_set_that_cannot_be_used(home, capsys):
+    (home / "rule_sets" / "broken.toml").write_text(MINE.replace("credit_stop", "credit_stp"))
+    main(["doctor", "--json"])
+    findings = json.loads(capsys.readouterr().out)
+    of_sets = [(f["state"], f["detail"]) for f in findings if f["what"] == "rule set"]
+    assert of_sets[0] == ("ok", line())
+    ((state, detail),) = of_sets[1:]
+    assert state == "note"
+    assert "rule_sets/broken.toml" in detail
+    assert "did you mean credit_stop?" in detail
+
+
+def test_the_head_of_the_report_names_it(home):
+    settings = load_settings()
+    text = render(settings, Warehouse(settings.warehouse_path, wait_seconds=5), now=NOW)
+    assert f"Rule set {line()}." in text
+    assert text.index("Rule set mine") < text.index("<h2")
