@@ -39,7 +39,7 @@ class Table:
     asset's table otherwise has a row for each session.
 
     A stored table of a former version may lack nullable columns, which are read as null and added
-    by the next write; with `fixed_columns` it is refused, since its values are computed together.
+    by the next write; but one that lacks a column named in `fixed_columns` is refused.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Table:
     key: tuple[str, ...] = KEY
     partition: tuple[str, ...] = KEY
     is_events: bool = False
-    fixed_columns: bool = False
+    fixed_columns: tuple[str, ...] = ()
 
     @property
     def schema(self) -> pl.Schema:
