@@ -21,6 +21,7 @@ from options_platform.domain.planning.selection import (
     wanted_strategy,
 )
 from options_platform.domain.planning.strike_settings import StrikeRules
+from options_platform.domain.planning.votes import VOTE_FEATURES
 from options_platform.domain.risk.sizing import SizingRules, account_needed, contracts
 from options_platform.domain.strategies import STRATEGIES
 from options_platform.domain.strategies.base import Leg
@@ -36,6 +37,17 @@ EXAMPLE_LOSS_USD = 400.0
 EXAMPLE_REGIME, EXAMPLE_CONFIDENCE = "high_vol", 0.23
 EXAMPLE_LOSSES_USD = (198.0, 465.0, 791.0, 995.0, 2_010.0)
 EXAMPLE_ACCOUNTS_USD = (10_000.0, 25_000.0, 50_000.0, 100_000.0, 1_000_000.0)
+VOTES_EXAMPLE = """```toml
+[plan.selection]
+strategy = "bull_put_spread"
+cadence = "week"
+
+[plan.selection.votes]
+needed = 2
+below = { vix_to_mean_10 = 1.0, har_rv_rank = 0.5 }
+above = { vrp_percentile = 0.5 }
+otherwise = "bull_call_spread"
+```"""
 # Settings of the account that are not below `plan.sizing`.
 AT_THE_TOP = {name: name for name in ("account_value_usd", "max_risk_usd")}
 
@@ -55,6 +67,8 @@ def rules_page(generated: str) -> str:
         ),
         *_regimes(settings),
         *_matrix(plan),
+        *_entry_days(plan),
+        *_votes(plan),
         *_strategies(),
         *_undefined_risk(plan),
         *_strikes(plan.strikes),
@@ -132,6 +146,34 @@ def _matrix(plan: PlanRules) -> list[str]:
             "`plan.selection.strategy` names one strategy to trade in place of the matrix, "
             f"whatever the prediction (default `{selection.strategy}`)."
         ),
+    ]
+
+
+def _entry_days(plan: PlanRules) -> list[str]:
+    cadence = plan.selection.cadence
+    return [
+        "## Entry days",
+        (
+            f"`plan.selection.cadence` (default `{cadence}`) is how often entries are planned: "
+            "`session` in each, `week` in the first session of a calendar week, which a holiday "
+            "may move to Tuesday, `month` in that of a month. On other days plans are refused as "
+            f"`NOT_ENTRY_DAY`: {REASONS['NOT_ENTRY_DAY']}."
+        ),
+    ]
+
+
+def _votes(plan: PlanRules) -> list[str]:
+    features = ", ".join(f"`{name}`" for name in VOTE_FEATURES)
+    return [
+        "## Votes",
+        (
+            f"{_text(plan.selection.votes)} Votes may ask about {features} "
+            "([feature dictionary](feature-dictionary.md)). A refused plan has the code "
+            "`TOO_FEW_VOTES` and names the votes that do not hold, with their values. Two of three "
+            "votes, say, and bought call spreads while the premium is thin:"
+        ),
+        VOTES_EXAMPLE,
+        _values("plan.selection.votes", plan.selection.votes),
     ]
 
 
@@ -243,7 +285,9 @@ def _size(plan: PlanRules) -> list[str]:
         _first(contracts) + " The budget is account x risk x multiplier x (0.5 + 0.5 x "
         f"confidence). Examples are for a spread that can lose {EXAMPLE_LOSS_USD:g} USD. At entry "
         "the account is the smaller of `account_value_usd` and the account's equity, for sizes and "
-        "limits, in backtests and live.",
+        "limits, in backtests and live. `plan.sizing.by_votes` gives shares of the budget by the "
+        "number of votes that hold, in place of 0.5 + 0.5 x confidence: with {2: 0.5, 3: 1.0} two "
+        "votes take half of it, three all of it, and fewer nothing.",
         table(header, rows),
         f"{_first(SizingRules)} At a confidence of {EXAMPLE_CONFIDENCE:g} in `{EXAMPLE_REGIME}`:",
         _single_spreads(sizing),

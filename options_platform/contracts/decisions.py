@@ -98,6 +98,7 @@ TRADE_PLAN = Table(
             "vol points",
             low=0.0,
         ),
+        Column("votes", pl.Int32, "votes that hold; null where the rules ask for none", low=0),
     ),
 )
 

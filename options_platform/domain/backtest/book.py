@@ -48,6 +48,7 @@ class Book:
         self._planned = trades.select(planned_greeks).rows()
         self._plan_labels = trades.select("strategy", "regime", "direction", "date").rows()
         self._confidence: list[float] = trades["confidence"].to_list()
+        self._votes: list[int | None] = trades["votes"].to_list()
         self._fees = rules.costs.fees_on(market.days)
         self._interest = self._session_fees = 0
         self._rows: dict[str, list[tuple[Any, ...]]] = {
@@ -98,6 +99,7 @@ class Book:
             self._confidence[trade],
             rules,
             0.0 if price is None else SHARES * (price - planned),
+            votes=self._votes[trade],
         )
 
     def resize(self, trade: int, contracts: int) -> None:

@@ -12,11 +12,17 @@ from options_platform.domain.risk.sizing import TOLERANCE, SizingRules
 def needs_account(sizing: SizingRules) -> pl.Expr:
     """What a spread needs that the risk budget refuses: an account, or another setting.
 
-    Columns: regime, account_needed (USD, infinite where the regime is switched off) and
-    spread_loss_usd, the maximum loss of one spread; both at the width that needs least.
+    Columns: regime, votes (null where none are asked), account_needed (USD, infinite where the
+    regime or the number of votes is switched off) and spread_loss_usd, the maximum loss of one
+    spread; both at the width that needs least.
     """
     account = pl.format("an account of {} USD", in_dollars("account_needed"))
-    switched_off = pl.format("plan.sizing.regime_multiplier of {} above 0", pl.col("regime"))
+    multiplier = pl.col("regime").replace_strict(sizing.regime_multiplier, default=1.0)
+    switched_off = (
+        pl.when(multiplier == 0.0)
+        .then(pl.format("plan.sizing.regime_multiplier of {} above 0", pl.col("regime")))
+        .otherwise(pl.format("plan.sizing.by_votes of {} above 0", pl.col("votes")))
+    )
     cap = math.inf if sizing.max_risk_usd is None else sizing.max_risk_usd
     higher_cap = pl.format("max_risk_usd of {}", in_dollars("spread_loss_usd"))
     fits = pl.col("account_needed") <= sizing.account_value_usd

@@ -12,7 +12,15 @@ from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform_tests.platform import run
 
 ADDED = {
-    TRADE_PLAN: ("needs", "call_rank", "earlier_calls", "iv_symbol", "iv_basis", "vol_error"),
+    TRADE_PLAN: (
+        "needs",
+        "call_rank",
+        "earlier_calls",
+        "iv_symbol",
+        "iv_basis",
+        "vol_error",
+        "votes",
+    ),
     DIRECTION_MODEL: ("variant",),
     FEATURES_TABLE: (
         "har_rv_21",

@@ -106,6 +106,7 @@ class EntrySizes:
             np.array([sizing.regime_multiplier[plan["regime"]]]),
             np.array([plan["confidence"]]),
             sizing,
+            None if plan["votes"] is None else np.array([float(plan["votes"])]),
         )
         return SizedEntry(order, ("RISK_BUDGET",), f"needs an equity of {needed[0]:,.0f} USD")
 
@@ -145,6 +146,7 @@ class EntrySizes:
                 plan["confidence"],
                 self.settings.plan.sizing,
                 self._concession_usd(order) / planned,
+                votes=plan["votes"],
                 stops_at_cap=True,
             ).contracts
         share = contracts / planned
