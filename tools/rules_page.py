@@ -78,7 +78,10 @@ def rules_page(generated: str) -> str:
         *_section("Exits", "exits", settings.exits),
         (
             "Exits are checked at each close, in the order EXPIRY_NEAR, STOP_LOSS, EX_DIVIDEND, "
-            "TAKE_PROFIT, TIME, and sent for the next session."
+            "TAKE_PROFIT, TIME, and sent for the next session. A stop alone, at three credits say, "
+            "is `exits.credit_stop=3` with `exits.credit_stop_cap=1`, a `credit_take_profit` above "
+            "1, which no credit reaches, and `exits.exit_dte=0`; positions then leave before their "
+            "expiry as the rules of expiry have it."
         ),
         *_section("Exits before an ex-date", "exits.ex_dividend", settings.exits.ex_dividend),
         _paragraph(ex_dividend),
@@ -234,6 +237,7 @@ def _strikes(strikes: StrikeRules) -> list[str]:
             f"{strikes.long_delta[regime]:g}",
             f"{strikes.short_delta[regime]:g}",
             f"{strikes.width_usd[regime]:g}",
+            f"{strikes.wing_delta[regime]:g}",
         )
         for regime in REGIMES
     )
@@ -242,6 +246,7 @@ def _strikes(strikes: StrikeRules) -> list[str]:
         "Delta of the bought leg, debit",
         "Delta of the sold leg, credit",
         "Width, USD",
+        "Delta of the wing, if by delta",
     )
     return ["## Strikes", _text(strikes), table(header, rows), _values("plan.strikes", strikes)]
 
@@ -261,7 +266,9 @@ def _days(plan: PlanRules) -> list[str]:
         "## Days to expiry",
         (
             f"The listed expiry nearest to these calendar days, within {selection.min_dte} to "
-            f"{selection.max_dte}; of two, the later one."
+            f"{selection.max_dte}; of two, the later one. The table is `base_dte` moved by "
+            f"`dte_shift` ({selection.dte_shift}) days; `plan.selection.dte_shift=0` leaves the IV "
+            "rank out. Expiries of 60 days take `base_dte` and `max_dte` of 60."
         ),
         table(header, rows),
     ]
