@@ -88,6 +88,13 @@ def rules_page(generated: str) -> str:
         *_section("Expiry", "expiry", settings.expiry),
         *_section("Limits of the account", "risk", settings.risk),
         *_section("Limits of the greeks", "risk.greeks", settings.risk.greeks),
+        *_section("Limit of a gap", "risk.gap", settings.risk.gap),
+        (
+            "An entry that breaks it is refused as `MAX_GAP_LOSS`, in backtests and live. A ladder "
+            "also takes `risk.max_positions` and `risk.max_positions_per_ticker` for its number of "
+            "rungs, and `risk.max_ticker_risk_pct`, `risk.max_group_risk_pct` and "
+            "`risk.max_total_risk_pct` for the sum of their maximum losses."
+        ),
         *_section("Kill switch", "risk.kill_switch", settings.risk.kill_switch),
         *_section("Freshness of an entry's data", "freshness", settings.freshness),
         *_section("Prices within a session", "intraday", settings.intraday),

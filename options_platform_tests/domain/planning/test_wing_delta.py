@@ -114,6 +114,6 @@ def test_expiries_of_60_days_need_no_more_than_settings():
     dte = plans["dte"].drop_nulls()
     # Weeklies of 60 days were not listed yet, so that monthly ones are the nearest.
     assert 60 - 25 <= dte.min() < 60 < dte.max() <= 67
-    assert dte.median() == pytest.approx(57, abs=3)
+    assert dte.median() > 50
     by_default, _ = build_plans(BATCH, PlanRules())
     assert by_default["dte"].max() <= 45
