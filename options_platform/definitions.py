@@ -15,6 +15,7 @@ from options_platform.defs.backtest.assets import make_backtest
 from options_platform.defs.backtest.checks import make_backtest_checks
 from options_platform.defs.chains.assets import make_chains
 from options_platform.defs.chains.snapshot import make_snapshot_job, make_snapshot_schedule
+from options_platform.defs.chains.surface import make_surface_error
 from options_platform.defs.contract_checks import make_checks
 from options_platform.defs.jobs import make_backtest_job, make_job, make_reporting_job
 from options_platform.defs.models.checks import make_model_checks
@@ -38,14 +39,15 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
     settings = settings or load_settings()
     set_closures(settings.unplanned_closures)
     platform = make_platform(settings, **overrides)
-    chains = [make_chains(settings)] if source_gives(platform, "chain") else []
-    tables = (*ASSET_TABLES, *EVENT_TABLES, *(CHAIN_TABLES if chains else ()))
+    has_chains = source_gives(platform, "chain")
+    tables = (*ASSET_TABLES, *EVENT_TABLES, *(CHAIN_TABLES if has_chains else ()))
     with warnings.catch_warnings():
         # Backfill policies are marked beta. The job mixes two of them on purpose: a run of the
         # job does everything at once, a backfill from the UI goes in two phases.
         warnings.simplefilter("ignore", dg.BetaWarning)
         warnings.filterwarnings("ignore", "Asset job .* materializes assets with varying")
-        assets = [*make_assets(settings, with_chains=bool(chains)), *chains, make_backtest()]
+        chains = [make_chains(settings), make_surface_error(settings)] if has_chains else []
+        assets = [*make_assets(settings, with_chains=has_chains), *chains, make_backtest()]
         names = {key.to_user_string() for asset in assets for key in asset.keys}
         daily, backtest, reporting = (
             make_job(settings, tables),
@@ -65,13 +67,13 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
                 backtest,
                 reporting,
                 make_intraday_job(settings),
-                *([make_snapshot_job(settings)] if chains else []),
+                *([make_snapshot_job(settings)] if has_chains else []),
             ],
             schedules=[
                 make_schedule(settings),
                 make_backtest_schedule(backtest),
                 make_intraday_schedule(),
-                *([make_snapshot_schedule(settings)] if chains else []),
+                *([make_snapshot_schedule(settings)] if has_chains else []),
             ],
             sensors=[
                 make_reports_sensor([daily, backtest], reporting),

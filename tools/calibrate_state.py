@@ -17,8 +17,10 @@ import polars as pl
 from scipy.optimize import least_squares
 
 from options_platform.common import Floats
+from options_platform.domain.chain.learning import fit_points
+from options_platform.domain.chain.learning.smiles import STEEPEST_WING, smile_errors
 from options_platform.domain.chain.ssvi import Smile
-from tools.calibration.fit import CLASSES, START, fit_points, smile_errors
+from tools.calibration.fit import CLASSES, START
 from tools.calibration.judge import LONGEST, SHORTEST, SPREADS, errors, rules_of, spread_prices
 from tools.calibration.load import RealChain, load, load_stressed
 from tools.calibration.report import LIMITS, STRESSED_FROM, mean_error
@@ -31,7 +33,6 @@ STATES: dict[str, Callable[[RealChain], float]] = {
 }
 NUMBERS = {"rho": 3, "c": 0, "wing": 4}
 CALM_MARKET = "2018-01"
-STEEPEST_WING = 0.11
 RIDGE = 0.05
 
 
@@ -68,7 +69,7 @@ class Trial:
     def fit(self, chains: Sequence[RealChain]) -> Floats:
         """Five numbers and the slope, every market with the same weight."""
         of_state = STATES[self.state]
-        used = [(chain, own) for chain in chains if (own := fit_points(chain)).height]
+        used = [(chain, own) for chain in chains if (own := fit_points(chain.points)).height]
         markets = [market_of(chain) for chain, _ in used]
         batches = [
             (of_state(chain), own, 1.0 / np.sqrt(own.height * markets.count(market)))

@@ -11,11 +11,13 @@ import polars as pl
 from options_platform.adapters.storage.chain_store import ChainStore
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.commands.backtest_output import (
+    OVER_BAND,
     about,
     chain_sources,
     number,
     record,
     say_about,
+    say_error_band,
     say_price_risk,
     say_sources,
 )
@@ -31,7 +33,9 @@ from options_platform.domain.backtest.results import HELD_NOTE
 from options_platform.domain.backtest_study.account_sizes import account_table
 from options_platform.domain.backtest_study.choices import make_variant, make_variants
 from options_platform.domain.backtest_study.confident_trades import confident_trades
+from options_platform.domain.backtest_study.error_band import widened, with_band
 from options_platform.domain.backtest_study.judgement import Judgement, judge
+from options_platform.domain.backtest_study.price_risk import AS_MEASURED
 from options_platform.domain.backtest_study.scorecard import against_seed, held_to_expiry
 from options_platform.domain.backtest_study.variants import Variant, VariantScore, scored
 from options_platform.errors import UsageError
@@ -43,6 +47,7 @@ from options_platform.services.backtesting.run import (
     run_with_baselines,
 )
 from options_platform.services.backtesting.trials import earlier_ratios
+from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.settings import Settings
 
 SHOWN_VARIANTS = 12
@@ -74,6 +79,7 @@ def backtest(args: argparse.Namespace) -> int:
     if args.optuna is not None and args.optuna < 2:
         raise UsageError("--optuna takes the number of variants to try, at least 2")
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
+    settings = with_fits(settings, warehouse)
     base = make_variant(args.set, settings.plan, _with_fill(settings.backtest_rules, args.fill))
     plan, rules = base.plan, base.rules
     variants, spans = make_variants(args.vary, plan, rules)
@@ -110,6 +116,8 @@ def _single(
                     "held_to_expiry": held_to_expiry(run.curves),
                     "scores": run.scores.to_dicts(), "draws": run.bands.to_dicts(),
                     "price_risk": run.price_risk.to_dicts(),
+                    "own_errors": run.own_errors.to_dicts(),
+                    "sharpe_over_error_band": widened(run.price_risk, AS_MEASURED).to_dicts(),
                     "confident_trades": added.to_dicts(),
                     "targets": targets.to_dicts()})  # fmt: skip
         return 0
@@ -214,15 +222,18 @@ def _show(run: BacktestRun, targets: pl.DataFrame, added: pl.DataFrame) -> None:
     rows = [
         {
             **row,
-            "interval": _interval(row, "sharpe"),
+            "interval": _interval(row, "sharpe") + (OVER_BAND if row["over_band"] else ""),
             "model_gain": "" if row["sharpe_gain"] is None
             else f"{row['sharpe_gain']:.2f} {_interval(row, 'sharpe_gain')}",
         }
-        for row in run.scores.to_dicts()
+        for row in with_band(
+            run.scores, run.price_risk, run.rules.fills.model, AS_MEASURED
+        ).to_dicts()
     ]  # fmt: skip
     print_table([_cells(row) for row in rows], BESIDE)
     say("Intervals are 95% by block bootstrap; model_gain is the model's Sharpe ratio minus that "
         "of the row.")  # fmt: skip
+    say_error_band(run.own_errors)
     say_price_risk(run.price_risk)
     if to_expiry := held_to_expiry(run.curves):
         counts = ", ".join(f"{name} ({count} trades)" for name, count in to_expiry.items())

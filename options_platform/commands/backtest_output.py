@@ -12,6 +12,7 @@ from options_platform.adapters.tracking.trial_log import TrialLog
 from options_platform.commands.common import say
 from options_platform.domain.backtest.results import BacktestResult
 from options_platform.domain.backtest.sources import real_share, run_source
+from options_platform.domain.backtest_study.error_band import errors_text, mean_error
 from options_platform.domain.backtest_study.price_risk import rests_on_surface, sentence
 from options_platform.domain.backtest_study.variants import VariantScore
 from options_platform.domain.chain.vol_errors import error_of
@@ -22,6 +23,7 @@ from options_platform.services.market_data.own_indices import foreign_note
 from options_platform.settings import Settings
 
 USUAL_DTE = 30
+OVER_BAND = "*"
 
 
 def record(
@@ -71,6 +73,17 @@ def say_about(data: BacktestData) -> None:
         say("No yields are stored: cash earns no interest, and Sharpe ratios use plain returns.")
     elif stale := int(data.market.yield_stale.sum()):
         say(f"On {stale} sessions the yield is unknown or older than a week.")
+
+
+def say_error_band(errors: pl.DataFrame) -> None:
+    """Print the surface's error at the strikes and tenors of the model's trades, rows of
+    `OWN_ERRORS`, or that it is not measured, and what the marked intervals are."""
+    if not (text := errors_text(errors)):
+        return
+    say(f"{text}.")
+    if mean_error(errors) is not None:
+        say(f"Intervals with {OVER_BAND} are the union of those as measured and with every "
+            "volatility lower and higher by that.")  # fmt: skip
 
 
 def say_price_risk(rows: pl.DataFrame) -> None:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.storage.ledger import Ledger, open_ledger
+from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.commands.common import print_json, print_table, ready_settings, say
 from options_platform.domain.risk import is_of_losses
 from options_platform.domain.trading.exposures import DatedClose, newest_closes
@@ -19,6 +20,7 @@ from options_platform.domain.trading.orders import Order
 from options_platform.domain.trading.positions import Position
 from options_platform.domain.trading.reconciliation.differences import Difference
 from options_platform.errors import UsageError
+from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.trading.flatten import Flattening
 from options_platform.services.trading.order_worker import OrderWorker
 from options_platform.services.trading.pauses import lift_pause
@@ -56,7 +58,9 @@ def work(args: argparse.Namespace) -> int:
     :class:`UsageError` for a broker that fills every order at the close.
     """
     settings = ready_settings()
-    trading = _trading(settings, newest_closes(stored_market(settings)))
+    closes = newest_closes(stored_market(settings))
+    warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
+    trading = _trading(with_fits(settings, warehouse), closes)
     worker = OrderWorker(trading)
     if trading.broker.takes_market_orders:
         raise UsageError(

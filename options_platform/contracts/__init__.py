@@ -26,7 +26,14 @@ from options_platform.contracts.backtest import (
     BACKTEST_TABLES,
     BACKTEST_TRADES,
 )
-from options_platform.contracts.chains import GATES, IV_HISTORY, OPTION_CHAIN
+from options_platform.contracts.chains import (
+    CHAIN_INDEX,
+    GATES,
+    IV_HISTORY,
+    OPTION_CHAIN,
+    SURFACE_ERROR,
+    SURFACE_FIT,
+)
 from options_platform.contracts.decisions import (
     REGIME,
     REGIME_TRANSITIONS,
@@ -77,6 +84,7 @@ __all__ = (
     "BACKTEST_SOURCES",
     "BACKTEST_TABLES",
     "BACKTEST_TRADES",
+    "CHAIN_INDEX",
     "CHAMPIONS",
     "CORPORATE_ACTIONS",
     "DIRECTIONS",
@@ -104,6 +112,8 @@ __all__ = (
     "REGIME",
     "REGIME_TRANSITIONS",
     "REVISIONS",
+    "SURFACE_ERROR",
+    "SURFACE_FIT",
     "TIMESTAMP",
     "TRADE_PLAN",
     "TRADE_PLAN_LEGS",

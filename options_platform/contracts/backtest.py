@@ -239,8 +239,9 @@ BACKTEST_DRAWS = Table(
 BACKTEST_PRICE_RISK = Table(
     "backtest_price_risk",
     "Results of the model and of baselines that sell options if every implied volatility is lower "
-    "than the surface says, all under the configured fill model: entries, sizes, marks, stops and "
-    "exits are run anew.",
+    "than the surface says, or off by its measured error at the model's own strikes and tenors "
+    "(`error_band_low`, `error_band_high`), all under the configured fill model: entries, sizes, "
+    "marks, stops and exits are run anew.",
     (
         RUN,
         Column("name", pl.String, "model or a baseline", nullable=False),

@@ -102,3 +102,80 @@ IV_HISTORY = Table(
         Column("missing", pl.String, "why `iv_30d` is null; null where it has a value"),
     ),
 )
+
+
+def _vol(name: str, description: str) -> Column:
+    return Column(name, pl.Float64, description, "vol points")
+
+
+def _index(days: int) -> Column:
+    return Column(
+        f"index_{days}d", pl.Float64, f"index of {days} days; null beyond the quoted expiries",
+        "index points", low=0.0,
+    )  # fmt: skip
+
+
+CHAIN_INDEX = Table(
+    "chain_index",
+    "Volatility indices computed from a stored real chain by Cboe's method.",
+    (
+        DATE,
+        TICKER,
+        *(_index(days) for days in (9, 30, 93, 182)),
+        Column("n_expiries", pl.Int32, "expiries with enough strikes", "expiries", nullable=False),
+    ),
+    is_events=True,
+)
+
+SURFACE_ERROR = Table(
+    "surface_error",
+    "Error of the volatility surface on the stored real chain of a session, by delta, right and "
+    "tenor. The surface is the one that was known before the session, so every error is of a chain "
+    "that it was not fitted to. Sessions without a real chain have no rows; the tables "
+    "`surface_fit` and `chain_index` are filled with it.",
+    (
+        DATE,
+        TICKER,
+        Column("band", pl.String, "absolute delta, in hundredths", nullable=False,
+               values=("2-10", "10-25", "25-60")),
+        Column("right", pl.String, "call or put", nullable=False, values=("call", "put")),
+        Column("tenor", pl.String, "calendar days to expiry", nullable=False,
+               values=("7-21", "22-35", "36-60")),
+        Column("n", pl.Int32, "good out-of-the-money quotes", "quotes", nullable=False, low=1.0),
+        _vol("mean_error_points", "mean of the surface's volatility less the quoted one"),
+        _vol("mae_points", "mean of its absolute value"),
+        Column("fitted_on", pl.Date, "session of the ticker's fit in use; null for its class"),
+    ),
+    key=("date", "ticker", "band", "right", "tenor"),
+    is_events=True,
+)  # fmt: skip
+
+SURFACE_FIT = Table(
+    "surface_fit",
+    "What a ticker's stored real chains up to a session say of its surface; used from the next "
+    "session on if it is adopted, else the surface stays that of the ticker's class. The numbers "
+    "are null while the chains are too few.",
+    (
+        DATE,
+        TICKER,
+        Column("c", pl.Float64, "curvature of the smile at 30 days and a volatility of 0.20"),
+        Column("p", pl.Float64, "its power of time"),
+        Column("q", pl.Float64, "its fading with volatility"),
+        Column("rho", pl.Float64, "skew"),
+        Column("wing", pl.Float64, "steepness added to far puts"),
+        Column("level", pl.Float64, "what the volatility at the money is times", low=0.0),
+        Column("n_sessions", pl.Int32, "sessions that the fit rests on", "sessions"),
+        Column("n_months", pl.Int32, "calendar months of these sessions", "months"),
+        Column("n_quotes", pl.Int32, "quotes that were fitted", "quotes"),
+        Column("n_chains", pl.Int32, "stored real chains up to the session, usable or not",
+               "chains", nullable=False, low=1.0),
+        _vol("fit_near_points", "mean absolute error on the session's own chain, 10 to 60 delta, "
+             "of the fit before it"),
+        _vol("fit_far_points", "the same of 2 to 10 delta"),
+        _vol("class_near_points", "as fit_near_points, of the class"),
+        _vol("class_far_points", "as fit_far_points, of the class"),
+        Column("is_adopted", pl.Boolean, "whether later sessions are priced by this fit: the fits "
+               "before were at least as good as the class on three or more chains"),
+    ),
+    is_events=True,
+)  # fmt: skip

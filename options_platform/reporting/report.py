@@ -58,6 +58,7 @@ from options_platform.reporting.tearsheet import (
     position_cards,
     tearsheet_section,
 )
+from options_platform.services.market_data.learned_surface import measured_notes
 from options_platform.services.trading.replay import replay_ledger
 from options_platform.settings import Settings
 from options_platform.settings.broker_rules import LIVE_NOTE
@@ -114,6 +115,7 @@ def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
         if plans.height
         else None,
         "outlook": outlook_section(settings, warehouse) if plans.height else None,
+        "measured_prices": measured_notes(warehouse, settings.tickers),
         "backtest": tearsheet_section(stored_backtest(warehouse)),
         "paper_positions": position_cards(_paper_positions(settings)),
         "orders": sections.order_section(

@@ -14,7 +14,12 @@ from options_platform.domain.backtest.results import HELD_NOTE, SETTLED
 from options_platform.domain.backtest.sources import real_share, run_source
 from options_platform.domain.backtest_study.baseline_registry import BASELINES
 from options_platform.domain.backtest_study.draws import draw_bands
-from options_platform.domain.backtest_study.price_risk import SCENARIOS, rests_on_surface
+from options_platform.domain.backtest_study.error_band import HIGHER, with_band
+from options_platform.domain.backtest_study.price_risk import (
+    AS_MEASURED,
+    rests_on_surface,
+    scenarios,
+)
 from options_platform.domain.backtest_study.scorecard import MODEL, against_seed
 from options_platform.domain.statistics.breakdown import BREAKDOWNS, breakdown, monthly_returns
 from options_platform.domain.trading.fill_prices import FILL_MODELS
@@ -53,6 +58,7 @@ def tearsheet_section(stored: StoredBacktest) -> dict[str, Any] | None:
     equity, trades = stored.equity.filter(is_set).sort("date"), stored.trades.filter(is_set)
     closed = trades.drop_nulls("closed_on")
     ordered = _ordered(stored.scores)
+    shown = _ordered(with_band(stored.scores, stored.price_risk, fill, AS_MEASURED))
     model_holds = bool((trades["exit_reason"] == SETTLED).any())
     model = stored.scores.filter((pl.col("name") == MODEL) & is_set).row(0, named=True)
     return {
@@ -63,13 +69,14 @@ def tearsheet_section(stored: StoredBacktest) -> dict[str, Any] | None:
         "model": model,
         "held_note": HELD_NOTE,
         "scores": [
-            _score_row(row, ordered, model_holds) for row in ordered if row["fill_model"] == fill
+            _score_row(row, ordered, model_holds) for row in shown if row["fill_model"] == fill
         ],
         "draws": [
             {**row, "shown": drawn.shown_name(row["name"])}
             for row in draw_bands(stored.draws, stored.scores).to_dicts()
         ],
         "price_risk": _price_risk(stored.price_risk),
+        "error_points": stored.price_risk.filter(pl.col("scenario") == HIGHER)["iv_points"].max(),
         "sources": _sources(stored.sources.filter(is_set)),
         "targets": [
             {**row, "metric": METRICS[row["metric"]]}
@@ -126,8 +133,8 @@ def _price_risk(rows: pl.DataFrame) -> list[dict[str, Any]]:
     """Each result with its verdict and its rows by scenario; empty for a run of former versions."""
     if rows.is_empty():
         return []
-    scenarios = list(SCENARIOS)
-    ordered = rows.sort(pl.col("scenario").replace_strict(scenarios, range(len(scenarios))))
+    names = list(scenarios(0.0))
+    ordered = rows.sort(pl.col("scenario").replace_strict(names, range(len(names))))
     return [
         {
             "shown": drawn.shown_name(verdict["name"]),

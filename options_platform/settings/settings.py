@@ -96,6 +96,7 @@ class Settings:
             expiry=self.expiry,
             risk=self.risk,
             sizing=self.plan.sizing,
+            ladder=self.ladder,
             fills=self.fills,
             costs=self.plan.costs,
             chain=self.plan.chain,

@@ -33,10 +33,11 @@ def test_a_run_shows_the_band_the_baselines_and_the_targets(home, capsys):
     shown = capsys.readouterr()
     for text in ("mid", "worst", "always_bull_put", "oracle_direction", "hold_SPY", "MISSED",
                  "on synthetic chains", "cash earns no interest", "p_value", "without_neutral",
-                 "No confident call was traded", "with one vol point less"):  # fmt: skip
+                 "No confident call was traded", "with one vol point less",
+                 "vol points as shipped", "]*"):  # fmt: skip
         assert text in shown.out
     assert "is priced on" not in shown.out
-    assert "backtests 18/18" in shown.err
+    assert "backtests 20/20" in shown.err
 
 
 def test_json_has_every_score_with_its_interval(home, capsys):
@@ -52,7 +53,7 @@ def test_json_has_every_score_with_its_interval(home, capsys):
     }  # fmt: skip
     assert all(1 / 5 <= row["p_value"] <= 1.0 for row in found["draws"])
     assert {row["scenario"] for row in found["price_risk"]} == {
-        "as_measured", "iv_minus_1pt", "iv_minus_8pct",
+        "as_measured", "iv_minus_1pt", "iv_minus_8pct", "error_band_low", "error_band_high",
     }  # fmt: skip
     assert {row["target"] for row in found["targets"]} == {1.0, 0.55, 1.3}
     added = {row["period"]: row["trades"] for row in found["confident_trades"]}

@@ -155,12 +155,19 @@ def test_a_wrong_setting_is_refused(filled, environment, message):
     ("lines", "header", "message"),
     [
         ([r.rsplit(",", 1)[0] for r in rows()], HEADER.replace(",volume", ""), "volume"),
-        (["02.01.24,100,102,99,101,101,1000"], HEADER, "date"),
-        ([*rows()[:-1], f"{DAYS[-1]},100,102,ninety,101,101,1000"], HEADER, "ninety"),
-        ([*rows()[:-1], f"{DAYS[-1]},100,10"], HEADER, "SPY.csv"),
+        pytest.param(
+            ["02.01.24,100,102,99,101,101,1000"], HEADER, "date", marks=pytest.mark.long
+        ),
+        pytest.param(
+            [*rows()[:-1], f"{DAYS[-1]},100,102,ninety,101,101,1000"], HEADER, "ninety",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            [*rows()[:-1], f"{DAYS[-1]},100,10"], HEADER, "SPY.csv", marks=pytest.mark.long
+        ),
         (rows(20), HEADER, "ends"),
     ],
-)
+)  # fmt: skip
 def test_a_broken_file_is_refused_and_the_tables_stay(shell, lines, header, message):
     shell.write(lines, header)
     refused(shell, shell.run("backfill", "--select", DATA), message)
@@ -273,7 +280,9 @@ def test_a_command_names_a_damaged_database_and_doctor_how_to_restore_it(shell):
     assert shell.run("doctor").returncode == 0
 
 
-@pytest.mark.parametrize("name", ["history/runs.db", "history/runs/index.db"])
+@pytest.mark.parametrize(
+    "name", ["history/runs.db", pytest.param("history/runs/index.db", marks=pytest.mark.long)]
+)
 def test_a_damaged_dagster_database_is_reported_in_one_line_too(shell, name):
     path = shell.home / "dagster" / name
     path.write_bytes(b"garbage " * 1000)

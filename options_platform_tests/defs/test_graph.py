@@ -24,7 +24,7 @@ UPSTREAM = {
     "regime": {"features"},
     "trade_plan": {
         "raw_ohlcv", "vix", "features", "direction_model", "volatility_model", "regime",
-        "iv_history",
+        "iv_history", "surface_error",
     },
     "paper_orders": {"trade_plan"},
 }  # fmt: skip
@@ -46,7 +46,7 @@ def test_there_are_nine_assets_and_those_derived_from_them(graph):
     names = {key.to_user_string() for key in graph.get_all_asset_keys()}
     marts = {f"marts/{path.stem}" for path in FOLDER.glob("*.sql")}
     views = {"fills", "positions", "portfolio"}
-    chains = {"option_chain", "iv_history"}
+    chains = {"option_chain", "iv_history", "surface_error"}
     assert names == {*NINE, *chains, "earnings", "backtest", *views, *marts, "report"}
     assert tuple(table.name for table in ASSET_TABLES) == NINE
 
@@ -181,7 +181,7 @@ def test_every_rule_of_the_contracts_is_a_check_and_structure_blocks(graph):
 def test_one_job_and_one_schedule_serve_all(definitions):
     job = definitions.resolve_job_def(JOB_NAME)
     assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == {
-        *NINE, "option_chain", "iv_history", "earnings",
+        *NINE, "option_chain", "iv_history", "surface_error", "earnings",
     }  # fmt: skip
     schedules = list(definitions.resolve_all_job_defs())
     assert JOB_NAME in {one.name for one in schedules}

@@ -8,7 +8,7 @@ import pytest
 from options_platform.domain.planning.votes import VoteRules
 from options_platform.errors import SettingsError
 from options_platform.settings import load_settings
-from tools.rules_page import VOTES_EXAMPLE
+from tools.votes_page import VOTES_EXAMPLE
 
 
 def load(tmp_path, toml="", **environment):

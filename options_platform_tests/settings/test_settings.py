@@ -5,6 +5,7 @@ import pytest
 
 from options_platform.domain.calendar.sessions import is_session, set_closures
 from options_platform.domain.trading.expiry_policy import ExpiryRules
+from options_platform.domain.trading.orders import LadderRules
 from options_platform.errors import SettingsError, UsageError
 from options_platform.settings import load_settings, make_settings
 
@@ -149,8 +150,9 @@ def test_a_home_that_its_stores_could_not_address_is_refused_at_once(tmp_path, n
 
 def test_the_backtest_trades_by_the_policies_of_expiry_ex_dates_and_size_that_are_set(tmp_path):
     toml = "[expiry]\nhold_to_expiry = true\n[exits.ex_dividend]\nearly_sessions = 3\n"
-    made = load(tmp_path, toml, account_value_usd="50000")
+    made = load(tmp_path, toml, account_value_usd="50000", ladder__entry_concession="0.2")
     rules = made.backtest_rules
+    assert rules.ladder == made.ladder == LadderRules(entry_concession=0.2)
     assert rules.expiry == made.expiry == ExpiryRules(hold_to_expiry=True)
     assert rules.exits.ex_dividend.early_sessions == 3
     assert rules.sizing == made.plan.sizing

@@ -13,24 +13,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 from scipy.optimize import least_squares
 
 from options_platform.common import Floats
-from options_platform.domain.chain.ssvi import Smile, SmileRows, curvature, total_variance
+from options_platform.domain.chain.learning import fit_points
+from options_platform.domain.chain.learning.smiles import (
+    RIDGE,
+    SPREADS,
+    bounded,
+    smile_errors,
+    smile_of,
+)
+from options_platform.domain.chain.ssvi import Smile
 from options_platform.domain.chain.surface import LEVEL_AT
 from tools.calibration.load import RealChain, closes
 
 CLASSES = {"fund": ("SPY", "QQQ"), "stock": ("AAPL", "NVDA", "GOOG")}
 RIDGES = (0.1, 1.0, 10.0, 100.0)
-RIDGE = 10.0
-SPREADS = np.array([0.1, 0.1, 0.3, 0.05, 0.05])
 START = np.array([0.85, 0.1, 0.6, -0.6, 0.1])
 COUNT = len(START)
-WIDEST_POINTS = 2.0
-LARGEST_CHI = 1.5
-# A steeper wing would contradict later expiries.
-STEEPEST_WING = 0.11
 
 
 def fit_smiles(chains: Sequence[RealChain], ridge: float = RIDGE) -> dict[str, Smile]:
@@ -69,7 +70,7 @@ def fit_term(folder: Path) -> tuple[tuple[float, float], ...]:
 
 def _fit_class(members: Sequence[RealChain], ridge: float) -> tuple[Smile, dict[str, Smile]]:
     tickers = sorted({chain.ticker for chain in members})
-    fitted = [(chain, points) for chain in members if (points := fit_points(chain)).height]
+    fitted = [(chain, points) for chain in members if (points := fit_points(chain.points)).height]
     markets = [chain.market for chain, _ in fitted]
     batches = [
         (tickers.index(chain.ticker), points, 1.0 / np.sqrt(points.height * markets.count(market)))
@@ -77,7 +78,7 @@ def _fit_class(members: Sequence[RealChain], ridge: float) -> tuple[Smile, dict[
     ]
 
     def numbers(vector: Floats, ticker: int) -> Floats:
-        return _bounded(vector[:COUNT] + vector[COUNT:].reshape(-1, COUNT)[ticker])
+        return bounded(vector[:COUNT] + vector[COUNT:].reshape(-1, COUNT)[ticker])
 
     def residuals(vector: Floats) -> Floats:
         errors = [
@@ -88,40 +89,5 @@ def _fit_class(members: Sequence[RealChain], ridge: float) -> tuple[Smile, dict[
 
     start = np.concatenate([START, np.zeros(COUNT * len(tickers))])
     solution = least_squares(residuals, start, loss="soft_l1", max_nfev=200).x
-    own = {ticker: _smile(numbers(solution, at)) for at, ticker in enumerate(tickers)}
-    return _smile(_bounded(solution[:COUNT])), own
-
-
-def _bounded(numbers: Floats) -> Floats:
-    """c, p, q, rho and wing within what :class:`Smile` allows."""
-    c, p, q, rho, wing = numbers
-    q = np.clip(q, 0.0, 0.95)
-    rho = np.clip(rho, -0.9, 0.9)
-    wing = np.clip(wing, 0.0, STEEPEST_WING * (1.0 - rho))
-    return np.array([max(c, 0.0), max(p, -q / 2.0), q, rho, wing])
-
-
-def _smile(numbers: Floats) -> Smile:
-    c, p, q, rho, wing = (round(float(value), 4) for value in numbers)
-    return Smile(c, max(p, -q / 2.0), q, rho, wing)
-
-
-def fit_points(chain: RealChain) -> pl.DataFrame:
-    """The quotes that a smile is fitted to: 2 to 60 delta, 7 to 90 days, not too wide."""
-    half_width = (pl.col("ask") - pl.col("bid")) / 2 / pl.col("vega")
-    return chain.points.filter(
-        pl.col("delta").abs().is_between(0.02, 0.60)
-        & pl.col("dte").is_between(7, 90)
-        & (half_width <= WIDEST_POINTS)
-    )
-
-
-def smile_errors(numbers: Floats, points: pl.DataFrame) -> Floats:
-    """Model less real volatility of `fit_points`, vol points; `numbers` as in :class:`Smile`."""
-    columns = ("years", "atm", "strike", "forward", "iv")
-    years, atm, strike, forward, iv = (points[name].to_numpy() for name in columns)
-    # The limits against arbitrage hold near the solution and need not slow down the search.
-    smile = SmileRows(*(np.asarray(value) for value in numbers), np.asarray(LARGEST_CHI))
-    psi = curvature(smile, years, atm)
-    total = total_variance(np.log(strike / forward), atm * atm * years, psi, smile)
-    return np.asarray(100.0 * (np.sqrt(total / years) - iv))
+    own = {ticker: smile_of(numbers(solution, at)) for at, ticker in enumerate(tickers)}
+    return smile_of(bounded(solution[:COUNT])), own

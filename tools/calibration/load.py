@@ -14,6 +14,7 @@ from options_platform.adapters.ports.market_data import SOURCE_CHAIN_SCHEMA
 from options_platform.common import Floats
 from options_platform.domain.chain import TermStructure
 from options_platform.domain.chain.ingest import ChainGates, judge_chains
+from options_platform.domain.chain.learning import chain_points
 from options_platform.domain.chain.strip import expiry_variances, index_of_tenors
 from options_platform.domain.chain.term_structure import short_rates
 
@@ -162,24 +163,8 @@ def _chain(
         ratios = of_market[[0, 2, 3]] / of_market[1]
     tenors = index * ratios
     term = TermStructure(*(np.array(value) for value in tenors), np.array(rate))
-    points = _points(judged.filter(pl.col("quality").is_null()), rate)
+    points = chain_points(judged, rate)
     return RealChain(ticker, day, rate, index, term, tuple(strip.tolist()), points)
-
-
-def _points(good: pl.DataFrame, rate: float) -> pl.DataFrame:
-    forward = pl.col("spot") * (rate * pl.col("years")).exp()
-    parity = good.filter(pl.col("spot_method") == "parity").with_columns(forward=forward)
-    otm = parity.filter((pl.col("right") == "call") == (pl.col("strike") >= pl.col("forward")))
-    parts = []
-    for _, own in otm.sort("years", "strike").group_by("expiry", maintain_order=True):
-        strikes, forward_price = own["strike"].to_numpy(), own["forward"][0]
-        if strikes[0] < forward_price < strikes[-1]:
-            atm = float(np.interp(forward_price, strikes, own["iv"].to_numpy()))
-            parts.append(own.with_columns(atm=pl.lit(atm)))
-    names = ("years", "dte", "expiry", "right", "strike", "forward", "iv", "delta", "vega", "mid")
-    columns = [*names, "bid", "ask", "atm"]
-    empty = otm.with_columns(atm=pl.lit(0.0)).select(columns).clear()
-    return pl.concat([empty, *(own.select(columns) for own in parts)])
 
 
 def _spy_2015(folder: Path) -> pl.DataFrame:

@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 from scipy.stats import t as student
 
-from tools.calibration.fit import CLASSES, RIDGE, RIDGES, left_out, without_ticker
+from options_platform.domain.chain.learning.smiles import RIDGE
+from tools.calibration.fit import CLASSES, RIDGES, left_out, without_ticker
 from tools.calibration.judge import LONGEST, SHORTEST, SPREADS, errors, rules_of, spread_prices
 from tools.calibration.load import RealChain
 from tools.markdown import table

@@ -6,6 +6,7 @@ from functools import cache
 
 from options_platform.contracts import (
     BACKTEST_TABLES,
+    CHAIN_INDEX,
     CHAMPIONS,
     CORPORATE_ACTIONS,
     DIRECTION_MODEL,
@@ -27,6 +28,8 @@ from options_platform.contracts import (
     REGIME,
     REGIME_TRANSITIONS,
     REVISIONS,
+    SURFACE_ERROR,
+    SURFACE_FIT,
     TRADE_PLAN,
     TRADE_PLAN_LEGS,
     TRIAL_FOLDS,
@@ -49,7 +52,7 @@ ASSET_TABLES = (
     PAPER_ORDERS,
 )
 
-CHAIN_TABLES = (OPTION_CHAIN, IV_HISTORY)
+CHAIN_TABLES = (OPTION_CHAIN, IV_HISTORY, SURFACE_ERROR)
 """Assets of sources with option chains; `option_chain` is stored in files."""
 
 EVENT_TABLES = (EARNINGS,)
@@ -65,6 +68,8 @@ SIDE_TABLES = (
     FETCHES,
     MARKET_SERIES,
     GARCH_PARAMS,
+    CHAIN_INDEX,
+    SURFACE_FIT,
     MODEL_FOLDS,
     TRIALS,
     TRIAL_FOLDS,
@@ -82,6 +87,7 @@ def tables() -> dict[str, Table]:
         for table in (
             *ASSET_TABLES,
             IV_HISTORY,
+            SURFACE_ERROR,
             *SIDE_TABLES,
             *EVENT_TABLES,
             *LEDGER_VIEWS,

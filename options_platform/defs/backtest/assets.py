@@ -21,6 +21,7 @@ from options_platform.reporting import backtest_figures, figures
 from options_platform.services.backtesting.run import BacktestRun, load_backtest, run_with_baselines
 from options_platform.services.backtesting.tables import backtest_frames
 from options_platform.services.backtesting.trials import backtest_trials
+from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.market_data.platform import Platform
 
 READ = ("raw_ohlcv", "vix", "features", "regime", "direction_model", "volatility_model")
@@ -59,7 +60,7 @@ def make_backtest() -> dg.AssetsDefinition:
     def backtest(
         config: BacktestConfig, platform: dg.ResourceParam[Platform]
     ) -> dg.MaterializeResult:
-        settings = platform.settings
+        settings = with_fits(platform.settings, platform.warehouse)
         variant = make_variant(config.settings, settings.plan, settings.backtest_rules)
         data = load_backtest(
             platform.warehouse, settings.tickers, _day(config.start), _day(config.end),

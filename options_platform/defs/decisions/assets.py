@@ -14,6 +14,7 @@ from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.domain.planning.plan import build_plans
 from options_platform.domain.planning.reasons import refusals_by_reason
 from options_platform.reporting import figures
+from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.market_data.stored_chains import stored_chains
 from options_platform.services.planning.later_plans import make_plans
@@ -65,7 +66,7 @@ def make_regime(settings: Settings) -> dg.AssetsDefinition:
 def make_trade_plan(settings: Settings, *, with_chains: bool = False) -> dg.AssetsDefinition:
     """The asset `trade_plan`; `with_chains` if the source provides chains, its inputs then."""
     # A session may have no `option_chain`; `iv_history` comes from the same step and always runs.
-    chains = ["iv_history"] if with_chains else []
+    chains = ["iv_history", "surface_error"] if with_chains else []
 
     @dg.asset(
         **asset_options(
@@ -82,10 +83,11 @@ def make_trade_plan(settings: Settings, *, with_chains: bool = False) -> dg.Asse
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> dg.MaterializeResult:
         selected = selected_range(context, settings)
+        rules = with_fits(settings, platform.warehouse).plan
 
         def build(inputs: pl.DataFrame, scope: PartitionRange) -> tuple[pl.DataFrame, pl.DataFrame]:
             chain_of = stored_chains(platform.chains, scope.tickers, scope.start, scope.end)
-            return build_plans(inputs, settings.plan, chain_of)
+            return build_plans(inputs, rules, chain_of)
 
         made = make_plans(platform.warehouse, selected, build)
         frames = [(TRADE_PLAN, made.plans), (TRADE_PLAN_LEGS, made.legs)]

@@ -12,7 +12,7 @@ from options_platform.defs.shared.asset_options import asset_options, where_list
 from options_platform.defs.shared.context import report_earlier_rows, result, selected_range
 from options_platform.defs.shared.unchanged import report_unchanged
 from options_platform.domain.calendar.sessions import sessions
-from options_platform.domain.chain.at_the_money import with_atm_variance
+from options_platform.domain.chain.term_structure import with_atm_variance
 from options_platform.domain.feature_engine.compute import compute_features, good_bars
 from options_platform.domain.feature_engine.garch import fit_missing
 from options_platform.domain.feature_engine.labels import compute_labels

@@ -23,6 +23,7 @@ from options_platform.defs.shared.asset_options import MODEL_POLICY, asset_optio
 from options_platform.defs.shared.context import report_earlier_rows, result, selected_range
 from options_platform.defs.shared.partitions import BACKFILL_TAG
 from options_platform.defs.shared.sending import begin_sending
+from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.market_data.session_bounds import newest_date
 from options_platform.services.market_data.yields_and_tenors import stored_dividends, stored_tenors
@@ -95,7 +96,8 @@ def trade_session(platform: Platform, ledger: Ledger, session: date, plans: pl.D
         DIRECTION_MODEL, columns=["ticker", "fold"], start=session, end=session
     )
     folds = dict(calls.drop_nulls("fold").iter_rows())
-    trading = TradingSession(ledger, open_broker(platform.settings), platform.settings, folds=folds)
+    settings = with_fits(platform.settings, platform.warehouse)
+    trading = TradingSession(ledger, open_broker(settings), settings, folds=folds)
     trading.run_session(session, plans, legs, market, platform.now())
 
 

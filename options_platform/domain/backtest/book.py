@@ -87,9 +87,13 @@ class Book:
     def size_of(self, trade: int, rules: SizingRules, price: float | None = None) -> Size:
         """Size of a planned trade that the equity of the last mark allows.
 
-        `price` is that of its fill, USD a share; default: the planned one.
+        `price` is that of its fill, USD a share. Without it the trade is sized before it is sent:
+        at the worst price that a live order for it may fill at, as live trading does.
         """
-        planned = self.limit_price[trade]
+        if price is None:
+            concession = self._concession_usd(trade)
+        else:
+            concession = SHARES * (price - self.limit_price[trade])
         regime = self._plan_labels[trade][1]
         return size_at(
             self.equity_usd,
@@ -98,8 +102,9 @@ class Book:
             regime,
             self._confidence[trade],
             rules,
-            0.0 if price is None else SHARES * (price - planned),
+            concession,
             votes=self._votes[trade],
+            stops_at_cap=price is None,
         )
 
     def resize(self, trade: int, contracts: int) -> None:
@@ -264,6 +269,15 @@ class Book:
         }
         frames["trades"] = frames["trades"].sort("opened_on", "ticker", "plan_id")
         return results.BacktestResult(self.rules.start_usd, **frames)
+
+    def _concession_usd(self, trade: int) -> float:
+        """What the last rung of a trade's ladder costs beyond its limit, USD for one spread."""
+        if self.rules.entry_order == "limit":
+            return 0.0
+        # Orders have their ratios in lowest terms: a spread of 2:2 is sent as two of 1:1.
+        common = int(np.gcd.reduce(self.paths.legs.side[trade].astype(np.int64)))
+        limit = self.limit_price[trade] / common
+        return SHARES * common * self.rules.ladder.concession_of_entry(limit)
 
     def _life(self, trade: int) -> int:
         """Number of sessions in the path; beyond the data if these end before the expiry."""

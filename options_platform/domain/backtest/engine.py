@@ -2,13 +2,14 @@
 
 1. Cash earns interest since the previous session.
 2. Exits decided on the previous close fill at this close, and expiring positions settle.
-3. Entries decided on the previous close fill at this close, in the size that fits at that price.
+3. Entries decided on the previous close fill at this close; at a price above the plan's with fewer
+   contracts, if no more fit there.
 4. Exit rules are applied to this close, and early assignments after it are noted; both take effect
    in the next session.
 5. Positions and account are marked: cash + positions = equity, in whole cents.
 6. A loss beyond its limit trips the kill switch, as in live trading.
-7. This session's planned trades are checked against the account's limits; those that pass are
-   worked in the next session.
+7. This session's planned trades are sized at the worst price of their orders and checked against
+   the account's limits; those that pass are worked in the next session.
 """
 
 from __future__ import annotations
@@ -249,7 +250,7 @@ class _Loop:
     def _fits(self, trade: int, session_number: int, price: float | None = None) -> bool:
         """Reduce a trade to what the last mark's equity allows; False if no contract fits.
 
-        It is sized at `price`, USD a share; default: the planned one.
+        `price` is that of its fill, USD a share; see :meth:`Book.size_of`.
         """
         if self.rules.sizing is None:
             return True

@@ -13,6 +13,7 @@ from options_platform.domain.trading.costs import CostRules
 from options_platform.domain.trading.exit_rules import ExitRules
 from options_platform.domain.trading.expiry_policy import ExpiryRules
 from options_platform.domain.trading.fill_prices import FillRules
+from options_platform.domain.trading.orders import LadderRules
 
 ChainUse = Literal["real_if_stored", "real_only", "synthetic"]
 
@@ -69,8 +70,10 @@ class BacktestRules:
     with `market` it fills at the fill model's price. With `buying_power` equity must cover the
     maximum losses of all positions and of the entry. Once `risk.kill_switch` has halted entries,
     they resume after `resume_after_sessions`, as if a person had looked; never if that is None.
-    Entries are reduced to what `sizing` allows at the equity of the session and, with `market`, at
-    the price of the fill; without it the planned contracts are traded. `chains`: with
+    Entries are reduced to what `sizing` allows at the equity of the session; without it the planned
+    contracts are traded. They are counted as live trading counts them: with `market` as at a broker
+    with a market, at the last rung that an entry has on `ladder`, and again at a fill above the
+    planned price; with `limit` as at the simulated broker, at the planned price. `chains`: with
     `real_if_stored` plans, fills and marks use stored real chains where there are any, and the
     surface elsewhere; with `real_only` nothing is traded without real quotes; `synthetic` ignores
     them. After a stored chain of a ticker, up to `gap_sessions` sessions without one are a gap, in
@@ -82,6 +85,7 @@ class BacktestRules:
     expiry: ExpiryRules = field(default_factory=ExpiryRules)
     risk: RiskRules = field(default_factory=RiskRules)
     sizing: SizingRules | None = None
+    ladder: LadderRules = field(default_factory=LadderRules)
     fills: FillRules = field(default_factory=FillRules)
     costs: CostRules = field(default_factory=CostRules)
     chain: ChainRules = field(default_factory=ChainRules)

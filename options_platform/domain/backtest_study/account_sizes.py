@@ -33,7 +33,7 @@ fees of all closed trades over the gross profit of those that gained. `risk_as_s
 maximum loss of a trade at the price of its plan, over the account, or over its equity when the
 trade was sized if that was less; without a regime multiplier above 1 it is within `risk_pct`.
 `risk_as_filled` is the same at the price of the fill, a session later, at which market orders are
-sized too; `largest_loss` the largest
+sized again; `largest_loss` the largest
 loss of one trade over the account. `cagr` and `max_drawdown` are as in :class:`CurveMetrics`. All
 shares are fractions."""
 

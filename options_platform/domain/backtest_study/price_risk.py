@@ -16,6 +16,7 @@ import polars as pl
 from options_platform.contracts import BACKTEST_PRICE_RISK
 from options_platform.domain.backtest.results import BacktestResult
 from options_platform.domain.backtest_study.baseline_registry import BASELINES, BaselineComparison
+from options_platform.domain.backtest_study.error_band import HIGHER, LOWER
 from options_platform.domain.backtest_study.scorecard import MODEL, curves_of, scorecard
 from options_platform.domain.backtest_study.variants import run_variants, vary
 
@@ -53,17 +54,31 @@ def with_scenario(comparison: BaselineComparison, scenario: Scenario) -> Baselin
     return replace(comparison, plan=moved.plan, rules=moved.rules)
 
 
-def price_risk(comparison: BaselineComparison, scores: pl.DataFrame) -> Iterator[pl.DataFrame]:
+def scenarios(error_points: float | None) -> dict[str, Scenario]:
+    """`SCENARIOS`, and the surface's measured error down and up; None leaves these out."""
+    if error_points is None:
+        return SCENARIOS
+    return SCENARIOS | {
+        LOWER: Scenario(iv_points=-error_points),
+        HIGHER: Scenario(iv_points=error_points),
+    }
+
+
+def price_risk(
+    comparison: BaselineComparison, scores: pl.DataFrame, error_points: float | None = None
+) -> Iterator[pl.DataFrame]:
     """Rows of `backtest_price_risk` without `run`, scenario by scenario.
 
     Args:
         comparison: what was run as configured.
         scores: rows of `backtest_scores` of that run, which are those of `AS_MEASURED`.
+        error_points: the surface's measured error at the strikes and tenors of the trades, vol
+            points; None leaves its band out.
     """
     fill = comparison.rules.fills.model
     names = [MODEL, *BESIDE]
     shown = (pl.col("fill_model") == fill) & pl.col("name").is_in(names)
-    for name, scenario in SCENARIOS.items():
+    for name, scenario in scenarios(error_points).items():
         own = scores.filter(shown)
         if name != AS_MEASURED:
             moved = with_scenario(comparison, scenario)

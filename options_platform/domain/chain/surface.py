@@ -18,6 +18,7 @@ volatilities of all strikes may be moved alike (`iv_scale`, `iv_points`), to see
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,19 @@ LEVEL_AT = 0.20
 SAME_DAY = 1e-3
 
 
+class Kind(NamedTuple):
+    """What sets the surface of a ticker apart.
+
+    `level_smile` solves the index for the volatility at the money, unless the index `is_atm`;
+    `level` multiplies that volatility.
+    """
+
+    smile: Smile
+    level_smile: Smile
+    is_atm: bool
+    level: float = 1.0
+
+
 @dataclass(frozen=True)
 class SurfaceRules:
     """Parameters of the surface; `calibration` documents the defaults.
@@ -49,7 +63,9 @@ class SurfaceRules:
 
     The index of the tickers in `at_the_money` is a volatility at the money, not one of a log
     contract. `is_flat`: every volatility is the 30-day index. `lowest_iv` is the floor of the
-    volatility at the money, an annualised fraction.
+    volatility at the money, an annualised fraction. With `learn`, a ticker with stored real chains
+    is priced by what they taught before the session
+    (:class:`LearnedSurface <options_platform.domain.chain.learned.LearnedSurface>`).
 
     `iv_scale` multiplies and `iv_points` (vol points) is added to the volatility of every strike
     that the surface gives, which is then at least `lowest_iv`. They are scenarios: a scale of at
@@ -65,6 +81,7 @@ class SurfaceRules:
     iv_points: float = 0.0
     iv_scale: float = 1.0
     lowest_iv: float = 0.03
+    learn: bool = True
 
     def __post_init__(self) -> None:
         missing = {"fund", "stock"} - set(self.smiles)
@@ -94,6 +111,20 @@ class SurfaceRules:
         """The ticker's smile."""
         return self.smiles[self.class_of(ticker)]
 
+    def kind_of(self, ticker: str) -> Kind:
+        """The ticker's kind of surface."""
+        smile = self.smile_of(ticker)
+        return Kind(smile, smile, ticker in self.at_the_money)
+
+    def kinds(self, underlying: Underlying) -> tuple[tuple[Kind, ...], Ints | None]:
+        """The kinds of surface that occur, and each row's position among them; None if one does."""
+        kinds = [self.kind_of(name) for name in underlying.names]
+        distinct = tuple(dict.fromkeys(kinds))
+        if len(distinct) == 1:
+            return distinct, None
+        positions = np.array([distinct.index(kind) for kind in kinds], dtype=np.int64)
+        return distinct, np.take(positions, underlying.ticker)
+
 
 def index_at(underlying: Underlying, years: Floats, rules: SurfaceRules) -> Floats:
     """The volatility index of any tenor, an annualised fraction; flat below 9 and above 182 days.
@@ -121,7 +152,7 @@ def unmoved_atm_vol(underlying: Underlying, years: Floats, rules: SurfaceRules) 
         days = years * DAYS_A_YEAR
         totals, growth = _node_totals(underlying, years, rules)
         jump = _jump(underlying, days, totals, growth)
-        atm = np.sqrt((_between(days, totals) + jump) / days)
+        atm = np.sqrt((_between(days, totals) + jump) / days) * _levels(underlying, rules)
     return np.asarray(np.maximum(atm, rules.lowest_iv), dtype=np.float64)
 
 
@@ -199,19 +230,15 @@ def _node_totals(
 ) -> tuple[list[Floats], Floats]:
     """Total variance at the money (volatility squared x days) at each of `TERM_DAYS`, and the
     least d ln total / d ln T of each row."""
-    names, position = _smile_positions(underlying, rules)
-    smiles = [rules.smile_of(name) for name in names]
-    as_given = [name in rules.at_the_money for name in names]
-    slowest = np.array([smile.slowest for smile in smiles])
+    kinds, position = rules.kinds(underlying)
+    slowest = np.array([kind.smile.slowest for kind in kinds])
     growth = slowest[0] if position is None else np.take(slowest, position)
     totals: list[Floats] = []
     indices = _tenor_indices(underlying, years, rules)
     for n, (days, index) in enumerate(zip(TERM_DAYS, indices, strict=True)):
         tables = [
-            np.ones_like(table) if given else table
-            for given, table in zip(
-                as_given, (level_table(smile, days) for smile in smiles), strict=True
-            )
+            np.ones_like(table) if kind.is_atm else table
+            for kind, table in ((kind, level_table(kind.level_smile, days)) for kind in kinds)
         ]
         atm = index * ratios(tables, position, index)
         total = atm * atm * days
@@ -222,20 +249,14 @@ def _node_totals(
     return totals, np.asarray(growth)
 
 
-def _smile_positions(
-    underlying: Underlying, rules: SurfaceRules
-) -> tuple[tuple[str, ...], Ints | None]:
-    """The tickers that differ in their surface, and each row's position among them."""
-    kinds = [(rules.smile_of(name), name in rules.at_the_money) for name in underlying.names]
-    distinct = list(dict.fromkeys(kinds))
-    names = tuple(underlying.names[kinds.index(kind)] for kind in distinct)
-    if len(names) == 1:
-        return names, None
-    positions = np.array([distinct.index(kind) for kind in kinds], dtype=np.int64)
-    return names, np.take(positions, underlying.ticker)
+def _levels(underlying: Underlying, rules: SurfaceRules) -> Floats | float:
+    """What the volatility at the money of each row is times."""
+    kinds, position = rules.kinds(underlying)
+    levels = np.array([kind.level for kind in kinds])
+    return float(levels[0]) if position is None else np.take(levels, position)
 
 
 def _smile_rows(underlying: Underlying, rules: SurfaceRules) -> SmileRows:
-    names, position = _smile_positions(underlying, rules)
-    rows = SmileRows.of(*(rules.smile_of(name) for name in names))
+    kinds, position = rules.kinds(underlying)
+    rows = SmileRows.of(*(kind.smile for kind in kinds))
     return rows if position is None else rows.take(position)

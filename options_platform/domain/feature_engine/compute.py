@@ -54,7 +54,7 @@ def compute_features(
         garch_params: rows of `garch_params`; the forecast is null in months without a fit.
         rules: thresholds of the regimes.
         premium_inputs: date, ticker, vix9d and vix3m (index points) and atm_variance (annualised)
-            for the same keys, see `chain.at_the_money`; without them vrp, its percentile and the
+            for the same keys, see `chain.term_structure`; without them vrp, its percentile and the
             ratios to other tenors are null.
     """
     rows = _with_indices(bars.select(*KEY, *PRICES).sort(KEY), vix)

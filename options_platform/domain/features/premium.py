@@ -31,7 +31,8 @@ PREMIUM: tuple[Feature, ...] = (
     ),
     _premium(
         name="vrp", unit=VARIANCE, inputs=("iv_close", "har_rv_21"), lookback=547,
-        description="at-the-money variance of the surface over 30 days - har_rv_21",
+        description="at-the-money variance over 30 days of the surface, without fits to stored "
+        "chains - har_rv_21",
         formula=None, basis="vrp",
     ),
     _premium(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import polars as pl
 
-from options_platform.domain.risk.sizing import TOLERANCE, SizingRules
+from options_platform.domain.risk.sizing import TOLERANCE, SizingRules, account_needed
 
 
 def needs_account(sizing: SizingRules) -> pl.Expr:
@@ -35,6 +36,42 @@ def needs_account(sizing: SizingRules) -> pl.Expr:
         .then(higher_cap)
         .otherwise(pl.format("{} and {}", account, higher_cap))
     )
+
+
+def needs_of_entry(
+    loss_usd: float,
+    regime: str,
+    confidence: float,
+    sizing: SizingRules,
+    account_usd: float,
+    votes: int | None = None,
+) -> str:
+    """What takes one spread that an account refused, in words.
+
+    It is an equity, the settings that limit what of it counts, or both.
+
+    Args:
+        loss_usd: maximum loss of one spread.
+        regime: regime of the plan.
+        confidence: confidence of the plan, 0 to 1.
+        sizing: rules by which the account is limited.
+        account_usd: the account's equity, at most `account_value_usd`.
+        votes: votes that held, None where the plan's rules asked for none.
+    """
+    scales = np.array([sizing.regime_multiplier[regime]]), np.array([confidence])
+    held = None if votes is None else np.array([float(votes)])
+    account = float(account_needed(np.array([loss_usd]), *scales, sizing, held)[0])
+    if math.isinf(account) and sizing.regime_multiplier[regime] > 0.0:
+        return f"plan.sizing.by_votes of {votes} above 0"
+    if math.isinf(account):
+        return f"plan.sizing.regime_multiplier of {regime} above 0"
+    parts = [f"an equity of {account:,.0f} USD"]
+    if account > sizing.account_value_usd:
+        parts.append(f"account_value_usd of {account:,.0f}")
+    if sizing.max_risk_usd is not None and loss_usd * (1.0 - TOLERANCE) > sizing.max_risk_usd:
+        cap = f"max_risk_usd of {math.ceil(loss_usd):,}"
+        parts = [cap] if account <= account_usd else [*parts, cap]
+    return " and ".join(parts)
 
 
 def in_dollars(column: str) -> pl.Expr:

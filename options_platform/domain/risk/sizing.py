@@ -6,7 +6,7 @@ maximum loss fits the unscaled share of the account.
 A trade plan is sized by the configured account value. When the entry is made, in a backtest or at
 a broker, the smaller of that value and the account's equity counts, both for sizes
 (:func:`size_at`) and for percentage limits. An entry is sized at the worst price that it may fill
-at: the last one of its ladder at a broker, that of its fill in a backtest.
+at, the last one of its ladder; a backtest sizes it again where it fills above its plan's price.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ class SizingRules:
 
     `max_risk_usd` caps the budget (None: no cap), `max_contracts` the number of spreads.
     `regime_multiplier` scales the budget by regime, never above `risk_pct` of the account; 0 trades
-    nothing there. With `at_least_one` one
-    spread is traded although the scaled budget is smaller, if its maximum loss fits `risk_pct` of
-    the account and `max_risk_usd`. `by_votes` scales the budget by the number of votes that hold
-    (`plan.selection.votes`) in place of the confidence: {2: 0.5, 3: 1.0} is half of it from two
-    votes on, all of it from three on, and nothing below two.
+    nothing there. With `at_least_one` one spread is traded although the scaled budget is smaller,
+    if its maximum loss fits `risk_pct` of the account and `max_risk_usd`. `by_votes` scales the
+    budget by the number of votes that hold (`plan.selection.votes`) in place of the confidence:
+    {2: 0.5, 3: 1.0} is half of it from two votes on, all of it from three on, and nothing below
+    two.
 
     Raises ValueError for values out of range.
     """
@@ -180,7 +180,7 @@ def size_at(
     `at_least_one`.
 
     Args:
-        equity_usd: equity of the account; from `account_value_usd` on that value counts.
+        equity_usd: equity of the account; what it has beyond `account_value_usd` does not count.
         planned: planned number of spreads.
         max_loss_usd: maximum loss of all planned spreads at the planned price.
         regime: regime of the plan.

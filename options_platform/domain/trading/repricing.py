@@ -102,6 +102,20 @@ def next_price(order: Order, orders: Iterable[Order], rules: LadderRules) -> flo
     return None if limit is None else next((price for price in prices if price > limit), None)
 
 
+def was_sent_again(order: Order, orders: Iterable[Order]) -> bool:
+    """Whether the attempt before, among `orders`, had the price of this one.
+
+    So it is with an entry whose next rung was refused after its cancel. It rests there: canceled
+    for a rung that is allowed at one look and refused at the next, it would lose its place for
+    nothing.
+    """
+    return any(
+        (o.purpose, o.position_id, o.attempt, o.limit_price)
+        == (order.purpose, order.position_id, order.attempt - 1, order.limit_price)
+        for o in orders
+    )
+
+
 def price_after_worst(order: Order, fair_price: float, rules: LadderRules) -> float | None:
     """The price of a new ladder, USD a share, once the market is beyond the last rung of an exit.
 

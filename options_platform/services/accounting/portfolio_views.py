@@ -11,6 +11,7 @@ from options_platform.domain.accounting.portfolio import Portfolio, make_portfol
 from options_platform.domain.accounting.snapshot import LedgerSnapshot
 from options_platform.domain.backtest import BacktestMarket, make_market
 from options_platform.domain.calendar.sessions import shift
+from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.market_data.yields_and_tenors import stored_tenors
 from options_platform.settings import Settings
 
@@ -58,7 +59,8 @@ def ledger_portfolio(settings: Settings, warehouse: Warehouse, ledger: Ledger) -
     snapshot = ledger_snapshot(ledger)
     if snapshot is None:
         return Portfolio(FILLS.empty(), POSITIONS.empty(), PORTFOLIO.empty())
-    return make_portfolio(snapshot, market_of(snapshot, warehouse), settings.backtest_rules)
+    rules = with_fits(settings, warehouse).backtest_rules
+    return make_portfolio(snapshot, market_of(snapshot, warehouse), rules)
 
 
 def store_portfolio(warehouse: Warehouse, account: str, views: Portfolio) -> None:

@@ -34,6 +34,7 @@ from options_platform.domain.statistics.trade_pace import (
 )
 from options_platform.errors import IncompleteDataError, UsageError
 from options_platform.services.backtesting.run import load_backtest
+from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.settings import Settings
 
 RECENT_SESSIONS = 1_260
@@ -107,6 +108,7 @@ def make_outlook(settings: Settings, warehouse: Warehouse, ledger: Ledger) -> Ou
     of fewer than two sessions.
     """
     store = ChainStore(settings.chains_path)
+    settings = with_fits(settings, warehouse)
     data = load_backtest(warehouse, settings.tickers, chains=store)
     chain_of = data.market.chain_of(settings.backtest_rules.chains)
     plans, legs = build_plans(data.inputs, settings.plan, chain_of)

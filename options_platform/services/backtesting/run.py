@@ -13,13 +13,14 @@ import polars as pl
 from options_platform.adapters.storage.chain_store import ChainStore
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.common import Progress
-from options_platform.contracts import DIRECTION_MODEL, RAW_OHLCV, VIX
+from options_platform.contracts import DIRECTION_MODEL, RAW_OHLCV, SURFACE_ERROR, VIX
 from options_platform.domain.backtest import BacktestMarket, BacktestRules, make_market
 from options_platform.domain.backtest.results import BacktestResult
 from options_platform.domain.backtest_study.baseline_registry import BaselineComparison
 from options_platform.domain.backtest_study.baselines import buy_and_hold
 from options_platform.domain.backtest_study.draws import draw_bands
-from options_platform.domain.backtest_study.price_risk import SCENARIOS, price_risk
+from options_platform.domain.backtest_study.error_band import mean_error, own_errors
+from options_platform.domain.backtest_study.price_risk import price_risk, scenarios
 from options_platform.domain.backtest_study.scorecard import Curve, curves_of, scorecard
 from options_platform.domain.backtest_study.variants import (
     Variant,
@@ -28,7 +29,7 @@ from options_platform.domain.backtest_study.variants import (
     run_variants,
     score_variants,
 )
-from options_platform.domain.planning.plan import PlanRules
+from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.errors import IncompleteDataError, UsageError
 from options_platform.services.backtesting.baseline_runs import baseline_tasks, run_baselines
 from options_platform.services.backtesting.real_chains import StoredQuotes
@@ -45,12 +46,13 @@ class BacktestData:
     """The data of a backtest of stored predictions.
 
     `inputs` are the plan's inputs, one row per bar; `iv_symbols` has the volatility index of each
-    ticker as stored.
+    ticker as stored, `measured` the stored errors of the surface (rows of `surface_error`).
     """
 
     inputs: pl.DataFrame
     market: BacktestMarket
     iv_symbols: dict[str, str] = field(default_factory=dict)
+    measured: pl.DataFrame = field(default_factory=SURFACE_ERROR.empty)
 
     @property
     def first(self) -> date:
@@ -69,7 +71,8 @@ class BacktestRun:
 
     `band` has the model's result by fill model; `draws` are the draws of the random baselines, and
     `bands` compare the model with their distribution. `price_risk` has the rows of
-    `backtest_price_risk` without `run`.
+    `backtest_price_risk` without `run`, `own_errors` the surface's error at the strikes and tenors
+    of the model's own trades (`domain.backtest_study.error_band`).
     """
 
     data: BacktestData
@@ -81,6 +84,7 @@ class BacktestRun:
     draws: pl.DataFrame
     bands: pl.DataFrame
     price_risk: pl.DataFrame
+    own_errors: pl.DataFrame
 
     @property
     def model(self) -> BacktestResult:
@@ -128,7 +132,8 @@ def load_backtest(
     if chains is not None and (quotes := StoredQuotes(chains, tickers, first, last)):
         market = replace(market, chains=quotes)
     indices = dict(vix.sort("date").group_by("ticker").agg(pl.col("iv_symbol").last()).iter_rows())
-    return BacktestData(plan_inputs(warehouse, tickers, first, last), market, indices)
+    inputs = plan_inputs(warehouse, tickers, first, last)
+    return BacktestData(inputs, market, indices, warehouse.read(SURFACE_ERROR, tickers=tickers))
 
 
 def run_with_baselines(
@@ -140,11 +145,11 @@ def run_with_baselines(
     seeds: int,
     workers: int = 1,
 ) -> BacktestRun:
-    """Backtest the configured rules and every baseline under each fill model, and at lower prices.
+    """Backtest the configured rules and every baseline under each fill model, and at other prices.
 
     Random baselines are drawn `seeds` times, only under the configured fill model.
     """
-    total = len(baseline_tasks(seeds)) + 2 + len(SCENARIOS)
+    total = len(baseline_tasks(seeds)) + 2 + len(scenarios(0.0))
     finished = 0
     progress("backtests", 0, total)
 
@@ -165,13 +170,24 @@ def run_with_baselines(
     scores = scorecard(curves, data.market)
     bands = draw_bands(baselines.draws, scores)
     step()
+    own = _own_errors(data, plan, rules, band[rules.fills.model])
     moved = []
-    for rows in price_risk(comparison, scores):
+    for rows in price_risk(comparison, scores, mean_error(own)):
         moved.append(rows)
         step()
+    if finished < total:
+        progress("backtests", total, total)
     return BacktestRun(
-        data, plan, rules, band, curves, scores, baselines.draws, bands, pl.concat(moved)
+        data, plan, rules, band, curves, scores, baselines.draws, bands, pl.concat(moved), own
     )
+
+
+def _own_errors(
+    data: BacktestData, plan: PlanRules, rules: BacktestRules, result: BacktestResult
+) -> pl.DataFrame:
+    """The surface's error at the strikes and tenors of the trades of `result`."""
+    _, legs = build_plans(data.inputs, plan, data.market.chain_of(rules.chains))
+    return own_errors(legs, result.trades, data.measured, data.iv_symbols)
 
 
 def run_grid(

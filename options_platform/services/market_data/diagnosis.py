@@ -203,6 +203,7 @@ def _tables(settings: Settings) -> Iterator[Diagnosis]:
         open_entries,
         stored_keys,
     )
+    from options_platform.services.market_data.learned_surface import measured_notes
     from options_platform.services.market_data.own_indices import index_notes
 
     if not settings.warehouse_path.exists():
@@ -215,6 +216,8 @@ def _tables(settings: Settings) -> Iterator[Diagnosis]:
         aside, warnings = open_entries(warehouse)
         for ticker, note in index_notes(settings, warehouse).items():
             yield Diagnosis(f"index of {ticker}", Diagnosis.NOTE, note)
+        for ticker, note in measured_notes(warehouse, settings.tickers).items():
+            yield Diagnosis(f"prices of {ticker}", Diagnosis.OK, note)
     except PlatformError as error:
         yield Diagnosis("warehouse", Diagnosis.BROKEN, str(error))
         return

@@ -69,7 +69,7 @@ def _market_priced(settings: Settings) -> dict[str, str]:
 
 
 def refused_by_equity(settings: Settings, ledger: Ledger) -> EquityRefusals | None:
-    """The entries of the 21 sessions up to the last mark that were too large for the equity."""
+    """The entries of the 21 sessions up to the last mark that were too large for the account."""
     if not ledger.exists:
         return None
     short = replace(ledger, wait_seconds=WAIT_SECONDS)
@@ -78,7 +78,8 @@ def refused_by_equity(settings: Settings, ledger: Ledger) -> EquityRefusals | No
         return None
     since = shift(marks["session"][-1], 1 - MONTH_SESSIONS)
     recent = [order for order in short.orders() if order.session >= since]
-    return equity_refusals(recent, marks["equity_usd"][-1], settings.account_value_usd)
+    equities = dict(marks.select("session", "equity_usd").iter_rows())
+    return equity_refusals(recent, equities, settings.account_value_usd)
 
 
 def account_state(ledger: Ledger, now: datetime) -> AccountState:

@@ -29,6 +29,7 @@ from options_platform.domain.trading.repricing import (
     next_price,
     price_after_worst,
     price_within,
+    was_sent_again,
     with_next_attempt,
 )
 from options_platform.errors import LedgerError
@@ -69,6 +70,8 @@ class OrderWorker:
     trading: TradingSession
     seen: list[PresentMarket] = field(default_factory=list, compare=False, repr=False)
     """The market of the present step: it is asked for once, for all that is held."""
+    kept: dict[str, datetime] = field(default_factory=dict, compare=False, repr=False)
+    """Entries (ids) whose next price was refused, and when: it is asked for again a rung later."""
 
     def advance(self, now: datetime) -> list[Order]:
         """One step of each order: bring it up to date, cancel it after its rung, send the next.
@@ -222,7 +225,30 @@ class OrderWorker:
         is_void = order.purpose == "entry" and order.withdrawn
         if order.placed_at is None or now - order.placed_at < rung or is_void:
             return False
-        return self._next_price(order) is not None and self._has_traded(order, rung)
+        price = self._next_price(order)
+        if price is None or not self._has_traded(order, rung):
+            return False
+        return order.purpose == "exit" or self._entry_makes_room(order, price, now)
+
+    def _entry_makes_room(self, order: Order, price: float, now: datetime) -> bool:
+        """Whether a resting entry is canceled, to be sent again at `price`.
+
+        It rests on where only that price is refused, and while that cannot be known. Where its own
+        price is refused too, as in a market that has moved away, it is withdrawn.
+        """
+        if order.filled_qty:
+            return True
+        rung = timedelta(seconds=self.trading.settings.ladder.rung_seconds)
+        asked_at = self.kept.get(order.client_order_id)
+        if asked_at is not None and now - asked_at < rung:
+            return False
+        try:
+            stays = self.trading.entries.allowed_price(order, price, now) == order.limit_price
+        except BrokerDoubtError:
+            stays = True
+        if stays:
+            self.kept[order.client_order_id] = now
+        return not stays
 
     def _was_left_behind(self, order: Order) -> bool:
         """Whether what a person flattens rests where the market has left it behind."""
@@ -273,12 +299,12 @@ class OrderWorker:
     def _send_next(self, order: Order, now: datetime) -> None:
         """Send the next attempt, one rung on.
 
-        An entry whose next rung has come beyond the cap since it was canceled stays on its own.
+        An entry whose next rung alone has been refused since it was canceled stays on its own.
         """
         price = self._next_price(order)
         attempt = order.attempt + 1
         if order.purpose == "entry":
-            price = order.limit_price if price is None else price
+            price = order.limit_price if price is None else self._still_allowed(order, price, now)
             account = self.trading.settings.account
             order_id = client_order_id(account, order.session, order.ticker, "entry", attempt)
             following = replace(with_next_attempt(order, order_id, price), reason=None)
@@ -291,6 +317,14 @@ class OrderWorker:
             order_id = exit_order_id(order.position_id, order.session, attempt)
             following = with_next_attempt(order, order_id, price)
             self.trading.execution.carry_out(following, Event.WANTED, now)
+
+    def _still_allowed(self, order: Order, price: float, now: datetime) -> float | None:
+        """`price`, or the price that a canceled entry had if only the new one is refused."""
+        try:
+            allowed = self.trading.entries.allowed_price(order, price, now)
+        except BrokerDoubtError:
+            return price
+        return price if allowed is None else allowed
 
     def _stop_price(self, order: Order) -> float | None:
         """Where a stop begins anew once the market is beyond its worst price; None for others."""
@@ -339,6 +373,8 @@ class OrderWorker:
         if price is None:
             return None
         if order.purpose == "entry":
+            if was_sent_again(order, orders):
+                return None
             trading = self.trading
             sizes = EntrySizes(trading.ledger, trading.broker, trading.settings)
             return price if sizes.is_within_cap(order, price) else None

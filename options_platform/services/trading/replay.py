@@ -20,6 +20,7 @@ from options_platform.adapters.storage.ledger import Ledger
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.common import Progress
 from options_platform.contracts import RAW_OHLCV, TRADE_PLAN, TRADE_PLAN_LEGS, VIX
+from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.market_data.yields_and_tenors import stored_dividends, stored_tenors
 from options_platform.services.planning.plan_tables import market_closes
 from options_platform.services.trading.session import TradingSession
@@ -47,6 +48,7 @@ def replay(
     progress: Progress | None = None,
 ) -> Ledger:
     """Trade the stored plans of `sessions` one after the other, in place of the last replay."""
+    settings = with_fits(settings, warehouse)
     first, last = sessions[0], sessions[-1]
     plans = warehouse.read(TRADE_PLAN, start=first, end=last)
     legs = warehouse.read(TRADE_PLAN_LEGS, start=first, end=last)

@@ -13,6 +13,7 @@ from options_platform.domain.trading.costs import CostRules
 from options_platform.domain.trading.exit_rules import ExitRules
 from options_platform.domain.trading.expiry_policy import ExpiryRules
 from options_platform.domain.trading.fill_prices import FillRules
+from options_platform.domain.trading.orders import LadderRules
 from options_platform.errors import IncompleteDataError
 from options_platform_tests.domain.backtest.bull_puts import (
     BULL_PUT,
@@ -248,8 +249,9 @@ def sized_plans(*days, **changes):
 
 
 SIZED = replace(
-    HELD, start_usd=100_000.0, sizing=SizingRules(account_value_usd=100_000.0, risk_pct=0.0225)
-)
+    HELD, start_usd=100_000.0, sizing=SizingRules(account_value_usd=100_000.0, risk_pct=0.0225),
+    ladder=LadderRules(entry_concession=0.0),
+)  # fmt: skip
 
 
 def test_sizes_follow_the_equity_once_it_is_below_the_configured_value():
@@ -273,7 +275,9 @@ GREEDY = {"price": -0.8, "loss": 4.2, "profit": 0.8}
 
 
 def test_no_fill_can_lose_more_than_the_cap_and_its_size_follows_the_price_of_the_fill():
-    rules = replace(SIZED, sizing=replace(SIZED.sizing, risk_pct=0.021))
+    sizing, ladder = replace(SIZED.sizing, risk_pct=0.0214), LadderRules()
+    # All five fit at the last rung, 0.74, and four at the fill beyond it.
+    rules = replace(SIZED, sizing=sizing, ladder=ladder)
     whole = run(sized_plans(DAYS[0], **GREEDY), rules=replace(rules, sizing=None))
     assert whole.trades["max_loss_usd"].to_list() == pytest.approx([5 * 431.0])
     result = run(sized_plans(DAYS[0], **GREEDY), rules=rules)
@@ -282,12 +286,55 @@ def test_no_fill_can_lose_more_than_the_cap_and_its_size_follows_the_price_of_th
 
 
 def test_a_fill_beyond_the_cap_is_refused_with_both_numbers():
-    rules = replace(SIZED, sizing=replace(SIZED.sizing, risk_pct=0.0043))
+    rules = replace(SIZED, sizing=replace(SIZED.sizing, risk_pct=0.0043), ladder=LadderRules())
     result = run(sized_plans(DAYS[0], **GREEDY), rules=rules)
     assert result.trades.is_empty()
     (refused,) = result.refusals.rows(named=True)
     assert (refused["session"], refused["rule"]) == (DAYS[1], "RISK_BUDGET")
     assert (refused["value"], refused["threshold"]) == pytest.approx((431.0, 430.0))
+
+
+CHEAP = {"price": -0.6, "loss": 4.4, "profit": 0.6}
+"""A plan for 0.60 (440 USD at risk a spread, 444 at the last rung of 0.56) that fills at 0.69."""
+
+
+def test_an_entry_is_counted_at_the_last_rung_of_its_ladder_although_it_fills_at_a_better_price():
+    rules = replace(SIZED, sizing=replace(SIZED.sizing, risk_pct=0.022), ladder=LadderRules())
+
+    def contracts(**changes):
+        result = run(sized_plans(DAYS[0], **CHEAP), rules=replace(rules, **changes))
+        assert result.trades["entry_price"].to_list() == pytest.approx([-0.69])
+        return result.trades["contracts"].to_list()
+
+    assert contracts() == [4]
+    # A concession of 1% leaves 0.594, and no cent.
+    for ladder in ({"entry_concession": 0.01}, {"rungs": 1}):
+        assert contracts(ladder=LadderRules(**ladder)) == [5]
+
+
+def test_a_limit_entry_does_not_climb_and_is_counted_at_its_planned_price():
+    sizing, ladder = replace(SIZED.sizing, risk_pct=0.022), LadderRules()
+    rules = replace(SIZED, sizing=sizing, ladder=ladder, entry_order="limit")
+    assert run(sized_plans(DAYS[0], **CHEAP), rules=rules).trades["contracts"].to_list() == [5]
+
+
+def test_a_single_spread_that_fits_at_the_plans_price_alone_is_kept_up_to_the_cap():
+    sizing = replace(SIZED.sizing, risk_pct=0.0044)
+    rules = replace(SIZED, sizing=sizing, ladder=LadderRules())
+    assert run(sized_plans(DAYS[0], **CHEAP), rules=rules).trades["contracts"].to_list() == [1]
+    none = replace(rules, sizing=replace(sizing, at_least_one=False))
+    refused = run(sized_plans(DAYS[0], **CHEAP), rules=none).refusals.row(0, named=True)
+    assert (refused["session"], refused["rule"]) == (DAYS[0], "RISK_BUDGET")
+    assert (refused["value"], refused["threshold"]) == pytest.approx((444.0, 440.0))
+
+
+def test_ratios_of_a_plan_climb_as_the_order_in_lowest_terms_does():
+    plans, legs = sized_plans(DAYS[0], price=-1.2, loss=8.8, profit=1.2)
+    legs = legs.with_columns(ratio=pl.lit(2, legs.schema["ratio"]))
+    # Two spreads that climb from 0.60 to 0.56 each cost 8 USD; at one price, to 1.11, 9 USD.
+    sizing = replace(SIZED.sizing, risk_pct=5 * 0.00888)
+    rules = replace(SIZED, sizing=sizing, ladder=LadderRules())
+    assert run((plans, legs), rules=rules).trades["contracts"].to_list() == [5]
 
 
 def test_percentage_limits_use_the_smaller_of_configured_value_and_equity():

@@ -54,7 +54,11 @@ def test_a_calm_account_is_told_of_nothing():
         ({"orders": (ORDER,)}, "rejected id-1", "insufficient buying power"),
         ({"equities_usd": (100.0, 110.0, 104.5)}, "drawdown", "5.0% below its peak"),
         ({"newest_run": date(2024, 7, 3)}, "missed 2024-07-05", "options-platform daily"),
-        ({"refused": EquityRefusals(3, 8, 9_120.5, 10_000.0)}, "equity", "set it to 9,100 or less"),
+        (
+            {"refused": EquityRefusals(3, 8, 9_120.5, 10_000.0)},
+            "equity",
+            "set it to 7,200 to 8,200",
+        ),
         ({"market_priced": {"QQQ": "5.9 vol points off"}}, "index QQQ", "5.9 vol"),
         (
             {"without_bars": (("OLD", date(2024, 6, 28)),)},

@@ -24,7 +24,7 @@ from options_platform_tests.faults.sequences.sequence_truth import BrokenPromise
 SEQUENCES = "options_platform_tests.faults.sequences.run"
 ALL = 2000
 LEAST = ALL // 20
-BLOCK, FEW = 100, 24
+BLOCK, FEW = 100, 12
 
 
 @pytest.fixture(scope="module")

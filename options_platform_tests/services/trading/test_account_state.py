@@ -72,7 +72,10 @@ def test_entries_refused_for_want_of_equity_are_told_with_the_value_to_set(setti
     poor = replace(made, broker=Withdrawn(made.broker, 500.0))
     poor.run_session(DAYS[0], plans, legs, market([250.0]), NOW)
     ledger = open_ledger(settings)
-    assert refused_by_equity(settings, ledger) is None
+    # The ledger knows nothing of the withdrawal.
+    unexplained = refused_by_equity(settings, ledger)
+    assert unexplained == EquityRefusals(1, 1, 100_000.0, settings.account_value_usd)
+    assert "equity" in keys(settings)
     ledger.record_marks([], AccountMark(DAYS[1], 9_120.0, 0.0, 9_120.0, 0.0, 0.0, 0))
     refused = refused_by_equity(settings, ledger)
     assert refused == EquityRefusals(1, 1, 9_120.0, settings.account_value_usd)

@@ -77,6 +77,11 @@ class LadderRules:
             return sorted({on_grid(price, sells=legs[0].side == "sell") for price in prices})
         return prices
 
+    def concession_of_entry(self, limit_price: float) -> float:
+        """What the last rung of an entry costs beyond its limit, USD a share; never negative."""
+        prices = ladder(limit_price, self.entry_concession * abs(limit_price), self.rungs)
+        return max([0.0, *(price - limit_price for price in prices)])
+
 
 def ladder(
     fair_price: float,

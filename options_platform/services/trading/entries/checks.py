@@ -17,7 +17,7 @@ from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.risk import Exposure, OrderBasis, refusals, stale
 from options_platform.domain.trading.exposures import DatedClose, spread_exposure
 from options_platform.domain.trading.gaps import HeldSpreads, gap_losses
-from options_platform.domain.trading.orders import IN_DOUBT, WORKING, Order, OrderLeg
+from options_platform.domain.trading.orders import IN_DOUBT, RESTING, WORKING, Order, OrderLeg
 from options_platform.domain.trading.positions import Position
 from options_platform.domain.trading.reconciliation.differences import (
     Difference,
@@ -198,6 +198,13 @@ class EntryChecks:
         if account.options_level is not None and account.options_level < level:
             codes.append("OPTIONS_LEVEL")
         power = account.buying_power_usd
-        if power is not None and power < order.max_loss_usd:
+        if power is not None and power + self._reserved_usd(order) < order.max_loss_usd:
             codes.append("BUYING_POWER")
         return codes
+
+    def _reserved_usd(self, order: Order) -> float:
+        """Buying power that an order under this id holds at the broker while it rests there."""
+        recorded = self.ledger.order(order.client_order_id)
+        if recorded is None or recorded.status not in RESTING:
+            return 0.0
+        return recorded.max_loss_usd * recorded.remaining / recorded.contracts

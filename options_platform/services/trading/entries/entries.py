@@ -17,7 +17,7 @@ from options_platform.domain.risk import Exposure, OrderBasis
 from options_platform.domain.trading.exposures import DatedClose
 from options_platform.domain.trading.orders import WORKING, Order
 from options_platform.domain.trading.reducer import Event
-from options_platform.domain.trading.repricing import REPRICE
+from options_platform.domain.trading.repricing import REPRICE, with_next_attempt
 from options_platform.services.trading.entries.checks import EntryChecks
 from options_platform.services.trading.execution import Execution
 from options_platform.services.trading.pauses import HALTED, entries_stopped
@@ -89,6 +89,21 @@ class Entries:
             self.ledger.note(order.client_order_id, now, f"DOUBT: {doubt}")
         else:
             self.execution.carry_out(order, Event.WANTED, now)
+
+    def allowed_price(self, order: Order, price: float, now: datetime) -> float | None:
+        """`price`, the entry's own if nothing but the other is refused, None if both are.
+
+        Prices in USD a share, of an entry that rests or was canceled and would be sent again in its
+        own place. Raises :class:`BrokerDoubtError` while the broker does not answer.
+        """
+        for candidate in (price, order.limit_price):
+            following = with_next_attempt(order, order.client_order_id, candidate)
+            refusals, doubt = self._refusals(following, now)
+            if doubt is not None and not refusals:
+                raise BrokerDoubtError(doubt)
+            if not refusals:
+                return candidate
+        return None
 
     def _refuse(
         self, order: Order, refusals: Sequence[str], now: datetime, needs: str | None = None

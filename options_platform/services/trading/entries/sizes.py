@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from options_platform.adapters.ports.broker import Broker, BrokerDoubtError, works_at_close
 from options_platform.adapters.storage.ledger import Ledger
-from options_platform.domain.risk.sizing import TOLERANCE, account_needed, loss_cap, size_at
+from options_platform.domain.planning.needs import needs_of_entry
+from options_platform.domain.risk.sizing import TOLERANCE, loss_cap, size_at
 from options_platform.domain.trading.orders import Order
 from options_platform.domain.trading.repricing import with_next_attempt
 from options_platform.services.planning.plan_tables import entry_order
@@ -98,17 +98,19 @@ class EntrySizes:
         ]
 
     def _refused(self, plan: Mapping[str, Any], order: Order) -> SizedEntry:
-        """A trade of which the account takes no spread, and the equity that would take one."""
-        sizing = self.settings.plan.sizing
-        concession = 0.0 if sizing.at_least_one else self._concession_usd(order)
-        needed = account_needed(
-            np.array([(plan["max_loss_usd"] + concession) / plan["contracts"]]),
-            np.array([sizing.regime_multiplier[plan["regime"]]]),
-            np.array([plan["confidence"]]),
-            sizing,
-            None if plan["votes"] is None else np.array([float(plan["votes"])]),
+        """A trade of which the account takes no spread, and what would take one."""
+        at_least_one = self.settings.plan.sizing.at_least_one
+        concession = 0.0 if at_least_one else self._concession_usd(order)
+        loss = (plan["max_loss_usd"] + concession) / plan["contracts"]
+        needs = needs_of_entry(
+            loss,
+            plan["regime"],
+            plan["confidence"],
+            self.settings.plan.sizing,
+            self._answered_usd(),
+            votes=plan["votes"],
         )
-        return SizedEntry(order, ("RISK_BUDGET",), f"needs an equity of {needed[0]:,.0f} USD")
+        return SizedEntry(order, ("RISK_BUDGET",), f"needs {needs}")
 
     def _answered_usd(self) -> float:
         """:meth:`account_usd`, or :meth:`recorded_usd` while the broker does not answer."""
@@ -124,9 +126,7 @@ class EntrySizes:
         """
         if works_at_close(self.broker) or order.limit_price is None:
             return 0.0
-        ladder = self.settings.ladder
-        prices = ladder.prices(order.ticker, "entry", order.limit_price, order.legs)
-        worse = max([0.0, *(price - order.limit_price for price in prices)])
+        worse = self.settings.ladder.concession_of_entry(order.limit_price)
         return worse * order.multiplier * order.contracts
 
     def _sized(

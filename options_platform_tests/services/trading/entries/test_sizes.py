@@ -67,3 +67,36 @@ def test_limits_are_of_the_equity_that_the_broker_says(tmp_path):
     order = rich.ledger.orders()[0]
     assert "MAX_TRADE_RISK" in checks.rules_broken(order)
     assert "MAX_TRADE_RISK" not in made.entries.checks.rules_broken(order)
+
+
+def needs(made, **sizing):
+    """What `order_events` says of a plan that is refused under these sizing settings."""
+    plans, legs = planned(DAYS[0])
+    rules = replace(made.settings.plan.sizing, **sizing)
+    plan = replace(made.settings.plan, sizing=rules)
+    settings = replace(made.settings, plan=plan, account_value_usd=rules.account_value_usd)
+    made = replace(made, settings=settings)
+    made.run_session(DAYS[0], plans, legs, market([250.0]), NOW)
+    return made.ledger.table("order_events")["detail"].to_list()[-1]
+
+
+@pytest.mark.parametrize(
+    ("sizing", "said"),
+    [
+        ({"max_risk_usd": 181.0}, "max_risk_usd of 183"),
+        (
+            {"max_risk_usd": 181.0, "account_value_usd": 5_000.0},
+            "an equity of 9,200 USD and account_value_usd of 9,200 and max_risk_usd of 183",
+        ),
+        (
+            {"account_value_usd": 9_000.0},
+            "an equity of 9,200 USD and account_value_usd of 9,200",
+        ),
+        (
+            {"regime_multiplier": {"low_vol": 0.0}},
+            "plan.sizing.regime_multiplier of low_vol above 0",
+        ),
+    ],
+)
+def test_a_refusal_names_the_settings_that_limit_what_the_account_may_lose(tmp_path, sizing, said):
+    assert needs(service(tmp_path), **sizing) == f"RISK_BUDGET: needs {said}"

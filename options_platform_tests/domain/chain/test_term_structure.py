@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from options_platform.domain.chain.at_the_money import with_atm_variance
 from options_platform.domain.chain.surface import SurfaceRules
+from options_platform.domain.chain.term_structure import with_atm_variance
 
 ROWS = pl.DataFrame(
     {

@@ -1,0 +1,139 @@
+"""The surface's error at a backtest's own strikes and tenors, and what it does to an interval."""
+
+from datetime import date
+
+import polars as pl
+import pytest
+
+from options_platform.contracts import SURFACE_ERROR, TRADE_PLAN_LEGS
+from options_platform.domain.backtest_study.error_band import (
+    HIGHER,
+    LOWER,
+    errors_text,
+    mean_error,
+    own_errors,
+    widened,
+    with_band,
+)
+from options_platform.domain.backtest_study.price_risk import AS_MEASURED, scenarios
+
+DAY = date(2024, 3, 4)
+SYMBOLS = {"SPY": "VIX", "QQQ": "VIX", "IWM": "VIX", "AAPL": "VXAPL"}
+
+
+def legs(*rows):
+    """Legs of one plan each: ticker, right, delta, days to expiry."""
+    frame = pl.DataFrame(
+        [
+            {"plan_id": f"{ticker}{n}", "ticker": ticker, "right": right, "delta": delta,
+             "date": DAY, "expiry": date.fromordinal(DAY.toordinal() + days)}
+            for n, (ticker, right, delta, days) in enumerate(rows)
+        ]
+    )  # fmt: skip
+    names = {name: TRADE_PLAN_LEGS.schema[name] for name in frame.columns}
+    return frame.cast(names), frame.select("plan_id")
+
+
+def measured(sessions, *cells):
+    """Errors of SPY on so many sessions: band, right, tenor, number of quotes, mean error."""
+    rows = [
+        {"date": date(2024, 1, 2 + n), "ticker": "SPY", "band": band, "right": right,
+         "tenor": tenor, "n": count, "mean_error_points": -error, "mae_points": error,
+         "fitted_on": None}
+        for n in range(sessions)
+        for band, right, tenor, count, error in cells
+    ]  # fmt: skip
+    return pl.DataFrame(rows, schema=SURFACE_ERROR.schema)
+
+
+def test_each_leg_takes_the_error_measured_at_its_delta_right_and_tenor():
+    rows, trades = legs(("SPY", "put", -0.16, 30), ("SPY", "put", -0.05, 30))
+    stored = measured(
+        3, ("10-25", "put", "22-35", 10, 0.4), ("2-10", "put", "22-35", 10, 1.6),
+        ("10-25", "call", "22-35", 10, 9.0), ("10-25", "put", "7-21", 10, 9.0),
+    )  # fmt: skip
+    found = own_errors(rows, trades, stored, SYMBOLS)
+    assert found.to_dicts() == [
+        {"ticker": "SPY", "legs": 2, "error_points": pytest.approx(1.0), "sessions": 3}
+    ]
+
+
+def test_a_leg_beyond_what_was_measured_takes_the_nearest_cell_and_else_the_tickers_mean():
+    stored = measured(3, ("25-60", "call", "36-60", 10, 0.5), ("2-10", "put", "7-21", 30, 1.5))
+    far, trades = legs(("SPY", "call", 0.9, 200))
+    assert own_errors(far, trades, stored, SYMBOLS)["error_points"].to_list() == [0.5]
+    other, trades = legs(("SPY", "call", 0.15, 30))
+    assert own_errors(other, trades, stored, SYMBOLS)["error_points"].to_list() == [
+        pytest.approx((0.5 * 10 + 1.5 * 30) / 40)
+    ]
+
+
+def test_with_few_measured_sessions_the_shipped_error_of_ticker_basis_and_tenor_holds():
+    rows, trades = legs(
+        ("SPY", "put", -0.16, 30), ("QQQ", "put", -0.16, 30), ("AAPL", "put", -0.16, 30)
+    )
+    stored = measured(2, ("10-25", "put", "22-35", 10, 0.1))
+    found = own_errors(rows, trades, stored, SYMBOLS)
+    shown = dict(found.select("ticker", "error_points").iter_rows())
+    assert shown == {"AAPL": 2.4, "QQQ": 5.9, "SPY": 0.54}
+    assert found["sessions"].to_list() == [0, 0, 0]
+    assert mean_error(found) == pytest.approx((2.4 + 5.9 + 0.54) / 3)
+    assert "QQQ 5.9 vol points as shipped" in errors_text(found)
+
+
+def test_a_traded_ticker_whose_error_is_not_measured_leaves_no_band_and_is_named():
+    rows, trades = legs(("SPY", "put", -0.16, 30), ("IWM", "put", -0.16, 30))
+    found = own_errors(rows, trades, SURFACE_ERROR.empty(), SYMBOLS)
+    assert dict(found.select("ticker", "error_points").iter_rows()) == {"IWM": None, "SPY": 0.54}
+    assert mean_error(found) is None
+    assert set(scenarios(mean_error(found))) == {AS_MEASURED, "iv_minus_1pt", "iv_minus_8pct"}
+    assert errors_text(found).endswith("surface's error, which is not measured for IWM")
+    own = measured(3, ("10-25", "put", "22-35", 10, 0.4)).with_columns(ticker=pl.lit("IWM"))
+    assert mean_error(own_errors(rows, trades, own, SYMBOLS)) == pytest.approx((0.4 + 0.54) / 2)
+
+
+def test_only_legs_of_trades_that_were_made_count():
+    rows, trades = legs(("SPY", "put", -0.16, 30), ("QQQ", "put", -0.16, 30))
+    found = own_errors(rows, trades.head(1), SURFACE_ERROR.empty(), SYMBOLS)
+    assert found["ticker"].to_list() == ["SPY"]
+    nothing = own_errors(rows, trades.clear(), SURFACE_ERROR.empty(), SYMBOLS)
+    assert mean_error(nothing) is None
+    assert set(scenarios(mean_error(nothing))) == {AS_MEASURED, "iv_minus_1pt", "iv_minus_8pct"}
+
+
+def test_the_band_moves_volatilities_down_and_up_by_the_error():
+    moved = scenarios(0.7)
+    assert (moved[LOWER].iv_points, moved[HIGHER].iv_points) == (-0.7, 0.7)
+
+
+def risk(**intervals):
+    return pl.DataFrame(
+        [
+            {"name": "model", "scenario": name, "sharpe_low": low, "sharpe_high": high}
+            for name, (low, high) in intervals.items()
+        ],
+        schema_overrides={"sharpe_low": pl.Float64, "sharpe_high": pl.Float64},
+    )
+
+
+def test_the_interval_is_the_union_over_the_band_and_no_other_scenario():
+    rows = risk(
+        as_measured=(0.1, 0.9), iv_minus_1pt=(-5.0, 5.0), error_band_low=(-0.2, 0.6),
+        error_band_high=(0.3, 1.2),
+    )  # fmt: skip
+    assert widened(rows, AS_MEASURED).rows() == [("model", -0.2, 1.2)]
+    scores = pl.DataFrame(
+        {"name": ["model", "model", "hold_SPY"], "fill_model": ["default", "mid", "default"],
+         "sharpe_low": [0.1, 0.2, 0.3], "sharpe_high": [0.9, 1.0, 1.1]}
+    )  # fmt: skip
+    found = with_band(scores, rows, "default", AS_MEASURED)
+    assert found["sharpe_low"].to_list() == [-0.2, 0.2, 0.3]
+    assert found["sharpe_high"].to_list() == [1.2, 1.0, 1.1]
+    assert found["over_band"].to_list() == [True, False, False]
+
+
+def test_a_ruin_within_the_band_leaves_no_interval_and_a_run_without_a_band_its_own():
+    rows = risk(as_measured=(0.1, 0.9), error_band_low=(None, None), error_band_high=(0.3, 1.2))
+    assert widened(rows, AS_MEASURED).rows() == [("model", None, None)]
+    former = risk(as_measured=(0.1, 0.9), iv_minus_1pt=(-5.0, 5.0))
+    assert widened(former, AS_MEASURED).is_empty()
