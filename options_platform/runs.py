@@ -12,6 +12,7 @@ import dagster as dg
 
 from options_platform import errors
 from options_platform.adapters.event_log import quiet_fallback
+from options_platform.adapters.storage.chain_store import ChainStore
 from options_platform.adapters.storage.storage_faults import fault_in_words
 from options_platform.common import PartitionRange, Progress
 from options_platform.definitions import build_defs
@@ -24,6 +25,7 @@ from options_platform.settings import Settings
 DATA_ASSETS = ("raw_ohlcv", "vix", "features", "labels")
 CHAIN_ASSETS = ("option_chain", "iv_history")
 EVENT_ASSETS = ("earnings",)
+MEASURES = ("surface_error",)
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,8 @@ def _existing(
     """`assets`, if the source provides them; for a backfill of everything, all but the chains.
 
     Chains are large, and many sources have only today's. They are included where a ticker's
-    implied volatility comes from its own chain, because `vix` is computed from them.
+    implied volatility comes from its own chain, because `vix` is computed from them. What stored
+    chains say of the surface is included, since a backfill may have changed their indices.
     """
     from options_platform.adapters.storage.tables import ASSET_TABLES
 
@@ -129,7 +132,13 @@ def _existing(
     names = [*(table.name for table in ASSET_TABLES), *EVENT_ASSETS]
     if by_chain(settings) and set(CHAIN_ASSETS) <= existing:
         names += CHAIN_ASSETS
+    if set(MEASURES) <= existing and _has_chains(settings):
+        names += MEASURES
     return names
+
+
+def _has_chains(settings: Settings) -> bool:
+    return bool(ChainStore(settings.chains_path).stored(tickers=settings.tickers))
 
 
 def asset_names(definitions_names: Sequence[str], wanted: Sequence[str]) -> list[str]:
@@ -144,7 +153,7 @@ def _phases(assets: Sequence[str] | None) -> list[Sequence[str] | None]:
     from options_platform.adapters.storage.tables import ASSET_TABLES
 
     names = list(assets) if assets else [*(t.name for t in ASSET_TABLES), *EVENT_ASSETS]
-    early = (*DATA_ASSETS, *CHAIN_ASSETS, *EVENT_ASSETS)
+    early = (*DATA_ASSETS, *CHAIN_ASSETS, *EVENT_ASSETS, *MEASURES)
     data = [name for name in names if name in early]
     later = [name for name in names if name not in early]
     return [part for part in (data, later) if part]

@@ -82,8 +82,8 @@ def say_error_band(errors: pl.DataFrame) -> None:
         return
     say(f"{text}.")
     if mean_error(errors) is not None:
-        say(f"Intervals with {OVER_BAND} are the union of those as measured and with every "
-            "volatility lower and higher by that.")  # fmt: skip
+        say(f"Intervals with {OVER_BAND} are the union of those as measured and with the "
+            "volatilities of each ticker lower and higher by its own error.")  # fmt: skip
 
 
 def say_price_risk(rows: pl.DataFrame) -> None:

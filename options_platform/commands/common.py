@@ -36,6 +36,11 @@ def warn_live() -> None:
     print(f"{line}\n!!! {text} !!!\n{line}", file=sys.stderr, flush=True)
 
 
+def warn(text: str) -> None:
+    """Print a line apart from the results, on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
 def say(text: str = "") -> None:
     """Print a line for people, at once."""
     print(text, flush=True)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.storage.ledger import Ledger, open_ledger
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.commands.common import print_json, print_table, ready_settings, say
+from options_platform.commands.common import print_json, print_table, ready_settings, say, warn
 from options_platform.domain.risk import is_of_losses
 from options_platform.domain.trading.exposures import DatedClose, newest_closes
 from options_platform.domain.trading.fill_prices import MarketClose
@@ -21,10 +21,11 @@ from options_platform.domain.trading.positions import Position
 from options_platform.domain.trading.reconciliation.differences import Difference
 from options_platform.errors import UsageError
 from options_platform.services.market_data.learned_surface import with_fits
+from options_platform.services.planning.plan_tables import Market
 from options_platform.services.trading.flatten import Flattening
 from options_platform.services.trading.order_worker import OrderWorker
 from options_platform.services.trading.pauses import lift_pause
-from options_platform.services.trading.prices.stored_closes import stored_market
+from options_platform.services.trading.prices.stored_closes import readable_prices, stored_market
 from options_platform.services.trading.reconciliation.accepting import accept
 from options_platform.services.trading.reconciliation.reconcile import NO_BROKER
 from options_platform.services.trading.session import TradingSession
@@ -138,12 +139,13 @@ def flatten(args: argparse.Namespace) -> int:
     the ledger has no position. Raises :class:`UsageError` without confirmation.
     """
     settings = ready_settings()
-    trading = _trading(settings)
     if not args.yes:
-        _require_yes(trading)
+        _require_yes(_trading(settings))
+    market, priced = readable_prices(settings, warn)
+    trading = _trading(priced)
     ledger = trading.ledger
     closed_before = {p.position_id for p in _positions(ledger) if p.closed_on}
-    problems = Flattening(trading, _newest_closes(settings)).run(datetime.now(UTC))
+    problems = Flattening(trading, _newest_closes(market)).run(datetime.now(UTC))
     closed = [p for p in _positions(ledger) if p.closed_on and p.position_id not in closed_before]
     orders = [order for order in ledger.working_orders() if order.purpose == "exit"]
     open_positions, differences = ledger.positions(only_open=True), ledger.differences()
@@ -204,8 +206,7 @@ def _require_yes(trading: TradingSession) -> None:
         raise UsageError("nothing was closed")
 
 
-def _newest_closes(settings: Settings) -> Mapping[str, MarketClose]:
-    market = stored_market(settings)
+def _newest_closes(market: Market) -> Mapping[str, MarketClose]:
     return market[max(market)] if market else {}
 
 

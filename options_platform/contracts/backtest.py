@@ -239,14 +239,20 @@ BACKTEST_DRAWS = Table(
 BACKTEST_PRICE_RISK = Table(
     "backtest_price_risk",
     "Results of the model and of baselines that sell options if every implied volatility is lower "
-    "than the surface says, or off by its measured error at the model's own strikes and tenors "
-    "(`error_band_low`, `error_band_high`), all under the configured fill model: entries, sizes, "
-    "marks, stops and exits are run anew.",
+    "than the surface says, or off by its measured error at the model's own strikes and tenors, "
+    "ticker by ticker (`error_band_low`, `error_band_high`), all under the configured fill model: "
+    "entries, sizes, marks, stops and exits are run anew.",
     (
         RUN,
         Column("name", pl.String, "model or a baseline", nullable=False),
         Column("scenario", pl.String, "how volatilities were moved", nullable=False),
-        Column("iv_points", pl.Float64, "added to the volatility of every strike", "vol points"),
+        Column(
+            "iv_points",
+            pl.Float64,
+            "added to the volatility of every strike; in the error band "
+            "the mean over the model's legs, each ticker by its own",
+            "vol points",
+        ),
         _number("iv_scale", "multiplies the volatility of every strike"),
         Column("trades", pl.Int64, "closed trades", "trades"),
         _number("sharpe", "annualised Sharpe ratio of excess returns; null after a ruin"),

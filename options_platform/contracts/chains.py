@@ -174,8 +174,17 @@ SURFACE_FIT = Table(
         _vol("fit_far_points", "the same of 2 to 10 delta"),
         _vol("class_near_points", "as fit_near_points, of the class"),
         _vol("class_far_points", "as fit_far_points, of the class"),
-        Column("is_adopted", pl.Boolean, "whether later sessions are priced by this fit: the fits "
-               "before were at least as good as the class on three or more chains"),
+        Column("is_adopted", pl.Boolean, "whether later sessions are priced by this fit: on "
+               "three or more chains the fits before were better than the class by more than a "
+               "standard error or, once adopted, not worse by more"),
+        Column("iv_symbol", pl.String, "volatility index that the chain was measured on; null for "
+               "a session without one. On another index the row prices nothing"),
+        Column("surface_hash", pl.String, "digest of the surface and rates that the chains were "
+               "measured with. With others the row prices nothing", nullable=False),
+        Column("inputs_hash", pl.String, "digest of the surface and of all chains and indices up "
+               "to the session; where it differs, the session is measured again", nullable=False),
+        Column("known_from", TIMESTAMP, "when the numbers that price were first stored",
+               nullable=False),
     ),
     is_events=True,
 )  # fmt: skip

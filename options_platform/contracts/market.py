@@ -112,7 +112,7 @@ QUARANTINE = Table(
     key=("date", "ticker", "rule", "value"),
 )
 
-CAUSES = ("dividend", "split", "correction", "accepted", "source")
+CAUSES = ("dividend", "split", "correction", "accepted", "source", "measured anew")
 
 REVISIONS = Table(
     "revisions",

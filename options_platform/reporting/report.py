@@ -115,7 +115,7 @@ def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
         if plans.height
         else None,
         "outlook": outlook_section(settings, warehouse) if plans.height else None,
-        "measured_prices": measured_notes(warehouse, settings.tickers),
+        "measured_prices": measured_notes(settings, warehouse),
         "backtest": tearsheet_section(stored_backtest(warehouse)),
         "paper_positions": position_cards(_paper_positions(settings)),
         "orders": sections.order_section(

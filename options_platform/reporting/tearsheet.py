@@ -17,8 +17,8 @@ from options_platform.domain.backtest_study.draws import draw_bands
 from options_platform.domain.backtest_study.error_band import HIGHER, with_band
 from options_platform.domain.backtest_study.price_risk import (
     AS_MEASURED,
+    SCENARIO_NAMES,
     rests_on_surface,
-    scenarios,
 )
 from options_platform.domain.backtest_study.scorecard import MODEL, against_seed
 from options_platform.domain.statistics.breakdown import BREAKDOWNS, breakdown, monthly_returns
@@ -133,7 +133,7 @@ def _price_risk(rows: pl.DataFrame) -> list[dict[str, Any]]:
     """Each result with its verdict and its rows by scenario; empty for a run of former versions."""
     if rows.is_empty():
         return []
-    names = list(scenarios(0.0))
+    names = list(SCENARIO_NAMES)
     ordered = rows.sort(pl.col("scenario").replace_strict(names, range(len(names))))
     return [
         {

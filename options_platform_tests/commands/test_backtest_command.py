@@ -5,13 +5,16 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
+import polars as pl
 import pytest
 
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.cli import main
 from options_platform.contracts import TRIALS
 from options_platform.domain.backtest.results import HELD_NOTE
+from options_platform_tests.adopted_fits import adopt_fits
 
 
 @pytest.fixture
@@ -38,6 +41,44 @@ def test_a_run_shows_the_band_the_baselines_and_the_targets(home, capsys):
         assert text in shown.out
     assert "is priced on" not in shown.out
     assert "backtests 20/20" in shown.err
+
+
+def test_a_home_with_adopted_fits_is_backtested_on_them_and_counts_no_new_variant(
+    home, simulated_home, capsys
+):
+    settings = replace(simulated_home, home=home)
+    single = ["backtest", "--tickers", "SPY", "--json"]
+    grid = [*single, "--workers", "2", "--vary", "plan.chain.surface.learn=true,false"]
+    assert main(single) == 0
+    without = json.loads(capsys.readouterr().out)
+    adopt_fits(settings)
+    assert main(single) == 0
+    learned = json.loads(capsys.readouterr().out)
+    assert learned["scores"] != without["scores"]
+    trials = Warehouse(home / "warehouse.duckdb", wait_seconds=10.0).read(TRIALS)
+    tried = trials.filter(pl.col("target") == "backtest")
+    assert tried["parameters"].n_unique() == 1
+    assert tried["data_hash"].n_unique() == tried.height == 2
+    assert main(grid) == 0
+    found = json.loads(capsys.readouterr().out)
+    # The rules as they are learn, and are one of the two.
+    assert found["trials"] == len(found["variants"]) == 2
+    sharpe = {row["variant"]: row["sharpe"] for row in found["variants"]}
+    for name, run in (("True", learned), ("False", without)):
+        (model,) = (
+            row
+            for row in run["scores"]
+            if row["name"] == "model" and row["fill_model"] == "default"
+        )
+        assert sharpe[f"plan.chain.surface.learn={name}"] == pytest.approx(model["sharpe"])
+
+
+def test_a_search_runs_on_a_home_with_adopted_fits(home, simulated_home, capsys):
+    pytest.importorskip("optuna")
+    adopt_fits(replace(simulated_home, home=home))
+    arguments = ["backtest", "--optuna", "2", "--vary", "exits.credit_stop=1..3", "--json"]
+    assert main([*arguments, "--tickers", "SPY"]) == 0
+    assert json.loads(capsys.readouterr().out)["trials"] == 2
 
 
 def test_json_has_every_score_with_its_interval(home, capsys):

@@ -1,5 +1,6 @@
 """The commands of trading as a user runs them: real processes at a fake Alpaca."""
 
+import argparse
 import json
 import os
 import re
@@ -11,14 +12,23 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.commands import trading
+from options_platform.contracts import RAW_OHLCV, SURFACE_FIT, VIX
 from options_platform.domain.calendar.sessions import NEW_YORK
+from options_platform.domain.chain.learned import LearnedSurface
 from options_platform.domain.trading.repricing import deciding_session
 from options_platform.domain.valuation import Evidence, Look
+from options_platform.errors import UsageError
 from options_platform.fake_alpaca import FakeAlpaca
 from options_platform.services.trading.pauses import Pause, pause
 from options_platform.services.trading.stop_look_store import keep_looks
+from options_platform.settings import make_settings
 from options_platform.testing.alpaca_account import trader
+from options_platform.testing.market import random_market
+from options_platform_tests.adapters.storage.test_warehouse import holder
 from options_platform_tests.faults.world import POST, trade
+from options_platform_tests.surface_fits import measured_rows
 
 TICKERS = ("SPY", "QQQ")
 LIVE = 'broker = "alpaca"\n[alpaca]\nlive = true\naccounts = ["123"]\n'
@@ -148,6 +158,42 @@ def test_flatten_asks_first_and_then_closes_everything_and_halts(shell):
     assert shell.fake.count(POST) == 4
     shell.run("resume", "--reason", "looked into it")
     assert shell.json("status")["halted"] is None
+
+
+def test_a_warehouse_that_is_busy_does_not_keep_flatten_from_closing(shell):
+    settings = trader(shell.home, shell.fake.address).settings
+    with holder(settings.warehouse_path, 120) as process:
+        done = shell.run("flatten", "--yes")
+        process.kill()
+    assert "2 positions closed, none open.\n" in done.stdout
+    assert shell.fake.book.positions == {}
+    assert "without stored closes only quotes value positions" in done.stderr
+    assert "without the stored fits" in done.stderr
+
+
+def test_flatten_prices_on_the_same_surface_as_work(tmp_path, monkeypatch):
+    settings = make_settings({"home": tmp_path, "source": "simulated"})
+    warehouse, day = Warehouse(settings.warehouse_path), date(2024, 7, 2)
+    bars, vix = random_market(("SPY",), start=day, end=day)
+    warehouse.write([(RAW_OHLCV, bars), (VIX, vix)])
+    row = {"date": day, "ticker": "SPY", "level": 1.2, "is_adopted": True}
+    warehouse.write([(SURFACE_FIT, measured_rows(settings, warehouse, [row]))])
+    surfaces = []
+
+    class Seen:
+        def __init__(self, session, closes=None):
+            surfaces.append(session.settings.plan.chain.surface)
+            self.run = self.advance = self.refused = lambda _: []
+
+    for name in ("Flattening", "OrderWorker"):
+        monkeypatch.setattr(trading, name, Seen)
+    monkeypatch.setattr(trading, "ready_settings", lambda: settings)
+    assert trading.flatten(argparse.Namespace(yes=True, json=True)) == 0
+    with pytest.raises(UsageError, match="fills at the close"):
+        trading.work(argparse.Namespace(once=True, json=True))
+    flattening, working = surfaces
+    assert isinstance(flattening, LearnedSurface)
+    assert flattening == working
 
 
 def test_a_halt_by_losses_is_resumed_only_with_a_reason(shell):

@@ -7,6 +7,7 @@ written atomically: under a temporary name, then renamed.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -20,6 +21,7 @@ from options_platform.domain.market.bars import require_ticker
 from options_platform.errors import ContractError, HomeError
 
 SUFFIX = ".parquet"
+log = logging.getLogger(__name__)
 
 
 class ChainStore:
@@ -68,6 +70,18 @@ class ChainStore:
                     keys.append((day, ticker))
         return sorted(keys)
 
+    def version(self, day: date, ticker: str) -> str:
+        """Changes whenever the stored chain is replaced: when its file was written, and its size.
+
+        Raises :class:`HomeError` if there is no such file.
+        """
+        path = self._path(day, ticker)
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise HomeError(f"{path} cannot be read ({error.strerror})") from error
+        return f"{status.st_mtime_ns}-{status.st_size}"
+
     def read(
         self, keys: Sequence[tuple[date, str]], *, columns: Sequence[str] | None = None
     ) -> pl.DataFrame:
@@ -81,6 +95,24 @@ class ChainStore:
         if not frames:
             return OPTION_CHAIN.empty().select(names)
         return pl.concat(frames)
+
+    def readable(
+        self, key: tuple[date, str], *, columns: Sequence[str] | None = None
+    ) -> pl.DataFrame:
+        """As `read` of one chain, but a damaged file is left out, with a warning.
+
+        For what must go on without it: plans, and the exits that wait for them.
+        """
+        try:
+            return self.read([key], columns=columns)
+        except ContractError as error:
+            log.warning("%s on %s has no chain: %s", key[1], key[0], error)
+            return self.read([], columns=columns)
+
+    def source_of(self, keys: Sequence[tuple[date, str]]) -> str | None:
+        """The source of the first of these chains that can be read; None without any."""
+        rows = (self.readable(key, columns=["source"]) for key in keys)
+        return next((str(each["source"][0]) for each in rows if each.height), None)
 
     def batches(
         self, keys: Sequence[tuple[date, str]], *, size: int = 25

@@ -17,7 +17,7 @@ import polars as pl
 
 from options_platform.adapters.storage.duck import held
 from options_platform.adapters.storage.tables import tables
-from options_platform.common import PartitionRange
+from options_platform.common import KEY, PartitionRange
 from options_platform.contracts import Table
 from options_platform.errors import ContractError
 
@@ -103,6 +103,13 @@ class Warehouse:
             _create(connection, table)
             _delete_matching(connection, table, checked, table.key)
             _insert(connection, table, checked)
+
+    def remove(self, keys: Sequence[tuple[Table, pl.DataFrame]]) -> None:
+        """Delete the rows of each table with its frame's date and ticker, in one transaction."""
+        with self._transaction() as connection:
+            for table, frame in keys:
+                if _stored_columns(connection, table.name):
+                    _delete_matching(connection, table, frame, KEY)
 
     def read(
         self,

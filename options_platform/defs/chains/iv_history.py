@@ -55,7 +55,15 @@ def chain_values(
     rates = platform.settings.plan.chain
     values = [
         chain_iv(
-            platform.chains.read(keys[at : at + BATCH], columns=IV_COLUMNS),
+            pl.concat(
+                [
+                    platform.chains.read([], columns=IV_COLUMNS),
+                    *(
+                        platform.chains.readable(k, columns=IV_COLUMNS)
+                        for k in keys[at : at + BATCH]
+                    ),
+                ]
+            ),
             platform.settings.own_iv,
             rate=rates.risk_free_rate,
             dividend=rates.dividend_yield,

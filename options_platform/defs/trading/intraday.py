@@ -4,23 +4,19 @@ import dagster as dg
 
 from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.storage.ledger import open_ledger
-from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.defs.jobs import order_tags
 from options_platform.defs.shared.partitions import TIMEZONE
 from options_platform.defs.shared.sending import begin_sending
 from options_platform.domain.calendar.sessions import NEW_YORK, close_time, is_session, open_time
-from options_platform.domain.trading.exposures import DatedClose, newest_closes
-from options_platform.errors import PlatformError
-from options_platform.services.market_data.learned_surface import with_fits
+from options_platform.domain.trading.exposures import newest_closes
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.trading.intraday_stops import IntradayCheck
-from options_platform.services.trading.prices.stored_closes import stored_market
+from options_platform.services.trading.prices.stored_closes import readable_prices
 from options_platform.services.trading.session import TradingSession
 from options_platform.settings import Settings
 from options_platform.settings.broker_rules import LIVE_NOTE
 
 INTRADAY_JOB_NAME = "intraday_check"
-BUSY_SECONDS = 5.0
 EVERY_QUARTER = "*/15 9-15 * * 1-5"
 ABOUT = (
     "Checks the stops of open positions and the kill switch at the broker's current quotes, and "
@@ -38,8 +34,8 @@ def make_intraday_job(settings: Settings) -> dg.JobDefinition:
         if settings.is_live:
             context.log.warning(LIVE_NOTE)
         ledger, broker = open_ledger(settings), open_broker(settings)
-        closes, priced = _closes(context, settings)
-        trading = TradingSession(ledger, broker, priced, closes=closes)
+        market, priced = readable_prices(settings, context.log.warning)
+        trading = TradingSession(ledger, broker, priced, closes=newest_closes(market))
         check = IntradayCheck(trading).watch(platform.now)
         context.add_output_metadata(
             {
@@ -72,22 +68,6 @@ def make_intraday_job(settings: Settings) -> dg.JobDefinition:
         check_stops()
 
     return intraday_check
-
-
-def _closes(
-    context: dg.OpExecutionContext, settings: Settings
-) -> tuple[dict[str, DatedClose], Settings]:
-    """The newest stored closes by ticker, and the settings with the stored fits of the surface.
-
-    No closes and the settings as they are if they cannot be read, so that no stop waits.
-    """
-    warehouse = Warehouse(settings.warehouse_path, wait_seconds=BUSY_SECONDS)
-    try:
-        closes = newest_closes(stored_market(settings, wait_seconds=BUSY_SECONDS))
-        return closes, with_fits(settings, warehouse)
-    except PlatformError as error:
-        context.log.warning(f"without stored closes only quotes value positions: {error}")
-        return {}, settings
 
 
 def make_intraday_schedule() -> dg.ScheduleDefinition:

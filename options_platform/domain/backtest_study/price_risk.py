@@ -8,7 +8,7 @@ much as the middle; quoted indices stay as they are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -16,23 +16,33 @@ import polars as pl
 from options_platform.contracts import BACKTEST_PRICE_RISK
 from options_platform.domain.backtest.results import BacktestResult
 from options_platform.domain.backtest_study.baseline_registry import BASELINES, BaselineComparison
-from options_platform.domain.backtest_study.error_band import HIGHER, LOWER
+from options_platform.domain.backtest_study.error_band import (
+    HIGHER,
+    LOWER,
+    mean_error,
+    ticker_errors,
+)
 from options_platform.domain.backtest_study.scorecard import MODEL, curves_of, scorecard
 from options_platform.domain.backtest_study.variants import run_variants, vary
+from options_platform.domain.chain.learned import moved_by_ticker
 
 AS_MEASURED = "as_measured"
 BESIDE = ("always_bull_put", "always_iron_condor", "put_write")
 """The baselines that are run anew with the model."""
 LARGE_CHANGE = 0.2
-POINTS, SCALE = "plan.chain.surface.iv_points", "plan.chain.surface.iv_scale"
+SURFACE = "plan.chain.surface"
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """The volatility of every strike times `iv_scale`, plus `iv_points` vol points."""
+    """The volatility of every strike times `iv_scale`, plus `iv_points` vol points.
+
+    With `by_ticker` each ticker has its own points, and `iv_points` is the mean of the trades.
+    """
 
     iv_points: float = 0.0
     iv_scale: float = 1.0
+    by_ticker: Mapping[str, float] | None = None
 
 
 SCENARIOS = {
@@ -41,44 +51,52 @@ SCENARIOS = {
     "iv_minus_8pct": Scenario(iv_scale=0.92),
 }
 """The surface as calibrated, one vol point lower, and 8% lower."""
+SCENARIO_NAMES = (*SCENARIOS, LOWER, HIGHER)
+"""Those of a run whose error is measured."""
 
 
 def with_scenario(comparison: BaselineComparison, scenario: Scenario) -> BaselineComparison:
     """The comparison with the volatilities of its plans and of its market moved by a scenario."""
     surface = comparison.plan.chain.surface
-    choices = {
-        POINTS: [surface.iv_points * scenario.iv_scale + scenario.iv_points],
-        SCALE: [surface.iv_scale * scenario.iv_scale],
-    }
-    (moved,) = vary(comparison.plan, comparison.rules, choices)
+    points = surface.iv_points * scenario.iv_scale
+    scaled = replace(surface, iv_points=points, iv_scale=surface.iv_scale * scenario.iv_scale)
+    if scenario.by_ticker is None:
+        shifted = replace(scaled, iv_points=points + scenario.iv_points)
+    else:
+        shifted = moved_by_ticker(scaled, scenario.by_ticker)
+    (moved,) = vary(comparison.plan, comparison.rules, {SURFACE: [shifted]})
     return replace(comparison, plan=moved.plan, rules=moved.rules)
 
 
-def scenarios(error_points: float | None) -> dict[str, Scenario]:
-    """`SCENARIOS`, and the surface's measured error down and up; None leaves these out."""
-    if error_points is None:
+def scenarios(errors: pl.DataFrame, tickers: Sequence[str]) -> dict[str, Scenario]:
+    """`SCENARIOS`, and the measured error of each ticker's surface down and up.
+
+    `errors` are rows of `OWN_ERRORS`; without a mean error these two are left out.
+    """
+    points, mean = ticker_errors(errors, tickers), mean_error(errors)
+    if points is None or mean is None:
         return SCENARIOS
     return SCENARIOS | {
-        LOWER: Scenario(iv_points=-error_points),
-        HIGHER: Scenario(iv_points=error_points),
+        name: Scenario(sign * mean, by_ticker={t: sign * own for t, own in points.items()})
+        for name, sign in ((LOWER, -1.0), (HIGHER, 1.0))
     }
 
 
 def price_risk(
-    comparison: BaselineComparison, scores: pl.DataFrame, error_points: float | None = None
+    comparison: BaselineComparison, scores: pl.DataFrame, errors: pl.DataFrame
 ) -> Iterator[pl.DataFrame]:
     """Rows of `backtest_price_risk` without `run`, scenario by scenario.
 
     Args:
         comparison: what was run as configured.
         scores: rows of `backtest_scores` of that run, which are those of `AS_MEASURED`.
-        error_points: the surface's measured error at the strikes and tenors of the trades, vol
-            points; None leaves its band out.
+        errors: the surface's measured errors at the strikes and tenors of the trades, rows of
+            `OWN_ERRORS`.
     """
     fill = comparison.rules.fills.model
     names = [MODEL, *BESIDE]
     shown = (pl.col("fill_model") == fill) & pl.col("name").is_in(names)
-    for name, scenario in scenarios(error_points).items():
+    for name, scenario in scenarios(errors, comparison.market.tickers).items():
         own = scores.filter(shown)
         if name != AS_MEASURED:
             moved = with_scenario(comparison, scenario)

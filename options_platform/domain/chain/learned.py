@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import date
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from options_platform.common import Floats
+from options_platform.domain.calendar.sessions import all_sessions
+from options_platform.domain.chain.learning.fits import WINDOW
 from options_platform.domain.chain.ssvi import Smile
 from options_platform.domain.chain.surface import Ints, Kind, SurfaceRules
 from options_platform.domain.chain.underlying import Underlying
@@ -20,34 +28,58 @@ class TickerFits:
     """What is known of a ticker's surface after each of `sessions` (ascending dates).
 
     `smiles` and `levels` belong to them; None where the ticker's class holds. A level is what the
-    volatility at the money is times.
+    volatility at the money is times. Equal, and hashed alike, where these are.
     """
 
-    sessions: NDArray[np.datetime64]
+    sessions: tuple[date, ...]
     smiles: tuple[Smile | None, ...]
     levels: tuple[float, ...]
+
+    @cached_property
+    def days(self) -> NDArray[np.datetime64]:
+        """`sessions` as an array."""
+        return np.array(self.sessions, dtype="datetime64[D]")
+
+    def before(self, session: date) -> TickerFits:
+        """The fits of sessions before one."""
+        count = bisect_left(self.sessions, session)
+        return TickerFits(self.sessions[:count], self.smiles[:count], self.levels[:count])
 
 
 @dataclass(frozen=True)
 class LearnedSurface(SurfaceRules):
-    """A surface that prices a ticker by its last fit before the session, where it has one.
+    """A surface that prices a ticker by its last fit before the session, where that still holds.
 
     A session never uses its own fit: the chain that taught it was quoted at the session's end.
+    `points` are vol points by ticker, added beside `iv_points`: a scenario in which the surface is
+    off by each ticker's own error.
     """
 
     fits: dict[str, TickerFits] = field(default_factory=dict)
+    points: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, rules: SurfaceRules, fits: dict[str, TickerFits]) -> LearnedSurface:
         """`rules` with fits by ticker."""
-        names = [item.name for item in fields(SurfaceRules)]
-        return cls(**{name: getattr(rules, name) for name in names}, fits=fits)
+        return cls(**_fields_of(rules), fits=fits)
+
+    def without_fits(self) -> SurfaceRules:
+        """The same rules with nothing learned."""
+        return SurfaceRules(**_fields_of(self))
+
+    def points_of(self, underlying: Underlying) -> Floats | float:
+        """Vol points that are added to the volatilities of each row."""
+        if not self.points:
+            return self.iv_points
+        own = np.array([self.points.get(name, 0.0) for name in underlying.names])
+        return self.iv_points + np.take(own, underlying.ticker)
 
     def kinds(self, underlying: Underlying) -> tuple[tuple[Kind, ...], Ints | None]:
         """The kinds of surface that occur, and each row's position among them; None if one does."""
-        if not (self.learn and any(name in self.fits for name in underlying.names)):
-            return super().kinds(underlying)
         ticker, session = np.broadcast_arrays(underlying.ticker, underlying.session)
+        has_fits = self.learn and any(name in self.fits for name in underlying.names)
+        if not (has_fits and ticker.size):
+            return super().kinds(underlying)
         position = np.zeros(ticker.shape, dtype=np.int64)
         kinds: list[Kind] = []
         for at, name in enumerate(underlying.names):
@@ -63,7 +95,7 @@ class LearnedSurface(SurfaceRules):
         own = self.fits.get(ticker)
         if own is None:
             return np.zeros(session.shape, dtype=np.int64)
-        return np.searchsorted(own.sessions, session, side="left").astype(np.int64)
+        return np.searchsorted(own.days, session, side="left").astype(np.int64)
 
     def _kind_after(self, ticker: str, count: int) -> Kind:
         plain = self.kind_of(ticker)
@@ -73,16 +105,64 @@ class LearnedSurface(SurfaceRules):
         return plain._replace(smile=smile, level=self.fits[ticker].levels[count - 1])
 
 
+def moved_by_ticker(rules: SurfaceRules, points: Mapping[str, float]) -> LearnedSurface:
+    """`rules`, with the fits that they have, and vol points added by ticker."""
+    fits = rules.fits if isinstance(rules, LearnedSurface) else {}
+    return replace(LearnedSurface.of(rules, fits), points=dict(points))
+
+
+def is_by_fit(rules: SurfaceRules, ticker: str, sessions: Sequence[date]) -> NDArray[np.bool_]:
+    """Whether the rules price each session of a ticker by a fit, and not as its class."""
+    ones = np.ones(len(sessions))
+    days = np.array(sessions, dtype="datetime64[D]")
+    kinds, position = rules.kinds(Underlying.of(ticker, days, ones, ones))
+    own = np.array([kind != rules.kind_of(ticker) for kind in kinds])
+    return np.full(len(sessions), own[0]) if position is None else own[position]
+
+
+def _fields_of(rules: SurfaceRules) -> dict[str, Any]:
+    return {item.name: getattr(rules, item.name) for item in fields(SurfaceRules)}
+
+
 def fits_of(rows: pl.DataFrame) -> dict[str, TickerFits]:
-    """The fits of rows of `surface_fit`, by ticker; tickers without any adopted are left out."""
+    """The fits of rows of `surface_fit`, by ticker; tickers without any adopted are left out.
+
+    Each holds for the `WINDOW` sessions after its own, or after `fitted_on` where the rows have it:
+    beyond them every chain that taught it is too old to teach, and the ticker's class holds.
+    """
     fits = {}
-    for (ticker,), own in rows.sort("date").group_by("ticker", maintain_order=True):
+    current = _with_ends(rows).sort("date")
+    for (ticker,), own in current.group_by("ticker", maintain_order=True):
         if not own["is_adopted"].any():
             continue
         smiles = tuple(
             Smile(*numbers) if is_adopted else None
             for is_adopted, *numbers in own.select("is_adopted", *NUMBERS).iter_rows()
         )
-        sessions = own["date"].to_numpy().astype("datetime64[D]")
-        fits[str(ticker)] = TickerFits(sessions, smiles, tuple(own["level"].fill_null(1.0)))
+        levels = tuple(own["level"].fill_null(1.0))
+        fits[str(ticker)] = TickerFits(tuple(own["date"]), smiles, levels)
     return fits
+
+
+def end_of(fitted_on: date) -> date:
+    """The last session that a fit prices; that of the calendar, if the fit holds beyond it."""
+    every = all_sessions()
+    return every[min(bisect_left(every, fitted_on) + WINDOW, len(every) - 1)]
+
+
+def _with_ends(rows: pl.DataFrame) -> pl.DataFrame:
+    """`rows` and, where no other follows in time, one without a fit after which the class holds."""
+    if "fitted_on" not in rows.columns:
+        rows = rows.with_columns(fitted_on="date")
+    ends_on = pl.Series([end_of(day) for day in rows["fitted_on"]], dtype=pl.Date)
+    # A fit may have become known only after its end.
+    end = pl.max_horizontal(ends_on, "date")
+    following = pl.col("date").shift(-1).over("ticker", order_by="date")
+    dated = rows.with_columns(_end=end).with_columns(_following=following)
+    is_over = pl.col("_end") == pl.col("date")
+    is_last = pl.col("_following").is_null() | (pl.col("_following") > pl.col("_end"))
+    kept = dated.with_columns(is_adopted=pl.col("is_adopted") & ~is_over)
+    ends = dated.filter(is_last & ~is_over).with_columns(
+        date="_end", is_adopted=pl.lit(value=False)
+    )
+    return pl.concat([kept, ends]).drop("_end", "_following")

@@ -85,7 +85,8 @@ def strike_nearest_delta(
     """
     spot, step = underlying.spot, strike_step(underlying)
     level = unmoved_atm_vol(underlying, years, rules.surface)
-    reach = np.ceil(RANGE_DEVIATIONS * rules.surface.moved(level) * np.sqrt(years) * spot / step)
+    atm = rules.surface.moved(level, underlying)
+    reach = np.ceil(RANGE_DEVIATIONS * atm * np.sqrt(years) * spot / step)
     # At high volatility a delta of 0.45 is in the money, so search one deviation there as well.
     inside = np.maximum(np.ceil(reach / RANGE_DEVIATIONS), 2.0)
     offsets = np.arange(-int(np.max(inside, initial=2.0)), int(np.max(reach, initial=1.0)) + 1)

@@ -42,7 +42,7 @@ def quote(
     rate, dividend = underlying.term.rate_or(rules.risk_free_rate), rules.dividend_yield
     level = unmoved_atm_vol(underlying, years, rules.surface)
     iv = surface_iv(underlying, strike, years, rules.surface, carry=rate - dividend, atm=level)
-    atm = rules.surface.moved(level)
+    atm = rules.surface.moved(level, underlying)
     greeks = black_scholes(underlying.spot, strike, years, iv, rate, dividend, sign)
     modelled = rules.width_scale * quoted_width(underlying, greeks.vega, years, atm, rules.width)
     steps = tick_steps(underlying)

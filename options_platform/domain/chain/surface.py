@@ -90,9 +90,14 @@ class SurfaceRules:
         if not (self.iv_scale > 0 and self.lowest_iv > 0):
             raise ValueError("iv_scale and lowest_iv must be above zero")
 
-    def moved(self, vol: Floats) -> Floats:
-        """Volatilities of the surface after `iv_scale` and `iv_points`, annualised fractions."""
-        shifted = vol * self.iv_scale + self.iv_points / 100.0
+    def points_of(self, underlying: Underlying) -> Floats | float:  # noqa: ARG002
+        """Vol points that are added to the volatilities of each row."""
+        return self.iv_points
+
+    def moved(self, vol: Floats, underlying: Underlying) -> Floats:
+        """Volatilities of the surface after `iv_scale` and the points of each row, annualised
+        fractions."""
+        shifted = vol * self.iv_scale + self.points_of(underlying) / 100.0
         # The floor lifts no volatility that the surface itself puts below it.
         return np.asarray(np.maximum(shifted, np.minimum(vol, self.lowest_iv)), dtype=np.float64)
 
@@ -140,7 +145,7 @@ def index_at(underlying: Underlying, years: Floats, rules: SurfaceRules) -> Floa
 
 def atm_vol(underlying: Underlying, years: Floats, rules: SurfaceRules) -> Floats:
     """At-the-money-forward implied volatility, an annualised fraction."""
-    return rules.moved(unmoved_atm_vol(underlying, years, rules))
+    return rules.moved(unmoved_atm_vol(underlying, years, rules), underlying)
 
 
 def unmoved_atm_vol(underlying: Underlying, years: Floats, rules: SurfaceRules) -> Floats:
@@ -172,12 +177,13 @@ def surface_iv(
     """
     atm = unmoved_atm_vol(underlying, years, rules) if atm is None else atm
     if rules.is_flat:
-        return np.asarray(np.broadcast_to(rules.moved(atm), np.broadcast(atm, strike).shape))
+        shape = np.broadcast(atm, strike).shape
+        return np.asarray(np.broadcast_to(rules.moved(atm, underlying), shape))
     smile = _smile_rows(underlying, rules)
     log_moneyness = np.log(strike / (underlying.spot * np.exp(carry * years)))
     psi = curvature(smile, years, atm)
     total = total_variance(log_moneyness, atm * atm * years, psi, smile)
-    return rules.moved(np.sqrt(total / years))
+    return rules.moved(np.sqrt(total / years), underlying)
 
 
 def _between(days: Floats, totals: list[Floats]) -> Floats:

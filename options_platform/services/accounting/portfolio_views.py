@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
+
+import polars as pl
 
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.adapters.storage.warehouse import Warehouse
@@ -43,6 +45,16 @@ def first_session(snapshot: LedgerSnapshot) -> date:
     return min([*days, *marked])
 
 
+def recorded_from(snapshot: LedgerSnapshot) -> datetime | None:
+    """When the ledger's first event was recorded; None without any."""
+    times = pl.concat([
+        rows.select("recorded_at") for rows in (snapshot.order_events, snapshot.account_events)
+    ])["recorded_at"]  # fmt: skip
+    # The ledger stores times without a zone, in UTC.
+    first: datetime | None = times.dt.replace_time_zone("UTC").min()  # type: ignore[assignment]
+    return first
+
+
 def market_of(snapshot: LedgerSnapshot, warehouse: Warehouse) -> BacktestMarket | None:
     """The stored market from the session before the first entry; None without positions."""
     if not snapshot.positions:
@@ -59,7 +71,7 @@ def ledger_portfolio(settings: Settings, warehouse: Warehouse, ledger: Ledger) -
     snapshot = ledger_snapshot(ledger)
     if snapshot is None:
         return Portfolio(FILLS.empty(), POSITIONS.empty(), PORTFOLIO.empty())
-    rules = with_fits(settings, warehouse).backtest_rules
+    rules = with_fits(settings, warehouse, recorded_from(snapshot)).backtest_rules
     return make_portfolio(snapshot, market_of(snapshot, warehouse), rules)
 
 

@@ -7,7 +7,11 @@ from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import RAW_OHLCV, TRADE_PLAN, TRADE_PLAN_LEGS, VIX
 from options_platform.domain.accounting.trading_record import Record, make_record
 from options_platform.domain.backtest import make_market
-from options_platform.services.accounting.portfolio_views import first_session, ledger_snapshot
+from options_platform.services.accounting.portfolio_views import (
+    first_session,
+    ledger_snapshot,
+    recorded_from,
+)
 from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.market_data.yields_and_tenors import stored_dividends, stored_tenors
 from options_platform.settings import Settings
@@ -32,5 +36,5 @@ def paper_record(settings: Settings, warehouse: Warehouse, ledger: Ledger) -> Re
     )
     plans = warehouse.read(TRADE_PLAN, start=first)
     legs = warehouse.read(TRADE_PLAN_LEGS, start=first)
-    rules = with_fits(settings, warehouse).backtest_rules
+    rules = with_fits(settings, warehouse, recorded_from(snapshot)).backtest_rules
     return make_record(snapshot, plans, legs, market, rules)

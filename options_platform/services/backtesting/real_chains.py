@@ -26,15 +26,16 @@ KEPT_CHAINS = 500
 class StoredQuotes:
     """The stored chains of some tickers, read when they are asked for.
 
-    Only the expiries of trades are kept in memory. A copy in another process reads them again.
+    A damaged chain is left out, with a warning, as plans leave it out. Only the expiries of trades
+    are kept in memory. A copy in another process reads them again.
     """
 
     def __init__(self, store: ChainStore, tickers: Sequence[str], start: date, end: date) -> None:
         self._store = store
         keys = store.stored(tickers=tickers, end=end)
         # A home holds one market, so one chain shows whether a ticker's chains are simulated.
-        first = {ticker: (day, ticker) for day, ticker in reversed(keys)}
-        proxies = {ticker for ticker, key in first.items() if self._is_proxy(key)}
+        own = {ticker: [key for key in keys if key[1] == ticker] for ticker in tickers}
+        proxies = {ticker for ticker in own if store.source_of(own[ticker]) in PROXY_SOURCES}
         real = [key for key in keys if key[1] not in proxies]
         self._days = {
             ticker: np.array([day for day, name in real if name == ticker], dtype="datetime64[D]")
@@ -42,10 +43,6 @@ class StoredQuotes:
         }
         self._keys = frozenset(key for key in real if key[0] >= start)
         self._forget()
-
-    def _is_proxy(self, key: tuple[date, str]) -> bool:
-        sources = self._store.read([key], columns=["source"])["source"]
-        return bool(sources.is_in(PROXY_SOURCES).any())
 
     def _forget(self) -> None:
         self._fingerprint: str | None = None
@@ -70,12 +67,12 @@ class StoredQuotes:
             digest = hashlib.sha256()
             for day, ticker in sorted(self._keys):
                 digest.update(f"{day}{ticker}".encode())
-                _update(digest, self._store.read([(day, ticker)], columns=HASHED))
+                _update(digest, self._store.readable((day, ticker), columns=HASHED))
             self._fingerprint = digest.hexdigest()[:16]
         return self._fingerprint
 
     def chain(self, day: date, ticker: str) -> Chain | None:
-        """The good quotes of a stored chain; None without one, or if it comes from a proxy."""
+        """The good quotes of a stored chain; None without one, or if it is damaged or a proxy's."""
         key = day, ticker
         if key not in self._keys:
             return None
@@ -86,8 +83,11 @@ class StoredQuotes:
         return self._chains[key]
 
     def _good(self, key: tuple[date, str]) -> Chain | None:
+        rows = self._store.readable(key)
+        if rows.is_empty() or rows["source"].is_in(PROXY_SOURCES).any():
+            return None
         try:
-            return None if self._is_proxy(key) else real_chain(self._store.read([key]))
+            return real_chain(rows)
         except PricingError:
             return None
 
@@ -108,7 +108,7 @@ class StoredQuotes:
         read, rows = self._read.get(key, (set(), pl.DataFrame(schema=CHAIN_QUOTES)))
         if not last_days <= read:
             read = read | last_days
-            stored = self._store.read([key], columns=COLUMNS)
+            stored = self._store.readable(key, columns=COLUMNS)
             real = stored.filter(~pl.col("source").is_in(PROXY_SOURCES))
             rows = real.with_columns(
                 last_day=pl.col("date") + pl.duration(days=pl.col("dte"))

@@ -19,8 +19,8 @@ from options_platform.domain.backtest.results import BacktestResult
 from options_platform.domain.backtest_study.baseline_registry import BaselineComparison
 from options_platform.domain.backtest_study.baselines import buy_and_hold
 from options_platform.domain.backtest_study.draws import draw_bands
-from options_platform.domain.backtest_study.error_band import mean_error, own_errors
-from options_platform.domain.backtest_study.price_risk import price_risk, scenarios
+from options_platform.domain.backtest_study.error_band import own_errors
+from options_platform.domain.backtest_study.price_risk import SCENARIO_NAMES, price_risk
 from options_platform.domain.backtest_study.scorecard import Curve, curves_of, scorecard
 from options_platform.domain.backtest_study.variants import (
     Variant,
@@ -149,7 +149,7 @@ def run_with_baselines(
 
     Random baselines are drawn `seeds` times, only under the configured fill model.
     """
-    total = len(baseline_tasks(seeds)) + 2 + len(scenarios(0.0))
+    total = len(baseline_tasks(seeds)) + 2 + len(SCENARIO_NAMES)
     finished = 0
     progress("backtests", 0, total)
 
@@ -172,7 +172,7 @@ def run_with_baselines(
     step()
     own = _own_errors(data, plan, rules, band[rules.fills.model])
     moved = []
-    for rows in price_risk(comparison, scores, mean_error(own)):
+    for rows in price_risk(comparison, scores, own):
         moved.append(rows)
         step()
     if finished < total:
@@ -187,7 +187,8 @@ def _own_errors(
 ) -> pl.DataFrame:
     """The surface's error at the strikes and tenors of the trades of `result`."""
     _, legs = build_plans(data.inputs, plan, data.market.chain_of(rules.chains))
-    return own_errors(legs, result.trades, data.measured, data.iv_symbols)
+    surface = plan.chain.surface
+    return own_errors(legs, result.trades, data.measured, data.iv_symbols, surface)
 
 
 def run_grid(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, astuple, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,8 @@ from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import TRIAL_FOLDS, TRIALS
 from options_platform.domain.backtest_study.scorecard import excess_returns
 from options_platform.domain.backtest_study.variants import Variant, VariantScore
+from options_platform.domain.chain import ChainRules
+from options_platform.domain.chain.learned import LearnedSurface
 from options_platform.domain.statistics.curve import sharpe
 from options_platform.models.selection.trials import Trial
 from options_platform.services.backtesting.run import BacktestData
@@ -33,7 +35,7 @@ def backtest_trials(
     hashed = data_hash(data)
     months = [day.strftime("%Y-%m") for day in data.market.sessions[1:]]
     return [
-        _trial(score, data, hashed, months, purpose, tried_at)
+        _trial(score, data, _with_fits(hashed, score.variant, data), months, purpose, tried_at)
         for score in scores
         if np.isfinite(sharpe(excess_returns(score.equity, data.market)))
     ]
@@ -52,9 +54,15 @@ def earlier_ratios(warehouse: Warehouse, variants: Sequence[Variant]) -> list[fl
 
 
 def rules_hash(variant: Variant) -> str:
-    """Hash (16 hex digits) of all settings of a variant; its name does not matter."""
-    text = json.dumps([asdict(variant.plan), asdict(variant.rules)], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    """Hash (16 hex digits) of all settings of a variant; its name does not matter.
+
+    What stored chains have taught the surface is data, not a setting, and does not matter either.
+    """
+    settings = [
+        asdict(replace(variant.plan, chain=_as_set(variant.plan.chain))),
+        asdict(replace(variant.rules, chain=_as_set(variant.rules.chain))),
+    ]
+    return _hash(json.dumps(settings, sort_keys=True))
 
 
 def data_hash(data: BacktestData) -> str:
@@ -68,6 +76,31 @@ def data_hash(data: BacktestData) -> str:
     return digest.hexdigest()[:16]
 
 
+def _as_set(chain: ChainRules) -> ChainRules:
+    """The rules without what their surface has learned."""
+    surface = chain.surface
+    if not isinstance(surface, LearnedSurface):
+        return chain
+    return replace(chain, surface=surface.without_fits())
+
+
+def _with_fits(hashed: str, variant: Variant, data: BacktestData) -> str:
+    """The hash of the data and of the fits by which the variant prices its tickers, if any."""
+    surface = variant.plan.chain.surface
+    if not isinstance(surface, LearnedSurface) or not surface.learn:
+        return hashed
+    used = {
+        ticker: astuple(surface.fits[ticker].before(data.last))
+        for ticker in data.market.tickers
+        if ticker in surface.fits and surface.fits[ticker].sessions[0] < data.last
+    }
+    return _hash(json.dumps([hashed, used], default=str, sort_keys=True)) if used else hashed
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def _trial(
     score: VariantScore,
     data: BacktestData,
@@ -78,8 +111,7 @@ def _trial(
 ) -> Trial:
     excess = excess_returns(score.equity, data.market)
     digest = rules_hash(score.variant)
-    spec = json.dumps([TARGET, digest, hashed])
-    trial_id = hashlib.sha256(spec.encode()).hexdigest()[:16]
+    trial_id = _hash(json.dumps([TARGET, digest, hashed]))
     ratio = float(sharpe(excess))
     scores: dict[str, Any] = {"sharpe": ratio} | {
         name: value for name, value in vars(score.trades).items() if np.isfinite(value)

@@ -68,8 +68,8 @@ def taken_on_the_evening(chains: ChainStore, selected: PartitionRange) -> list[K
     """
     span = {"start": selected.start, "end": selected.end}
     stored = chains.stored(tickers=selected.tickers, **span)
-    fetched = ((key, chains.read([key], columns=["fetched_at"])["fetched_at"][0]) for key in stored)
-    return [key for key, at in fetched if at.astimezone(NEW_YORK).date() == key[0]]
+    fetched = ((key, chains.readable(key, columns=["fetched_at"])["fetched_at"]) for key in stored)
+    return [key for key, at in fetched if at.len() and at[0].astimezone(NEW_YORK).date() == key[0]]
 
 
 def _ask(platform: Platform, keys: list[Key], skipped: dict[Key, str]) -> list[pl.DataFrame]:

@@ -216,7 +216,7 @@ def _tables(settings: Settings) -> Iterator[Diagnosis]:
         aside, warnings = open_entries(warehouse)
         for ticker, note in index_notes(settings, warehouse).items():
             yield Diagnosis(f"index of {ticker}", Diagnosis.NOTE, note)
-        for ticker, note in measured_notes(warehouse, settings.tickers).items():
+        for ticker, note in measured_notes(settings, warehouse).items():
             yield Diagnosis(f"prices of {ticker}", Diagnosis.OK, note)
     except PlatformError as error:
         yield Diagnosis("warehouse", Diagnosis.BROKEN, str(error))

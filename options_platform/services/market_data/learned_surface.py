@@ -2,45 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import datetime
+from typing import Any
 
 import polars as pl
 
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.contracts import SURFACE_ERROR, SURFACE_FIT
-from options_platform.domain.chain.learned import LearnedSurface, fits_of
+from options_platform.contracts import REVISIONS, SURFACE_ERROR, SURFACE_FIT, VIX
+from options_platform.domain.chain.learned import LearnedSurface, end_of, fits_of
+from options_platform.domain.chain.learning import WINDOW, as_traded, fit_versions, surface_hash
 from options_platform.settings import Settings
 
+BASIS = ("iv_symbol", "surface_hash")
 
-def with_fits(settings: Settings, warehouse: Warehouse) -> Settings:
+
+def with_fits(
+    settings: Settings, warehouse: Warehouse, recorded_from: datetime | None = None
+) -> Settings:
     """`settings` with the stored fits of its tickers in the surface.
 
-    Each session is priced by the last fit of an earlier one. The settings themselves without any
-    fit, or if `plan.chain.surface.learn` is off.
+    Each session is priced by the last fit of an earlier one, unless that is too old. Fits that were
+    measured on another volatility index, or with another surface, than the settings price by are
+    left out. With `recorded_from`, the time of the first record of an account's ledger, each
+    session has the fit that was known when the account traded it. The settings themselves without
+    any fit, or if `plan.chain.surface.learn` is off.
     """
     chain = settings.plan.chain
     if not chain.surface.learn or not warehouse.path.exists():
         return settings
-    fits = fits_of(warehouse.read(SURFACE_FIT, tickers=settings.tickers))
+    rows = warehouse.read(SURFACE_FIT, tickers=settings.tickers)
+    if rows.is_empty():
+        return settings
+    if recorded_from is not None:
+        revisions = warehouse.read(REVISIONS, tickers=settings.tickers)
+        rows = as_traded(fit_versions(rows, revisions), recorded_from)
+    fits = fits_of(rows.join(_basis(settings, warehouse), on=["ticker", *BASIS], how="semi"))
     if not fits:
         return settings
     surface = LearnedSurface.of(chain.surface, fits)
     return replace(settings, plan=replace(settings.plan, chain=replace(chain, surface=surface)))
 
 
-def measured_notes(warehouse: Warehouse, tickers: Sequence[str]) -> dict[str, str]:
+def _basis(settings: Settings, warehouse: Warehouse) -> pl.DataFrame:
+    """Per ticker what its prices rest on: the stored volatility index, and the surface's digest;
+    `newest`, the newest session of the index. Tickers without an index are left out."""
+    columns = ["date", "ticker", "iv_symbol"]
+    index = warehouse.read(VIX, columns=columns, tickers=settings.tickers).drop_nulls("iv_symbol")
+    digests = {ticker: surface_hash(settings.plan.chain, ticker) for ticker in settings.tickers}
+    return (
+        index.sort("date")
+        .group_by("ticker")
+        .agg(pl.col("iv_symbol").last(), newest=pl.col("date").last())
+        .with_columns(surface_hash=pl.col("ticker").replace_strict(digests, return_dtype=pl.String))
+    )
+
+
+def measured_notes(settings: Settings, warehouse: Warehouse) -> dict[str, str]:
     """What each ticker's stored real chains say of its synthetic prices, without a full stop.
 
     The error is the mean absolute one of all quotes of 10 to 60 delta and 7 to 60 days, each by the
     surface that was known before its session. Tickers that were never measured are left out.
     """
     columns = ["date", "ticker", "band", "n", "mae_points"]
-    errors = warehouse.read(SURFACE_ERROR, columns=columns, tickers=tickers)
-    columns = ["date", "ticker", "is_adopted"]
-    fits = warehouse.read(SURFACE_FIT, columns=columns, tickers=tickers).sort("date")
-    own = {ticker: (day, is_adopted) for day, ticker, is_adopted in fits.iter_rows()}
+    errors = warehouse.read(SURFACE_ERROR, columns=columns, tickers=settings.tickers)
+    if errors.is_empty():
+        return {}
+    columns = ["date", "ticker", "is_adopted", *BASIS]
+    fits = warehouse.read(SURFACE_FIT, columns=columns, tickers=settings.tickers)
+    last = fits.sort("date").group_by("ticker").last()
+    basis = _basis(settings, warehouse)
+    last = last.join(basis, on="ticker", how="left", suffix="_now")
+    own = {row["ticker"]: _use(row) for row in last.to_dicts()}
     near = errors.filter(pl.col("band") != "2-10").group_by("ticker").agg(
         points=(pl.col("mae_points") * pl.col("n")).sum() / pl.col("n").sum(),
         sessions=pl.col("date").n_unique(),
@@ -49,18 +82,31 @@ def measured_notes(warehouse: Warehouse, tickers: Sequence[str]) -> dict[str, st
     )  # fmt: skip
     return {
         ticker: f"synthetic volatilities are {points:.1f} vol points off the ticker's own chains "
-        f"on {sessions} sessions, {first} to {last} (10 to 60 delta); " + _use(*own[ticker])
+        f"on {sessions} sessions, {first} to {last} (10 to 60 delta); "
+        + own.get(ticker, "no fit is stored")
         for ticker, points, sessions, first, last in near.sort("ticker").iter_rows()
     }
 
 
-def _use(day: date, is_adopted: bool | None) -> str:
-    """What the last fit of a ticker is used for; null where the chains are too few for one."""
+def _use(last: dict[str, Any]) -> str:
+    """What the last fit of a ticker is used for: its row, and what prices rest on now (`_now`)."""
+    day, is_adopted = last["date"], last["is_adopted"]
+    if any(last[name] not in (None, last[f"{name}_now"]) for name in BASIS):
+        return (
+            f"priced as its class: its fits were measured on {last['iv_symbol']}, or with another "
+            "surface than the one that is set, and count again when the next run of surface_error "
+            "has measured its chains anew"
+        )
     if is_adopted is None:
         return "too few chains for a fit of its own"
+    if last["newest"] is not None and last["newest"] >= end_of(day):
+        return (
+            f"priced as its class, since its last chain, of {day}, is more than {WINDOW} sessions "
+            "old"
+        )
     if is_adopted:
         return f"its own fit is of {day}"
     return (
-        f"priced as its class, since up to {day} its own fits have not been as good on three or "
-        "more chains that they had not seen"
+        f"priced as its class, since up to {day} its own fits have not been better, by more than a "
+        "standard error, on three or more chains that they had not seen"
     )

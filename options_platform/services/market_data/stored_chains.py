@@ -17,8 +17,8 @@ def stored_chains(
 ) -> Callable[[date, str], Chain | None]:
     """A function that returns the stored chain of a date and ticker in the range.
 
-    It reads a chain at its first call. It returns None for a chain that is not stored, has no good
-    quote, or comes from a proxy source, such as a simulated one.
+    It reads a chain at its first call. It returns None for a chain that is not stored, is
+    damaged, has no good quote, or comes from a proxy source, such as a simulated one.
     """
     keys = set(store.stored(tickers=tickers, start=start, end=end))
 
@@ -27,9 +27,9 @@ def stored_chains(
         if (day, ticker) not in keys:
             return None
         try:
-            rows = store.read([(day, ticker)])
-            is_proxy = rows["source"].is_in(PROXY_SOURCES).any()
-            return None if is_proxy else real_chain(rows)
+            rows = store.readable((day, ticker))
+            is_left_out = rows.is_empty() or rows["source"].is_in(PROXY_SOURCES).any()
+            return None if is_left_out else real_chain(rows)
         except PricingError:
             return None
 

@@ -7,7 +7,7 @@ import pytest
 from options_platform.adapters.storage.chain_store import ChainStore
 from options_platform.contracts import OPTION_CHAIN
 from options_platform.domain.chain.ingest import ChainGates, judge_chains
-from options_platform.errors import ContractError, UsageError
+from options_platform.errors import ContractError, HomeError, UsageError
 from options_platform.testing.market import NOW
 from options_platform_tests.fakes.chain_source import synthetic_chain
 
@@ -23,6 +23,16 @@ def chain(day=DAYS[0], ticker="SPY", spot=500.0):
 @pytest.fixture
 def store(tmp_path):
     return ChainStore(tmp_path / "chains")
+
+
+def test_a_chains_version_changes_when_it_is_replaced_and_only_then(store):
+    store.write(pl.concat([chain(), chain(DAYS[1])]))
+    versions = [store.version(day, "SPY") for day in DAYS]
+    store.write(chain(spot=510.0))
+    assert store.version(DAYS[0], "SPY") != versions[0]
+    assert store.version(DAYS[1], "SPY") == versions[1]
+    with pytest.raises(HomeError, match="cannot be read"):
+        store.version(date(2024, 6, 5), "SPY")
 
 
 def test_chains_are_read_as_they_were_written(store):

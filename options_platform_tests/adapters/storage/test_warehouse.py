@@ -61,6 +61,17 @@ def test_a_second_write_of_a_partition_replaces_it(warehouse):
     assert values == [0.02, 0.02, 0.01, 0.01, 0.01]
 
 
+def test_only_the_rows_of_the_named_dates_and_tickers_are_removed(warehouse):
+    warehouse.write([(LABELS, pl.concat([labels(), labels(ticker="QQQ")]))])
+    keys = labels(2).select("date", "ticker")
+    warehouse.remove([(LABELS, keys), (REGIME, keys)])
+    assert warehouse.read(LABELS).select("date", "ticker").rows() == [
+        (FIRST, "QQQ"), (FIRST + timedelta(days=1), "QQQ"), (FIRST + timedelta(days=2), "QQQ"),
+        (FIRST + timedelta(days=2), "SPY"),
+    ]  # fmt: skip
+    assert not warehouse.has(REGIME)
+
+
 def test_a_scope_replaces_rows_that_the_new_result_no_longer_has(warehouse):
     changes = pl.DataFrame(
         {

@@ -20,6 +20,7 @@ from options_platform.definitions import build_defs
 from options_platform.defs.backtest.assets import BacktestConfig
 from options_platform.defs.jobs import BACKTEST_JOB_NAME
 from options_platform.domain.checks.backtest import BACKTEST_RULES
+from options_platform_tests.adopted_fits import adopt_fits
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +84,24 @@ def test_the_results_of_a_run_are_in_its_metadata(outcome):
     assert "profit_factor" in metadata["targets"].value
     for plot in ("equity", "drawdown"):
         assert metadata[plot].value.startswith(f"![{plot}](data:image/png;base64,")
+
+
+def test_a_home_with_adopted_fits_is_backtested_on_them(
+    outcome, simulated_home, warehouse, tmp_path
+):
+    home = tmp_path / "home"
+    home.mkdir()
+    shutil.copy(simulated_home.warehouse_path, home / "warehouse.duckdb")
+    settings = replace(simulated_home, home=home)
+    adopt_fits(settings)
+    run(settings)
+    learned = Warehouse(settings.warehouse_path, wait_seconds=10.0)
+    assert not learned.read(BACKTEST_TRADES).equals(warehouse.read(BACKTEST_TRADES))
+    trials = [
+        home.read(TRIALS).filter(pl.col("target") == "backtest") for home in (warehouse, learned)
+    ]
+    assert trials[0]["parameters"].to_list() == trials[1]["parameters"].to_list()
+    assert trials[0]["data_hash"].to_list() != trials[1]["data_hash"].to_list()
 
 
 @pytest.mark.long

@@ -6,13 +6,16 @@ from datetime import date
 import polars as pl
 import pytest
 
+from options_platform.adapters.storage.chain_store import ChainStore
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.common import PartitionRange
 from options_platform.contracts import CHAIN_INDEX, SURFACE_ERROR, SURFACE_FIT
-from options_platform.runs import run_job
+from options_platform.definitions import build_defs
+from options_platform.runs import _existing, _phases, run_job
 from options_platform_tests.chain_files import read_chain_file
 from options_platform_tests.fakes.chain_source import ChainSource
 from options_platform_tests.platform import make_platform_settings
+from options_platform_tests.services.market_data.test_surface_measures import chain_of
 
 ASSETS = ("raw_ohlcv", "option_chain", "iv_history", "vix", "surface_error")
 DAY, LATER = date(2015, 1, 5), date(2015, 1, 6)
@@ -41,6 +44,16 @@ def test_the_real_chain_of_spy_measures_its_surface_and_its_index(reference_data
     assert mean == pytest.approx(0.7, abs=0.3)
     fit = warehouse.read(SURFACE_FIT).row(0, named=True)
     assert (fit["date"], fit["c"], fit["n_chains"]) == (DAY, None, 1)
+
+
+def test_a_backfill_of_everything_measures_the_surface_where_chains_are_stored(tmp_path):
+    settings = make_platform_settings(tmp_path, tickers=("SPY",))
+    definitions = build_defs(settings)
+    without = _existing(definitions, settings, None, backfill=True)
+    assert "surface_error" not in without
+    ChainStore(settings.chains_path).write(chain_of(date(2016, 1, 20)))
+    assert _existing(definitions, settings, None, backfill=True) == [*without, "surface_error"]
+    assert _phases([*without, "surface_error"])[0][-1] == "surface_error"
 
 
 def test_simulated_chains_write_nothing_and_the_run_goes_on(tmp_path):

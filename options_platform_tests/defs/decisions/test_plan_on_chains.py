@@ -47,6 +47,29 @@ def test_a_plan_uses_only_the_chain_of_its_day_alone_or_in_a_range(settings):
     assert warehouse.read(TRADE_PLAN_LEGS).equals(legs)
 
 
+def test_damaged_chains_stop_no_plan(settings):
+    """The night's own, and one five weeks old, which `iv_history` and `surface_error` come upon."""
+    warehouse = Warehouse(settings.warehouse_path, wait_seconds=30.0)
+    day = settings.end
+    old = shift(day, -25)
+    run(settings, old, old, assets=["option_chain"])
+    run(settings, day, day, assets=["option_chain"])
+    for broken in (old, day):
+        for ticker in settings.tickers:
+            (settings.chains_path / ticker / f"{broken}.parquet").write_bytes(b"garbage")
+    run(settings, day, day, assets=["iv_history", "surface_error", "trade_plan"])
+    plans = warehouse.read(TRADE_PLAN, start=day, end=day)
+    assert plans["ticker"].sort().to_list() == sorted(settings.tickers)
+    assert "real" not in plans["chain_source"].to_list()
+    data = load_backtest(warehouse, settings.tickers, chains=ChainStore(settings.chains_path))
+    assert data.market.chains is None or data.market.chains.chain(day, "SPY") is None
+    # The source gives the night's chain again.
+    run(settings, day, day, assets=["option_chain"])
+    assert ChainStore(settings.chains_path).read([(day, "SPY")]).height
+    for ticker in settings.tickers:
+        (settings.chains_path / ticker / f"{old}.parquet").unlink()
+
+
 def test_a_backtest_plans_on_the_stored_chain_of_a_day_as_its_nightly_run_does(settings):
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=30.0)
     store = ChainStore(settings.chains_path)

@@ -10,9 +10,10 @@ import pytest
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import RAW_OHLCV, VIX
 from options_platform.definitions import build_defs
-from options_platform.defs.trading import intraday
 from options_platform.defs.trading.intraday import INTRADAY_JOB_NAME, make_intraday_job
 from options_platform.domain.calendar.sessions import NEW_YORK
+from options_platform.errors import WarehouseBusyError
+from options_platform.services.trading.prices import stored_closes
 from options_platform.settings import make_settings
 from options_platform.settings.broker_rules import LIVE_NOTE
 from options_platform.testing.alpaca_account import NOW, SESSION, server, trader
@@ -83,7 +84,7 @@ def test_an_unreadable_warehouse_delays_no_stop(tmp_path, fake, monkeypatch, fau
     crashed(made, fake)
     seen_once(made, fake)
     path = made.settings.warehouse_path
-    monkeypatch.setattr(intraday, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(stored_closes, "BUSY_SECONDS", 0.1)
     if fault == "broken":
         path.write_text("no database")
     with holder(path, 60) if fault == "busy" else nullcontext() as process:
@@ -92,6 +93,25 @@ def test_an_unreadable_warehouse_delays_no_stop(tmp_path, fake, monkeypatch, fau
             process.kill()
     assert done.success
     assert made.ledger.positions()[0].exit_reason == "STOP_LOSS"
+
+
+def test_closes_that_were_read_confirm_a_stop_though_the_fits_cannot_be_read(
+    tmp_path, fake, monkeypatch, capfd
+):
+    def busy(*_):
+        raise WarehouseBusyError("the warehouse is busy")
+
+    made = trader(tmp_path, fake.address)
+    trade(made)
+    store_closes(made)
+    crashed(made, fake)
+    monkeypatch.setattr(stored_closes, "with_fits", busy)
+    assert run(made, NOW).success
+    # At the first look: the underlying's fall from its stored close confirms the quotes.
+    assert made.ledger.positions()[0].exit_reason == "STOP_LOSS"
+    logged = capfd.readouterr().err
+    assert "without the stored fits: the warehouse is busy" in logged
+    assert "without stored closes" not in logged
 
 
 def test_a_run_outside_of_a_session_fails_and_sends_nothing(tmp_path, fake):

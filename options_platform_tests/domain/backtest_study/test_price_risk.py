@@ -1,6 +1,7 @@
 from dataclasses import replace
 from datetime import date
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -9,6 +10,7 @@ from options_platform.domain.backtest import BacktestRules, make_market, run_bac
 from options_platform.domain.backtest.results import SETTLED
 from options_platform.domain.backtest_study.baseline_registry import BASELINES, BaselineComparison
 from options_platform.domain.backtest_study.baselines import always
+from options_platform.domain.backtest_study.error_band import HIGHER, LOWER, OWN_ERRORS
 from options_platform.domain.backtest_study.price_risk import (
     AS_MEASURED,
     BESIDE,
@@ -16,12 +18,13 @@ from options_platform.domain.backtest_study.price_risk import (
     Scenario,
     price_risk,
     rests_on_surface,
+    scenarios,
     sentence,
     with_scenario,
 )
 from options_platform.domain.backtest_study.scorecard import curves_of, scorecard
 from options_platform.domain.backtest_study.variants import run_variants, vary
-from options_platform.domain.chain import ChainRules, SurfaceRules
+from options_platform.domain.chain import ChainRules, SurfaceRules, Underlying, surface_iv
 from options_platform.domain.planning.plan import PlanRules
 from options_platform.domain.planning.selection import SelectionRules
 from options_platform.domain.risk.sizing import SizingRules
@@ -50,9 +53,20 @@ def scores(comparison):
     return scorecard(curves, comparison.market)
 
 
+NOT_MEASURED = pl.DataFrame(schema=OWN_ERRORS)
+
+
+def measured(**points):
+    rows = [
+        {"ticker": ticker, "by_fit": False, "legs": 2, "error_points": error, "sessions": 3}
+        for ticker, error in points.items()
+    ]
+    return pl.DataFrame(rows, schema=OWN_ERRORS)
+
+
 @pytest.fixture(scope="module")
 def rows(comparison, scores):
-    return pl.concat(price_risk(comparison, scores))
+    return pl.concat(price_risk(comparison, scores, NOT_MEASURED))
 
 
 def test_a_scenario_moves_the_prices_of_plans_and_of_the_market_alike(comparison):
@@ -63,6 +77,36 @@ def test_a_scenario_moves_the_prices_of_plans_and_of_the_market_alike(comparison
     assert again.plan.chain.surface.iv_points == pytest.approx(-0.92)
     assert again.plan.chain.surface.iv_scale == pytest.approx(0.92)
     assert again.market is comparison.market
+
+
+def test_the_band_moves_each_ticker_by_its_own_error_down_and_up(comparison):
+    band = scenarios(measured(SPY=0.5, QQQ=5.9), ("QQQ", "SPY"))
+    count = 2
+    spot, index, days = np.full(count, 200.0), np.full(count, 0.2), np.full(count, "2024-03-04")
+    both = Underlying.of(["QQQ", "SPY"], days.astype("datetime64[D]"), spot, index)
+    years, strike = np.full(count, 30 / 365), np.full(count, 190.0)
+    for name, sign in ((LOWER, -1.0), (HIGHER, 1.0)):
+        assert band[name].iv_points == pytest.approx(sign * 3.2)
+        plain, moved = (
+            surface_iv(both, strike, years, own.plan.chain.surface, carry=0.0)
+            for own in (comparison, with_scenario(comparison, band[name]))
+        )
+        assert 100 * (moved - plain) == pytest.approx([sign * 5.9, sign * 0.5])
+        assert with_scenario(comparison, band[name]).rules.chain.surface.points
+
+
+def test_a_band_of_one_error_for_all_tickers_is_that_of_as_many_points(comparison):
+    band = with_scenario(comparison, scenarios(measured(SPY=1.0, QQQ=1.0), ("QQQ", "SPY"))[LOWER])
+    lower = with_scenario(comparison, SCENARIOS["iv_minus_1pt"])
+    by_ticker, by_points = (
+        BASELINES["always_bull_put"].run(moved)["default"].trades for moved in (band, lower)
+    )
+    assert by_ticker.equals(by_points)
+
+
+def test_a_ticker_that_only_a_baseline_trades_is_moved_by_the_largest_error():
+    band = scenarios(measured(SPY=0.5, QQQ=5.9), ("IWM", "QQQ", "SPY"))
+    assert band[HIGHER].by_ticker == {"IWM": 5.9, "QQQ": 5.9, "SPY": 0.5}
 
 
 def test_every_result_has_its_rows_and_as_measured_those_of_the_run(rows, scores):

@@ -1,5 +1,6 @@
 """A learned surface prices each session by the last fit of an earlier one."""
 
+import pickle
 from dataclasses import replace
 from datetime import date
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from options_platform.domain.chain import SurfaceRules, Underlying, atm_vol, surface_iv
 from options_platform.domain.chain.learned import LearnedSurface, TickerFits
 from options_platform.domain.chain.ssvi import Smile
+from options_platform.domain.pricing import PUT, black_scholes
 
 FIRST, SECOND = date(2020, 3, 2), date(2020, 3, 4)
 SMILES = (Smile(0.9, 0.16, 0.7, -0.7, 0.1), Smile(0.7, 0.16, 0.7, -0.6, 0.1))
@@ -18,7 +20,7 @@ DAYS = np.arange("2020-02-27", "2020-03-10", dtype="datetime64[D]")
 
 
 def learned(count=2, **changes):
-    days = np.array([FIRST, SECOND][:count], dtype="datetime64[D]")
+    days = (FIRST, SECOND)[:count]
     fits = {"SPY": TickerFits(days, SMILES[:count], (1.1, 0.9)[:count])}
     return LearnedSurface.of(SurfaceRules(**changes), fits)
 
@@ -35,7 +37,7 @@ def test_a_session_is_priced_by_the_last_fit_before_it():
     found = price(learned(), ["SPY"] * len(DAYS), DAYS)
     fixed = [
         price(LearnedSurface.of(SurfaceRules(), {
-            "SPY": TickerFits(np.array(["2000-01-03"], "datetime64[D]"), (smile,), (level,))
+            "SPY": TickerFits((date(2000, 1, 3),), (smile,), (level,))
         }), ["SPY"], DAYS[:1])[0]
         for smile, level in zip(SMILES, (1.1, 0.9), strict=True)
     ]  # fmt: skip
@@ -87,3 +89,42 @@ def test_the_level_multiplies_the_volatility_at_the_money():
     years = np.array([30 / 365])
     plain = atm_vol(underlying, years, SurfaceRules())
     assert atm_vol(underlying, years, learned()) == pytest.approx(0.9 * plain)
+
+
+def test_copies_of_a_learned_surface_are_equal_and_its_fits_can_be_hashed():
+    rules = learned()
+    price(rules, ["SPY"], DAYS[-1:])
+    copy = pickle.loads(pickle.dumps(rules))
+    assert copy == rules
+    assert copy != learned(1)
+    assert hash(copy.fits["SPY"]) == hash(rules.fits["SPY"])
+
+
+def test_without_its_fits_a_learned_surface_is_the_rules_that_it_was_made_of():
+    assert learned(iv_points=1.0).without_fits() == SurfaceRules(iv_points=1.0)
+
+
+def test_no_rows_have_no_volatilities():
+    for rules in (SurfaceRules(), learned()):
+        assert price(rules, ["SPY", "QQQ"], DAYS[:2]).shape == (2,)
+        some = Underlying.of(["SPY", "QQQ"], DAYS[:2], np.full(2, 200.0), np.full(2, 0.2))
+        none, empty = some.at(np.array([], dtype=np.int64)), np.array([])
+        assert surface_iv(none, empty, empty, rules, carry=0.0).shape == (0,)
+        assert atm_vol(none, empty, rules).shape == (0,)
+
+
+@pytest.mark.parametrize(("level", "share"), [(1.1, 0.18), (1.2, 0.35), (1.3, 0.51)])
+def test_a_level_marks_an_open_spread_anew_by_the_share_of_its_credit_in_the_docs(level, share):
+    """QQQ at 440, its index at 14, the 420/410 put spread with 35 days to go."""
+    day, strikes = date(2024, 3, 5), np.array([420.0, 410.0])
+    both, years = np.ones(2), np.full(2, 35 / 365)
+    qqq = Underlying.of("QQQ", day, 440.0 * both, 0.14 * both)
+    fit = TickerFits((date(2024, 3, 4),), (SurfaceRules().smile_of("QQQ"),), (level,))
+    values = []
+    for rules in (SurfaceRules(), LearnedSurface.of(SurfaceRules(), {"QQQ": fit})):
+        vol = surface_iv(qqq, strikes, years, rules, carry=0.015)
+        price = black_scholes(440.0 * both, strikes, years, vol, 0.03, 0.015, PUT * both).price
+        values.append(price[0] - price[1])
+    credit, marked = values
+    assert credit == pytest.approx(0.675, abs=0.005)
+    assert marked / credit - 1.0 == pytest.approx(share, abs=0.01)

@@ -29,6 +29,8 @@ FIRST, LAST = DAYS[0], DAYS[-1]
 CALM = 0.1725
 """Volatility at the money in 30 days that the surface gives for an index of 20."""
 TABLES = (SURFACE_ERROR, SURFACE_FIT, CHAIN_INDEX)
+PROVENANCE = ("inputs_hash", "known_from")
+"""Columns of when and from which files, which differ from home to home."""
 
 
 def chain_of(day, source="file", smile=TRUE, vol=0.24):
@@ -78,13 +80,19 @@ def home_that_calms_down(path):
     return platform
 
 
+def damage(platform, day):
+    """Overwrite the stored chain of a session with something else."""
+    (file,) = (platform.settings.chains_path / "SPY").glob(f"{day}*")
+    file.write_bytes(b"garbage")
+
+
 def _any_value(dtype):
     return "x" if dtype == pl.String else pl.Series([0]).cast(dtype)[0]
 
 
 def measure(platform, start=FIRST, end=LAST):
     measure_surface(platform, PartitionRange(start, end, ("SPY",)))
-    return [platform.warehouse.read(table) for table in TABLES]
+    return [platform.warehouse.read(table).drop(PROVENANCE, strict=False) for table in TABLES]
 
 
 @pytest.fixture(scope="module")
@@ -152,8 +160,8 @@ def test_fits_that_price_unseen_chains_worse_than_the_class_are_not_used(tmp_pat
     assert (learned["fit_near_points"] > learned["class_near_points"]).drop_nulls().all()
     assert errors["fitted_on"].null_count() == errors.height
     assert with_fits(platform.settings, platform.warehouse) is platform.settings
-    (note,) = measured_notes(platform.warehouse, ("SPY",)).values()
-    assert f"; priced as its class, since up to {LAST} its own fits have not been as good" in note
+    (note,) = measured_notes(platform.settings, platform.warehouse).values()
+    assert f"; priced as its class, since up to {LAST} its own fits have not been better" in note
 
 
 def test_the_index_of_a_chain_is_above_its_volatility_at_the_money(measured):
@@ -189,6 +197,29 @@ def test_a_chain_that_comes_late_has_later_sessions_measured_again(measured, tmp
         assert rows.equals(other)
 
 
+def test_a_damaged_chain_is_left_out_with_a_warning_and_the_others_are_measured(tmp_path, caplog):
+    """Night by night as in one backfill, and as if it had been stored without any good quote."""
+    platform = home_of(tmp_path / "nights", days=DAYS[:-1])
+    measure(platform)
+    damage(platform, DAYS[-2])
+    platform.chains.write(chain_of(LAST))
+    measure(platform, LAST, LAST)
+    assert f"SPY on {DAYS[-2]} has no chain: {platform.settings.chains_path}" in caplog.text
+    assert platform.warehouse.read(SURFACE_FIT)["date"].to_list() == DAYS
+    other = home_of(tmp_path / "backfill")
+    damage(other, FIRST)
+    damage(other, DAYS[-2])
+    errors, fits, index = measure(other)
+    assert fits["date"].to_list() == DAYS
+    kept = [day for day in DAYS if day not in (FIRST, DAYS[-2])]
+    assert errors["date"].unique().sort().to_list() == index["date"].to_list() == kept
+    assert fits["n_sessions"][-1] == len(kept)
+    # The damaged chain is not tried anew each night.
+    day = date(2016, 3, 2)
+    written = measure_surface(other, PartitionRange(day, day, ("SPY",)))
+    assert not any(rows.height for _, rows in written)
+
+
 def test_simulated_chains_never_teach_the_surface(tmp_path):
     platform = home_of(tmp_path, source="simulated")
     assert [rows.height for rows in measure(platform)] == [0, 0, 0]
@@ -210,7 +241,7 @@ def test_plans_and_backtests_take_the_fits_unless_they_are_told_not_to(measured)
 
 def test_the_measured_error_is_said_with_its_sessions(measured):
     platform, (errors, _, _) = measured
-    (note,) = measured_notes(platform.warehouse, ("QQQ", "SPY")).values()
+    (note,) = measured_notes(platform.settings, platform.warehouse).values()
     near = errors.filter(pl.col("band") != "2-10")
     mean = (near["mae_points"] * near["n"]).sum() / near["n"].sum()
     assert note.startswith(f"synthetic volatilities are {mean:.1f} vol points off")

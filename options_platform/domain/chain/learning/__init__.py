@@ -5,6 +5,7 @@ constants that the platform ships does not belong here (`tools/calibration`).
 """
 
 from options_platform.domain.chain.learning.adoption import Error, Score, is_adopted
+from options_platform.domain.chain.learning.basis import surface_hash
 from options_platform.domain.chain.learning.errors import (
     BANDS,
     TENORS,
@@ -19,6 +20,12 @@ from options_platform.domain.chain.learning.fits import (
     TickerFit,
     fit_after,
 )
+from options_platform.domain.chain.learning.history import (
+    as_traded,
+    first_known,
+    fit_revisions,
+    fit_versions,
+)
 from options_platform.domain.chain.learning.points import chain_points, fit_points
 
 __all__ = [
@@ -30,11 +37,16 @@ __all__ = [
     "MeasuredChain",
     "Score",
     "TickerFit",
+    "as_traded",
     "banded",
     "cell_errors",
     "chain_points",
+    "first_known",
     "fit_after",
     "fit_points",
+    "fit_revisions",
+    "fit_versions",
     "is_adopted",
     "surface_errors",
+    "surface_hash",
 ]

@@ -1,7 +1,10 @@
-"""Whether a ticker is priced by its own fits: if they would have been as good as its class.
+"""Whether a ticker is priced by its own fits: if they would have been better than its class.
 
 Each chain is scored before it is learned, by the fit that was known before its session and by the
 class. So a score is out of sample, and the decision after a session uses nothing of a later one.
+
+A change of surface marks open positions anew, so one of noise is no good. Fits are taken up once
+they gained more than a standard error, and given up once they lost more than one.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -48,25 +52,53 @@ class Score:
     by_class: Error
 
 
-def is_adopted(scores: Sequence[Score], session: date) -> bool:
+def is_adopted(scores: Sequence[Score], session: date, *, was_adopted: bool = False) -> bool:
     """Whether later sessions are priced by the ticker's fit of `session`.
 
-    They are if the fits before were at least as good as the class on the chains of `scores` in the
-    fit's window, near the money and far from it, each chain with the weight that it has in a fit.
-    A group of deltas that no chain quotes has no say. False with fewer than three scored chains.
+    A gain is the error of the class less that of the fit before a chain, a mean over the chains of
+    `scores` in the fit's window, each with the weight that it has in a fit. It is taken near the
+    money and far from it; where no chain quotes such options, there is none.
+
+    - The ticker is on its class: its fits are adopted if they gained more than a standard error
+      near the money, and lost nothing far from it.
+    - It `was_adopted` before `session`: its fits stay, unless they lost more than a standard error
+      near the money or far from it.
+
+    False with fewer than three scored chains.
     """
     days, shares = chain_shares([score.session for score in scores], session)
     by_day = {score.session: score for score in scores}
     used = [by_day[day] for day in days]
-    near = [(score.by_fit.near, score.by_class.near) for score in used]
-    far = [(score.by_fit.far, score.by_class.far) for score in used]
-    if sum(own is not None for own, _ in near) < FEWEST_SCORED:
+    near = _gain([(score.by_fit.near, score.by_class.near) for score in used], shares)
+    far = _gain([(score.by_fit.far, score.by_class.far) for score in used], shares)
+    if near.chains < FEWEST_SCORED:
         return False
-    return all(_is_as_good(pairs, shares) for pairs in (near, far))
+    if was_adopted:
+        return all(gain.mean >= -gain.error for gain in (near, far))
+    return near.mean > near.error and far.mean >= 0.0
 
 
-def _is_as_good(pairs: Sequence[tuple[float | None, float | None]], shares: Floats) -> bool:
-    gains = np.array([
-        np.nan if own is None or plain is None else plain - own for own, plain in pairs
-    ])  # fmt: skip
-    return bool(np.nansum(shares * gains) >= 0.0)
+class _Gain(NamedTuple):
+    """Mean and standard error of a gain, vol points, and the chains that it rests on."""
+
+    mean: float
+    error: float
+    chains: int
+
+
+def _gain(pairs: Sequence[tuple[float | None, float | None]], shares: Floats) -> _Gain:
+    """The weighted mean of the class's errors less the fit's, and its standard error.
+
+    With weights w that sum to one, s^2 = sum w (gain - mean)^2 / (1 - sum w^2) estimates the
+    variance of a gain, and s^2 sum w^2 that of the mean, if the gains are independent. Zero without
+    any, and without an error from one alone.
+    """
+    is_scored = np.array([None not in pair for pair in pairs], dtype=bool)
+    if not is_scored.any():
+        return _Gain(0.0, 0.0, 0)
+    gains = np.array([plain - fit for fit, plain in pairs if fit is not None and plain is not None])
+    weights = shares[is_scored] / shares[is_scored].sum()
+    mean, squares = float(weights @ gains), float(weights @ weights)
+    count = len(gains)
+    variance = float(weights @ np.square(gains - mean)) / (1.0 - squares) if count > 1 else 0.0
+    return _Gain(mean, float(np.sqrt(variance * squares)), count)

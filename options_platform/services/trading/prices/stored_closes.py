@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import RAW_OHLCV, VIX
 from options_platform.domain.calendar.sessions import shift
+from options_platform.errors import PlatformError
+from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.market_data.yields_and_tenors import stored_tenors
 from options_platform.services.planning.plan_tables import Market, market_closes
 from options_platform.settings import Settings
+
+BUSY_SECONDS = 5.0
+"""How long a way out of positions waits for the warehouse."""
 
 
 def stored_market(settings: Settings, *, wait_seconds: float | None = None) -> Market:
@@ -27,3 +34,22 @@ def stored_market(settings: Settings, *, wait_seconds: float | None = None) -> M
         warehouse.read(VIX, start=since),
         stored_tenors(warehouse),
     )
+
+
+def readable_prices(settings: Settings, warn: Callable[[str], None]) -> tuple[Market, Settings]:
+    """The stored closes, and the settings with the stored fits of the surface.
+
+    Either is left out, with a warning, if it cannot be read within `BUSY_SECONDS`: no stop and no
+    closing of positions waits for the warehouse.
+    """
+    market: Market = {}
+    try:
+        market = stored_market(settings, wait_seconds=BUSY_SECONDS)
+    except PlatformError as error:
+        warn(f"without stored closes only quotes value positions: {error}")
+    try:
+        warehouse = Warehouse(settings.warehouse_path, wait_seconds=BUSY_SECONDS)
+        return market, with_fits(settings, warehouse)
+    except PlatformError as error:
+        warn(f"the model prices each ticker as its class, without the stored fits: {error}")
+    return market, settings
