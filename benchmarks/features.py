@@ -1,8 +1,8 @@
 """CPU time to compute the features, against plain pandas and TA-Lib.
 
-On the same seeded random walks: all features except the GARCH forecast, by the package and by
-pandas with rolling windows per ticker; and the features that TA-Lib has too, by the package and by
-TA-Lib's C functions.
+On the same seeded random walks: all features except the GARCH forecast and the inputs of votes
+(which the package computes as well), by the package and by pandas with rolling windows per ticker;
+and the features that TA-Lib has too, by the package and by TA-Lib's C functions.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from options_platform.domain.feature_engine.compute import (
     with_bar_features,
 )
 from options_platform.domain.feature_engine.regime import RegimeRules
+from options_platform.domain.features.premium import PREMIUM
 from options_platform.domain.features.registry import FEATURES
 
 T = TypeVar("T")
@@ -49,7 +50,8 @@ def make_market(tickers: int, length: int) -> tuple[pl.DataFrame, pl.DataFrame]:
         "date": pl.Series(np.tile(np.array(days, dtype="datetime64[D]"), tickers)),
         "ticker": np.repeat([f"T{index:03d}" for index in range(tickers)], length),
     }
-    bars = pl.DataFrame({**keys, "high": high.ravel(), "low": low.ravel(), "close": close.ravel()})
+    prices = {"open": low, "high": high, "low": low, "close": close}
+    bars = pl.DataFrame({**keys, **{name: values.ravel() for name, values in prices.items()}})
     index = np.tile(level, tickers)
     vix = pl.DataFrame({**keys, "vix": index, "iv_close": index})
     return bars.sort("date", "ticker"), vix.sort("date", "ticker")
@@ -133,7 +135,8 @@ def main() -> None:
     bars, vix = make_market(tickers, length)
     pandas_bars, pandas_vix = bars.to_pandas(), vix.to_pandas()
     by_package(*make_market(2, 600))
-    names = [f.name for f in FEATURES if f.dtype != pl.String and f.name != "garch_forecast"]
+    without = {"garch_forecast", *(feature.name for feature in PREMIUM)}
+    names = [f.name for f in FEATURES if f.dtype != pl.String and f.name not in without]
 
     ours, *our_time = timed(lambda: by_package(bars, vix))
     theirs, *their_time = timed(lambda: by_pandas(pandas_bars, pandas_vix))

@@ -39,6 +39,8 @@ BASES = {
     "bars": "good bars of the ticker",
     "vix": "sessions with a VIX close",
     "iv": "sessions with a close of the ticker's volatility index",
+    "har": "sessions with a value of `har_rv_21`",
+    "vrp": "sessions with a value of `vrp`",
     "row": "other columns of the same row",
     "given": "a separate stage",
 }
@@ -60,7 +62,8 @@ def feature_dictionary() -> str:
         (
             f"The table `features` has {len(FEATURES)} features per date and ticker, all from data "
             f"up to that session's close. {model_inputs} of them may be inputs of models; the "
-            "others are amounts in dollars, whose meaning depends on the price level."
+            "others are amounts in dollars, whose meaning depends on the price level, or inputs of "
+            "rules alone."
         ),
         (
             "*Lookback* is the number of rows before the first value, counted over the rows that "

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from dataclasses import fields, is_dataclass, replace
-from types import ModuleType
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -28,6 +25,8 @@ from options_platform.domain.trading import ex_dividend
 from options_platform.domain.trading.fill_prices import FILL_MODELS
 from options_platform.settings import Settings
 from tools.markdown import table
+from tools.settings_tables import first, paragraph, section, shown, text, values
+from tools.votes_page import entry_days, votes
 
 DIRECTIONS = ("bullish", "neutral", "bearish")
 RANKS = (0.2, 0.4, 0.6, 0.8)
@@ -36,8 +35,6 @@ EXAMPLE_LOSS_USD = 400.0
 EXAMPLE_REGIME, EXAMPLE_CONFIDENCE = "high_vol", 0.23
 EXAMPLE_LOSSES_USD = (198.0, 465.0, 791.0, 995.0, 2_010.0)
 EXAMPLE_ACCOUNTS_USD = (10_000.0, 25_000.0, 50_000.0, 100_000.0, 1_000_000.0)
-# Settings of the account that are not below `plan.sizing`.
-AT_THE_TOP = {name: name for name in ("account_value_usd", "max_risk_usd")}
 
 
 def rules_page(generated: str) -> str:
@@ -55,30 +52,42 @@ def rules_page(generated: str) -> str:
         ),
         *_regimes(settings),
         *_matrix(plan),
+        *entry_days(plan),
+        *votes(plan),
         *_strategies(),
         *_undefined_risk(plan),
         *_strikes(plan.strikes),
         *_days(plan),
         *_size(plan),
         *_refusals(plan),
-        *_section("Exits", "exits", settings.exits),
+        *section("Exits", "exits", settings.exits),
         (
             "Exits are checked at each close, in the order EXPIRY_NEAR, STOP_LOSS, EX_DIVIDEND, "
-            "TAKE_PROFIT, TIME, and sent for the next session."
+            "TAKE_PROFIT, TIME, and sent for the next session. A stop alone, at three credits say, "
+            "is `exits.credit_stop=3` with `exits.credit_stop_cap=1`, a `credit_take_profit` above "
+            "1, which no credit reaches, and `exits.exit_dte=0`; positions then leave before their "
+            "expiry as the rules of expiry have it."
         ),
-        *_section("Exits before an ex-date", "exits.ex_dividend", settings.exits.ex_dividend),
-        _paragraph(ex_dividend),
-        *_section("Expiry", "expiry", settings.expiry),
-        *_section("Limits of the account", "risk", settings.risk),
-        *_section("Limits of the greeks", "risk.greeks", settings.risk.greeks),
-        *_section("Kill switch", "risk.kill_switch", settings.risk.kill_switch),
-        *_section("Freshness of an entry's data", "freshness", settings.freshness),
-        *_section("Prices within a session", "intraday", settings.intraday),
-        *_section("Costs", "plan.costs", plan.costs),
-        *_section("Fills", "fills", settings.fills),
+        *section("Exits before an ex-date", "exits.ex_dividend", settings.exits.ex_dividend),
+        paragraph(ex_dividend),
+        *section("Expiry", "expiry", settings.expiry),
+        *section("Limits of the account", "risk", settings.risk),
+        *section("Limits of the greeks", "risk.greeks", settings.risk.greeks),
+        *section("Limit of a gap", "risk.gap", settings.risk.gap),
+        (
+            "An entry that breaks it is refused as `MAX_GAP_LOSS`, in backtests and live. A ladder "
+            "also takes `risk.max_positions` and `risk.max_positions_per_ticker` for its number of "
+            "rungs, and `risk.max_ticker_risk_pct`, `risk.max_group_risk_pct` and "
+            "`risk.max_total_risk_pct` for the sum of their maximum losses."
+        ),
+        *section("Kill switch", "risk.kill_switch", settings.risk.kill_switch),
+        *section("Freshness of an entry's data", "freshness", settings.freshness),
+        *section("Prices within a session", "intraday", settings.intraday),
+        *section("Costs", "plan.costs", plan.costs),
+        *section("Fills", "fills", settings.fills),
         "Fill models, from the best to the worst: "
-        + "; ".join(f"`{name}`, {_first(model)}" for name, model in FILL_MODELS.items()),
-        *_section("Liquidity", "plan.liquidity", plan.liquidity),
+        + "; ".join(f"`{name}`, {first(model)}" for name, model in FILL_MODELS.items()),
+        *section("Liquidity", "plan.liquidity", plan.liquidity),
         *_backtest(rules, settings.backtest),
     ]
     return "\n\n".join(parts) + "\n"
@@ -124,7 +133,7 @@ def _matrix(plan: PlanRules) -> list[str]:
             "the ticker's own bullish and bearish calls in all earlier months, in any regime, by "
             f"the same model; with fewer than {selection.fewest_calls} of them (`fewest_calls`) "
             "none is confident. `min_probability` (default "
-            f"{_shown(selection.min_probability)}) sets a constant probability in place of that "
+            f"{shown(selection.min_probability)}) sets a constant probability in place of that "
             f"level. A forecast change of IV rank below {selection.veto_debit_below:g} "
             f"vetoes a debit (in {', '.join(selection.veto_debit_regimes)}), above "
             f"{selection.veto_credit_above:g} a credit. Iron condors are "
@@ -173,7 +182,7 @@ def _leg(leg: Leg) -> str:
 def _undefined_risk(plan: PlanRules) -> list[str]:
     allowed = str(plan.allow_undefined_risk).lower()
     return [
-        *_section("Undefined risk", "plan.undefined_risk", plan.undefined_risk),
+        *section("Undefined risk", "plan.undefined_risk", plan.undefined_risk),
         (
             "What sells contracts that no bought one of its right covers, such as short straddles "
             "and strangles, is planned only with `plan.allow_undefined_risk` "
@@ -192,6 +201,7 @@ def _strikes(strikes: StrikeRules) -> list[str]:
             f"{strikes.long_delta[regime]:g}",
             f"{strikes.short_delta[regime]:g}",
             f"{strikes.width_usd[regime]:g}",
+            f"{strikes.wing_delta[regime]:g}",
         )
         for regime in REGIMES
     )
@@ -200,8 +210,9 @@ def _strikes(strikes: StrikeRules) -> list[str]:
         "Delta of the bought leg, debit",
         "Delta of the sold leg, credit",
         "Width, USD",
+        "Delta of the wing, if by delta",
     )
-    return ["## Strikes", _text(strikes), table(header, rows), _values("plan.strikes", strikes)]
+    return ["## Strikes", text(strikes), table(header, rows), values("plan.strikes", strikes)]
 
 
 def _days(plan: PlanRules) -> list[str]:
@@ -219,7 +230,9 @@ def _days(plan: PlanRules) -> list[str]:
         "## Days to expiry",
         (
             f"The listed expiry nearest to these calendar days, within {selection.min_dte} to "
-            f"{selection.max_dte}; of two, the later one."
+            f"{selection.max_dte}; of two, the later one. The table is `base_dte` moved by "
+            f"`dte_shift` ({selection.dte_shift}) days; `plan.selection.dte_shift=0` leaves the IV "
+            "rank out. Expiries of 60 days take `base_dte` and `max_dte` of 60."
         ),
         table(header, rows),
     ]
@@ -240,15 +253,17 @@ def _size(plan: PlanRules) -> list[str]:
     header = ("Regime", "Multiplier", *(f"Contracts at confidence {c:g}" for c in CONFIDENCES))
     return [
         "## Size",
-        _first(contracts) + " The budget is account x risk x multiplier x (0.5 + 0.5 x "
+        first(contracts) + " The budget is account x risk x multiplier x (0.5 + 0.5 x "
         f"confidence). Examples are for a spread that can lose {EXAMPLE_LOSS_USD:g} USD. At entry "
         "the account is the smaller of `account_value_usd` and the account's equity, for sizes and "
-        "limits, in backtests and live.",
+        "limits, in backtests and live. `plan.sizing.by_votes` gives shares of the budget by the "
+        "number of votes that hold, in place of 0.5 + 0.5 x confidence: with {2: 0.5, 3: 1.0} two "
+        "votes take half of it, three all of it, and fewer nothing.",
         table(header, rows),
-        f"{_first(SizingRules)} At a confidence of {EXAMPLE_CONFIDENCE:g} in `{EXAMPLE_REGIME}`:",
+        f"{first(SizingRules)} At a confidence of {EXAMPLE_CONFIDENCE:g} in `{EXAMPLE_REGIME}`:",
         _single_spreads(sizing),
         _capped(sizing),
-        _values("plan.sizing", sizing),
+        values("plan.sizing", sizing),
     ]
 
 
@@ -298,15 +313,15 @@ def _refusals(plan: PlanRules) -> list[str]:
 
 def _backtest(rules: BacktestRules, options: BacktestOptions) -> list[str]:
     return [
-        *_section("Early assignment in a backtest", "backtest.assignment", rules.assignment),
+        *section("Early assignment in a backtest", "backtest.assignment", rules.assignment),
         "## Entries in a backtest",
-        _text(rules),
+        text(rules),
         table(
             ("Setting", "Default"),
             (
                 ("`backtest.entry_order`", rules.entry_order),
                 ("`backtest.buying_power`", str(rules.buying_power).lower()),
-                ("`backtest.resume_after_sessions`", _shown(rules.resume_after_sessions)),
+                ("`backtest.resume_after_sessions`", shown(rules.resume_after_sessions)),
                 ("`backtest.chains`", rules.chains),
                 ("`backtest.gap_sessions`", str(rules.gap_sessions)),
             ),
@@ -318,52 +333,9 @@ def _backtest(rules: BacktestRules, options: BacktestOptions) -> list[str]:
         ),
         table(
             ("Setting", "Default"),
-            (("`backtest.baseline_seeds`", _shown(options.baseline_seeds)),),
+            (("`backtest.baseline_seeds`", shown(options.baseline_seeds)),),
         ),
     ]
-
-
-def _section(title: str, prefix: str, rules: Any) -> list[str]:
-    return [f"## {title}", _text(rules), _values(prefix, rules)]
-
-
-def _values(prefix: str, rules: Any) -> str:
-    rows = [
-        (
-            f"`{AT_THE_TOP.get(field.name, f'{prefix}.{field.name}')}`",
-            _shown(getattr(rules, field.name)),
-        )
-        for field in fields(rules)
-        if not is_dataclass(getattr(rules, field.name))
-    ]
-    return table(("Setting", "Default"), rows)
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_shown(part)}" for key, part in value.items()) or "none"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return f"{value:,.10g}"
-    return "none" if value is None else str(value)
-
-
-def _text(rules: Any) -> str:
-    """The docstrings of the settings' class and of its base classes, base classes first."""
-    kinds = [kind for kind in reversed(type(rules).__mro__) if is_dataclass(kind)]
-    return " ".join(" ".join(inspect.cleandoc(kind.__doc__ or "").split()) for kind in kinds)
-
-
-def _paragraph(module: ModuleType) -> str:
-    """The second paragraph of a module's docstring."""
-    return " ".join(inspect.cleandoc(module.__doc__ or "").split("\n\n")[1].split())
-
-
-def _first(function: Any) -> str:
-    """The first sentence of a docstring."""
-    text = " ".join(inspect.cleandoc(function.__doc__ or "").split("\n\n")[0].split())
-    return text[0].lower() + text[1:].rstrip(".") if function in FILL_MODELS.values() else text
 
 
 def _name(strategy: str) -> str:

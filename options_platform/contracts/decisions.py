@@ -99,6 +99,7 @@ TRADE_PLAN = Table(
             "vol points",
             low=0.0,
         ),
+        Column("votes", pl.Int32, "votes that hold; null where the rules ask for none", low=0),
         RULE_SET,
     ),
     key=(*KEY, RULE_SET.name),

@@ -41,8 +41,8 @@ class Table:
     asset's table otherwise has a row for each session.
 
     A stored table of a former version may lack nullable columns, which are read as null, and those
-    with an `absent` value, which are read as that; the next write adds both. With `fixed_columns`
-    it is refused, since its values are computed together.
+    with an `absent` value, which are read as that; the next write adds both. But one that lacks a
+    column named in `fixed_columns` is refused.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Table:
     key: tuple[str, ...] = KEY
     partition: tuple[str, ...] = KEY
     is_events: bool = False
-    fixed_columns: bool = False
+    fixed_columns: tuple[str, ...] = ()
 
     @property
     def schema(self) -> pl.Schema:

@@ -267,7 +267,7 @@ def _columns_to_add(table: Table, stored: dict[str, str]) -> list[str]:
     Raises :class:`ContractError` if the stored table differs in any other way.
     """
     expected = {name: _TYPES[_instance(dtype)] for name, dtype in table.schema.items()}
-    needed = ({*expected} if table.fixed_columns else {*table.required}) - {*table.absent}
+    needed = table.required.union(table.fixed_columns) - {*table.absent}
     absent = [name for name in expected if name not in stored and name not in needed]
     changed = {name for name, _ in stored.items() ^ expected.items()} - {*absent}
     if changed:

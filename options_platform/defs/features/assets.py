@@ -12,6 +12,7 @@ from options_platform.defs.shared.asset_options import asset_options, where_list
 from options_platform.defs.shared.context import report_earlier_rows, result, selected_range
 from options_platform.defs.shared.unchanged import report_unchanged
 from options_platform.domain.calendar.sessions import sessions
+from options_platform.domain.chain.term_structure import with_atm_variance
 from options_platform.domain.feature_engine.compute import compute_features, good_bars
 from options_platform.domain.feature_engine.garch import fit_missing
 from options_platform.domain.feature_engine.labels import compute_labels
@@ -21,6 +22,7 @@ from options_platform.domain.market.changed_rows import rows_to_write
 from options_platform.errors import IncompleteDataError
 from options_platform.services.market_data.listing import listed_pool
 from options_platform.services.market_data.platform import Platform
+from options_platform.services.market_data.yields_and_tenors import stored_tenors
 from options_platform.settings import Settings
 
 MARKET = ("raw_ohlcv", "vix")
@@ -51,7 +53,9 @@ def make_features(settings: Settings) -> dg.AssetsDefinition:
             good_bars(bars), stored_fits, workers=settings.workers, progress=platform.progress
         )
         warehouse.upsert(GARCH_PARAMS, new_fits)
-        rows = compute_features(bars, vix, fits, settings.regime)
+        tenors = stored_tenors(warehouse)
+        premium_inputs = with_atm_variance(vix, tenors, settings.plan.chain.surface)
+        rows = compute_features(bars, vix, fits, settings.regime, premium_inputs)
         stored = warehouse.read(FEATURES_TABLE, tickers=selected.tickers, end=selected.end)
         written = rows_to_write(rows, stored, start=selected.start)
         warehouse.write([(FEATURES_TABLE, written)])

@@ -48,6 +48,7 @@ class Book:
         self._planned = trades.select(planned_greeks).rows()
         self._plan_labels = trades.select("strategy", "regime", "direction", "date").rows()
         self._confidence: list[float] = trades["confidence"].to_list()
+        self._votes: list[int | None] = trades["votes"].to_list()
         self._fees = rules.costs.fees_on(market.days)
         self._interest = self._session_fees = 0
         self._rows: dict[str, list[tuple[Any, ...]]] = {
@@ -102,6 +103,7 @@ class Book:
             self._confidence[trade],
             rules,
             concession,
+            votes=self._votes[trade],
             stops_at_cap=price is None,
         )
 

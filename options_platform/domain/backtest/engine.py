@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import pairwise
 
@@ -24,11 +24,12 @@ import numpy as np
 import polars as pl
 
 from options_platform.domain.backtest.book import Book
+from options_platform.domain.backtest.gap_losses import spread_gap_losses
 from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.backtest.paths import TradePaths, trade_paths
 from options_platform.domain.backtest.results import SETTLED, BacktestResult
 from options_platform.domain.backtest.rules import BacktestRules
-from options_platform.domain.risk import Check, KillSwitch, refusals
+from options_platform.domain.risk import Check, Exposure, KillSwitch, refusals
 from options_platform.domain.trading.exit_rules import PositionMark, exit_reason, is_due
 from options_platform.errors import IncompleteDataError
 
@@ -211,8 +212,10 @@ class _Loop:
                 self.book.refuse(trade, session_number, "HALTED", halted.value, halted.threshold)
             return
         session = self.market.sessions[session_number]
+        gaps = self._gap_losses(session_number)
         exposures = [
-            self.book.exposure(position, session_number) for position in self.book.open.values()
+            _with_gap(self.book.exposure(position, session_number), gaps[trade], position.contracts)
+            for trade, position in self.book.open.items()
         ]
         for trade in self._planned[session_number]:
             expiry = self._expiry[trade]
@@ -223,6 +226,7 @@ class _Loop:
             if not self._fits(trade, session_number):
                 continue
             entry = self.book.planned_exposure(trade)
+            entry = _with_gap(entry, gaps[trade], self.book.contracts[trade])
             account_usd = self.rules.account_usd(self.book.equity_usd)
             broken = refusals(entry, exposures, account_usd, self.rules.risk)
             reserved = entry.max_loss_usd + sum(exposure.max_loss_usd for exposure in exposures)
@@ -234,6 +238,14 @@ class _Loop:
             if not broken:
                 self.working.append(trade)
                 exposures.append(entry)
+
+    def _gap_losses(self, session_number: int) -> dict[int, tuple[float, ...]]:
+        """What one spread of each open and each planned trade loses in a gap."""
+        trades = [*self.book.open, *self._planned[session_number]]
+        if self.rules.risk.gap.max_loss_pct is None or not self._planned[session_number]:
+            return dict.fromkeys(trades, ())
+        tickers = {trade: self.book.ticker[trade] for trade in trades}
+        return spread_gap_losses(tickers, session_number, self.paths, self.market, self.rules)
 
     def _fits(self, trade: int, session_number: int, price: float | None = None) -> bool:
         """Reduce a trade to what the last mark's equity allows; False if no contract fits.
@@ -248,3 +260,8 @@ class _Loop:
             return False
         self.book.resize(trade, size.contracts)
         return True
+
+
+def _with_gap(exposure: Exposure, one_spread: tuple[float, ...], contracts: int) -> Exposure:
+    """The exposure with the losses of its spreads in a gap."""
+    return replace(exposure, gap_usd=tuple(loss * contracts for loss in one_spread))

@@ -37,6 +37,8 @@ CALL = ("direction", "call_rank", "earlier_calls")
 PREDICTION = (*CALL, "p_bearish", "p_neutral", "p_bullish", "confidence")
 HORIZON, THRESHOLD = 5, 0.01
 ROLL_DTE, ROLL_RANGE = 30, (21, 40)
+# Refusals that hold whatever is traded.
+NOT_TRADED = ("BAD_BAR", "NO_VIX", "NO_REGIME", "NOT_ENTRY_DAY")
 
 Frames = tuple[pl.DataFrame, pl.DataFrame]
 
@@ -62,9 +64,9 @@ def buy_and_hold(market: BacktestMarket, ticker: str, start_usd: float) -> Float
 def always(
     inputs: pl.DataFrame, strategy: str, rules: PlanRules, chain_of: ChainOf | None = None
 ) -> Frames:
-    """Plans of one strategy on every session with complete data and a regime."""
+    """Plans of one strategy on every entry day with complete data and a regime."""
     rows = select_strategies(inputs.sort("date", "ticker"), rules.selection)
-    blocked = pl.col("refusal").is_in(["BAD_BAR", "NO_VIX", "NO_REGIME"]).fill_null(value=False)
+    blocked = pl.col("refusal").is_in(NOT_TRADED).fill_null(value=False)
     rows = rows.with_columns(
         strategy=pl.when(blocked).then(pl.lit(NONE)).otherwise(pl.lit(strategy)),
         refusal=pl.when(blocked).then("refusal"),

@@ -14,13 +14,18 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 
-from options_platform.common import Floats
+from options_platform.common import KEY, Floats
+from options_platform.domain.chain.surface import SurfaceRules, atm_vol
 from options_platform.domain.chain.underlying import TermStructure, Underlying
+from options_platform.domain.pricing import DAYS_A_YEAR
 
 TENORS = ("vix9d", "vix3m", "vix6m")
 """Columns with the closes of the other tenors, index points like `vix` and `iv_close`."""
 SHORT_RATE = "short_rate"
 """Column with the last 3-month yield published before the session, an annualised fraction."""
+
+ATM_DAYS = 30
+"""Calendar days of `atm_variance`, about as long as 21 sessions."""
 
 
 def short_rates(days: pl.Series, yields: pl.DataFrame) -> pl.DataFrame:
@@ -85,3 +90,43 @@ def row_underlying(rows: pl.DataFrame, spot: Floats) -> Underlying:
     days = rows["date"].to_numpy().astype("datetime64[D]")
     index = rows["iv_close"].to_numpy() / 100.0
     return Underlying.of(rows["ticker"], days, spot, index, row_term(rows))
+
+
+def with_atm_variance(
+    vix: pl.DataFrame, tenors: pl.DataFrame | None, rules: SurfaceRules
+) -> pl.DataFrame:
+    """What the features of the volatility premium rest on beside the bars.
+
+    Args:
+        vix: rows of the table `vix`: date, ticker, iv_close and vix, index points.
+        tenors: date, and vix9d, vix3m and vix6m in index points; None where none are stored.
+        rules: the surface.
+
+    Returns:
+        date, ticker, vix9d, vix3m and `atm_variance`, annualised, null without an index. Each row
+        rests on its own session alone.
+    """
+    rows = vix.select(*KEY, "iv_close", "vix")
+    if tenors is None:
+        unknown = [pl.lit(None, pl.Float64).alias(name) for name in TENORS]
+        rows = rows.with_columns(unknown)
+    else:
+        own = tenors.select("date", *TENORS)
+        rows = rows.join(own, on="date", how="left", maintain_order="left")
+    has_index = pl.col("iv_close").is_finite() & (pl.col("iv_close") > 0)
+    quoted = rows.filter(has_index)
+    variances = quoted.select(KEY).with_columns(
+        atm_variance=pl.Series(_variance(quoted, rules), dtype=pl.Float64)
+    )
+    return rows.join(variances, on=KEY, how="left", maintain_order="left").select(
+        *KEY, "vix9d", "vix3m", "atm_variance"
+    )
+
+
+def _variance(rows: pl.DataFrame, rules: SurfaceRules) -> Floats:
+    if rows.is_empty():
+        return np.empty(0)
+    years = np.full(rows.height, ATM_DAYS / DAYS_A_YEAR)
+    # The volatility at the forward does not depend on the spot.
+    level = atm_vol(row_underlying(rows, np.full(rows.height, np.nan)), years, rules)
+    return np.asarray(level * level)

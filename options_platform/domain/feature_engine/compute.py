@@ -3,9 +3,9 @@
 Windows need the rows ordered by ticker; the table is ordered by date. Each group of features is
 computed in window order and then moved to the table's rows once, by row number:
 
-1. Good bars: log returns and ranges, `bars` features and the GARCH forecast.
-2. Index series: `vix` and `iv` features over the sessions with a close, computed once for tickers
-   that share a series.
+1. Good bars: log returns and ranges, `bars` features, and the GARCH and HAR forecasts.
+2. Series with gaps: `vix`, `iv`, `har` and `vrp` features over the sessions with a value, computed
+   once for tickers that share a series.
 3. Rows of the table: `row` features, and the columns about the regime.
 """
 
@@ -16,6 +16,7 @@ import polars as pl
 
 from options_platform.common import KEY
 from options_platform.domain.feature_engine.garch import garch_forecasts
+from options_platform.domain.feature_engine.har import har_forecasts
 from options_platform.domain.feature_engine.regime import (
     RegimeRules,
     changed_within,
@@ -32,12 +33,17 @@ from options_platform.domain.features.registry import FEATURES, feature_version
 from options_platform.domain.features.spec import Basis, Feature
 from options_platform.domain.features.table import FEATURES_TABLE
 
-PRICES = ["high", "low", "close"]
+PRICES = ["open", "high", "low", "close"]
 INDICES = ["vix", "iv_close"]
+PREMIUM_INPUTS = ["vix9d", "vix3m", "atm_variance"]
 
 
 def compute_features(
-    bars: pl.DataFrame, vix: pl.DataFrame, garch_params: pl.DataFrame, rules: RegimeRules
+    bars: pl.DataFrame,
+    vix: pl.DataFrame,
+    garch_params: pl.DataFrame,
+    rules: RegimeRules,
+    premium_inputs: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """One row of features for each row of `bars`, in the schema of the table `features`.
 
@@ -47,15 +53,21 @@ def compute_features(
         vix: rows of `vix` for the same keys.
         garch_params: rows of `garch_params`; the forecast is null in months without a fit.
         rules: thresholds of the regimes.
+        premium_inputs: date, ticker, vix9d and vix3m (index points) and atm_variance (annualised)
+            for the same keys, see `chain.term_structure`; without them vrp, its percentile and the
+            ratios to other tenors are null.
     """
     rows = _with_indices(bars.select(*KEY, *PRICES).sort(KEY), vix)
+    rows = _with_premium_inputs(rows, premium_inputs)
     order = series_order(rows)
-    series = rows[order]
+    series = _with_forecast(rows[order])
     parts = [
-        rows.select(KEY),
+        rows.select(*KEY, "vix9d", "vix3m"),
         _bar_features(series, order, garch_params),
-        _index_features(series, order, "vix", "vix"),
-        _index_features(series, order, "iv_close", "iv"),
+        _gapped_features(series, order, "vix", "vix"),
+        _gapped_features(series, order, "iv_close", "iv"),
+        _gapped_features(series, order, "har_rv_21", "har"),
+        _gapped_features(series, order, "vrp", "vrp"),
     ]
     return (
         _with_row_features(pl.concat(parts, how="horizontal"), order, rules)
@@ -99,17 +111,18 @@ def _bar_features(
     return _placed(computed.select(names), np.arange(good.height), order[has_close], len(order))
 
 
-def _index_features(
+def _gapped_features(
     series: pl.DataFrame, order: Integers, column: str, basis: Basis
 ) -> pl.DataFrame:
-    has_close = series[column].is_not_null().to_numpy()
-    closes = series.filter(has_close)
-    distinct, lengths, places = _distinct(closes[column], lengths_of(closes["ticker"]))
+    """The features over the sessions that have a value in `column`, and the column itself."""
+    has_value = series[column].is_not_null().to_numpy()
+    valued = series.filter(has_value)
+    distinct, lengths, places = _distinct(valued[column], lengths_of(valued["ticker"]))
     features = [feature for feature in _of(basis) if feature.name != column]
     computed = with_formulas(distinct.to_frame(), lengths, _formulas(features))
     names = [column, *(feature.name for feature in features)]
-    has_bar = closes["close"].is_not_null().to_numpy()
-    return _placed(computed.select(names), places[has_bar], order[has_close][has_bar], len(order))
+    has_bar = valued["close"].is_not_null().to_numpy()
+    return _placed(computed.select(names), places[has_bar], order[has_value][has_bar], len(order))
 
 
 def _distinct(values: pl.Series, lengths: Integers) -> tuple[pl.Series, Integers, Integers]:
@@ -148,6 +161,23 @@ def _with_indices(rows: pl.DataFrame, vix: pl.DataFrame) -> pl.DataFrame:
     if rows.select(KEY).equals(vix.select(KEY)):
         return rows.with_columns(vix.select(INDICES))
     return rows.join(vix.select(*KEY, *INDICES), on=KEY, how="left", maintain_order="left")
+
+
+def _with_premium_inputs(rows: pl.DataFrame, inputs: pl.DataFrame | None) -> pl.DataFrame:
+    if inputs is None:
+        return rows.with_columns(pl.lit(None, pl.Float64).alias(n) for n in PREMIUM_INPUTS)
+    own = inputs.select(*KEY, *PREMIUM_INPUTS)
+    return rows.join(own, on=KEY, how="left", maintain_order="left")
+
+
+def _with_forecast(series: pl.DataFrame) -> pl.DataFrame:
+    """Rows in window order with `har_rv_21`, null on bars that were set aside, and `vrp`."""
+    has_close = series["close"].is_not_null().to_numpy()
+    forecasts = np.full(series.height, np.nan)
+    forecasts[has_close] = har_forecasts(_good(series)).to_numpy()
+    return series.with_columns(
+        har_rv_21=pl.Series(forecasts, nan_to_null=True, dtype=pl.Float64)
+    ).with_columns(vrp=pl.col("atm_variance") - pl.col("har_rv_21"))
 
 
 def _with_row_features(frame: pl.DataFrame, order: Integers, rules: RegimeRules) -> pl.DataFrame:

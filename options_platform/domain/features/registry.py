@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 from functools import cache
 
+from options_platform.domain.features.premium import PREMIUM
 from options_platform.domain.features.regime_features import REGIME_FEATURES
 from options_platform.domain.features.spec import Feature
 from options_platform.domain.features.technical import TECHNICAL
 from options_platform.domain.features.volatility import IV_RANK, VOLATILITY
 
 # Increase this when results change of a kernel, of an input derived by `compute.good_bars`, or of a
-# stage behind `given` columns (GARCH, days in regime): the hash sees only their names.
+# stage behind `given` columns (GARCH, HAR, days in regime): the hash sees only their names.
 STAGES_VERSION = "2"
 
-FEATURES: tuple[Feature, ...] = (*TECHNICAL, *VOLATILITY, *REGIME_FEATURES, IV_RANK)
+FEATURES: tuple[Feature, ...] = (*TECHNICAL, *VOLATILITY, *REGIME_FEATURES, IV_RANK, *PREMIUM)
 
 
 @cache

@@ -6,8 +6,9 @@ from its first row on:
 
 - `bars`: good bars, so that one bad bar does not blank a year;
 - `vix`, `iv`: sessions with a close of the VIX, or of the ticker's volatility index;
+- `har`, `vrp`: sessions with a value of `har_rv_21`, or of `vrp`;
 - `row`: no windows, an expression of other features of the same row;
-- `given`: a column from a separate stage (GARCH, days in regime).
+- `given`: a column from a separate stage (GARCH, HAR, days in regime).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Literal
 import polars as pl
 
 Family = Literal["technical", "volatility", "regime"]
-Basis = Literal["bars", "vix", "iv", "row", "given"]
+Basis = Literal["bars", "vix", "iv", "har", "vrp", "row", "given"]
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,9 @@ class Feature:
 
     `formula` returns its expression of `inputs` (raw columns or features of the same basis; any
     features for `row`). `lookback` is the number of rows needed for the first value. `model`:
-    whether models may use it; only scale-free features, never price levels. `low`, `high` and
-    `values` are the allowed range and values, for the checks.
+    whether models may use it; only scale-free features, never price levels. What they may not use
+    may be added later: a stored table without it is read as null there until the features are
+    computed again. `low`, `high` and `values` are the allowed range and values, for the checks.
     """
 
     name: str

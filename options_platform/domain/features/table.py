@@ -19,5 +19,5 @@ FEATURES_TABLE = Table(
         ),
         Column("feature_version", pl.String, "hash of the feature declarations", nullable=False),
     ),
-    fixed_columns=True,
+    fixed_columns=tuple(f.name for f in FEATURES if f.model),
 )

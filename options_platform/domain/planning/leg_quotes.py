@@ -22,7 +22,7 @@ from options_platform.domain.chain import (
 )
 from options_platform.domain.chain.term_structure import row_underlying
 from options_platform.domain.planning.expiries import ChainOf, Dates, LegExpiries
-from options_platform.domain.planning.strike_settings import StrikeRules
+from options_platform.domain.planning.strike_settings import BY_DELTA, StrikeRules
 from options_platform.domain.pricing import black_scholes
 from options_platform.domain.strategies.base import Leg, Right, Strategy
 from options_platform.domain.strategies.opening import open_spread
@@ -65,7 +65,8 @@ def synthetic_quotes(
     listed = _GridStrikes(underlying, last, strike_step(underlying), chain)
     spot, atm = underlying.spot, underlying.index
     width = width_of(rows, spot, atm, years_of(_dte(rows, expiries.first)), strikes)
-    prices = choose_strikes(strategy, listed, _anchor_delta(rows, strategy, strikes), width)
+    delta, wing_delta = _anchor_delta(rows, strategy, strikes), _wing_delta(rows, strikes)
+    prices = choose_strikes(strategy, listed, delta, width, wing_delta)
     years = [years_of(_dte(rows, expiries.of(leg))) for leg in strategy.legs]
     quotes = [
         quote(underlying, price, left, _signs(rows, leg.right), chain)
@@ -86,7 +87,7 @@ def chain_quotes(
     """The legs on the stored real chains of the rows: deltas, widths and prices are theirs."""
     spot, atm = rows["spot"].to_numpy(), rows["iv_close"].to_numpy() / 100.0
     width = width_of(rows, spot, atm, years_of(_dte(rows, expiries.first)), strikes)
-    delta = _anchor_delta(rows, strategy, strikes)
+    delta, wing_delta = _anchor_delta(rows, strategy, strikes), _wing_delta(rows, strikes)
     spreads: list[Spread | None] = []
     depth = np.full((2, rows.height, len(strategy.legs)), np.nan)
     for n, (day, ticker) in enumerate(rows.select("date", "ticker").iter_rows()):
@@ -96,6 +97,7 @@ def chain_quotes(
             assert chain is not None  # noqa: S101 (the rows are those that have one)
             spread = open_spread(
                 strategy, chain, last, rules, delta=float(delta[n]), width=float(width[n]),
+                wing_delta=None if wing_delta is None else float(wing_delta[n]),
                 near_expiry=first,
                 # What has no permission never comes as far as its quotes.
                 undefined_risk_allowed=True,
@@ -171,10 +173,18 @@ def _anchor_delta(rows: pl.DataFrame, strategy: Strategy, rules: StrikeRules) ->
     return np.asarray(by_regime.to_numpy(), dtype=np.float64)
 
 
+def _wing_delta(rows: pl.DataFrame, rules: StrikeRules) -> Floats | None:
+    """The absolute delta of each row's wings; None where widths are asked for."""
+    if rules.width_mode != BY_DELTA:
+        return None
+    by_regime = rows["regime"].replace_strict(rules.wing_delta, return_dtype=pl.Float64)
+    return np.asarray(by_regime.to_numpy(), dtype=np.float64)
+
+
 def width_of(
     rows: pl.DataFrame, spot: Floats, atm: Floats, years: Floats, rules: StrikeRules
 ) -> Floats:
-    """The width that the rules ask for, USD a share."""
+    """The width that the rules ask for, USD a share; the fixed one where they ask for a delta."""
     if rules.width_mode == "percent":
         return spot * rules.width_pct
     if rules.width_mode == "expected_move":

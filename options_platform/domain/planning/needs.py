@@ -13,11 +13,17 @@ from options_platform.domain.risk.sizing import TOLERANCE, SizingRules, account_
 def needs_account(sizing: SizingRules) -> pl.Expr:
     """What a spread needs that the risk budget refuses: an account, or another setting.
 
-    Columns: regime, account_needed (USD, infinite where the regime is switched off) and
-    spread_loss_usd, the maximum loss of one spread; both at the width that needs least.
+    Columns: regime, votes (null where none are asked), account_needed (USD, infinite where the
+    regime or the number of votes is switched off) and spread_loss_usd, the maximum loss of one
+    spread; both at the width that needs least.
     """
     account = pl.format("an account of {} USD", in_dollars("account_needed"))
-    switched_off = pl.format("plan.sizing.regime_multiplier of {} above 0", pl.col("regime"))
+    multiplier = pl.col("regime").replace_strict(sizing.regime_multiplier, default=1.0)
+    switched_off = (
+        pl.when(multiplier == 0.0)
+        .then(pl.format("plan.sizing.regime_multiplier of {} above 0", pl.col("regime")))
+        .otherwise(pl.format("plan.sizing.by_votes of {} above 0", pl.col("votes")))
+    )
     cap = math.inf if sizing.max_risk_usd is None else sizing.max_risk_usd
     higher_cap = pl.format("max_risk_usd of {}", in_dollars("spread_loss_usd"))
     fits = pl.col("account_needed") <= sizing.account_value_usd
@@ -33,7 +39,12 @@ def needs_account(sizing: SizingRules) -> pl.Expr:
 
 
 def needs_of_entry(
-    loss_usd: float, regime: str, confidence: float, sizing: SizingRules, account_usd: float
+    loss_usd: float,
+    regime: str,
+    confidence: float,
+    sizing: SizingRules,
+    account_usd: float,
+    votes: int | None = None,
 ) -> str:
     """What takes one spread that an account refused, in words.
 
@@ -45,9 +56,13 @@ def needs_of_entry(
         confidence: confidence of the plan, 0 to 1.
         sizing: rules by which the account is limited.
         account_usd: the account's equity, at most `account_value_usd`.
+        votes: votes that held, None where the plan's rules asked for none.
     """
     scales = np.array([sizing.regime_multiplier[regime]]), np.array([confidence])
-    account = float(account_needed(np.array([loss_usd]), *scales, sizing)[0])
+    held = None if votes is None else np.array([float(votes)])
+    account = float(account_needed(np.array([loss_usd]), *scales, sizing, held)[0])
+    if math.isinf(account) and sizing.regime_multiplier[regime] > 0.0:
+        return f"plan.sizing.by_votes of {votes} above 0"
     if math.isinf(account):
         return f"plan.sizing.regime_multiplier of {regime} above 0"
     parts = [f"an equity of {account:,.0f} USD"]

@@ -299,13 +299,14 @@ def _price(
         rules.sizing.regime_multiplier, return_dtype=pl.Float64
     )
     scales = multiplier.to_numpy(), rows["confidence"].to_numpy()
+    votes = rows["votes"].cast(pl.Float64).fill_null(np.nan).to_numpy()
     price = net if strategy.kind == "debit" else -net
     bad = ~(price > 0) | (price >= bounds.price_limit) | ~(bounds.loss > 0) | unsound(bid, ask)
     broken = broken_gates(
         sides, bid, ask, net, rules.liquidity, quoted.open_interest, quoted.volume
     )
     safe = np.where(bad, 1.0, loss_usd)
-    count = contracts(safe, *scales, rules.sizing)
+    count = contracts(safe, *scales, rules.sizing, votes)
     size = SHARES * count
     bounded = np.where(np.isfinite(bounds.profit), bounds.profit, np.nan)
     greek = {
@@ -317,7 +318,7 @@ def _price(
         width=pl.Series(widest(strategy, quoted.each("strike"))).fill_nan(None),
         contracts=pl.Series(count),
         spread_loss_usd=pl.Series(loss_usd),
-        account_needed=pl.Series(account_needed(safe, *scales, rules.sizing)),
+        account_needed=pl.Series(account_needed(safe, *scales, rules.sizing, votes)),
         limit_price=pl.Series(net),
         max_loss_usd=pl.Series(loss_usd * count),
         max_profit_usd=pl.Series((bounded * SHARES - fees) * count).fill_nan(None),

@@ -29,7 +29,7 @@ KEPT = (
 )
 """What a refused plan shows of the row that it was made from."""
 
-OF_INPUTS = ("call_rank", "earlier_calls", "iv_symbol", "iv_basis", "vol_error")
+OF_INPUTS = ("call_rank", "earlier_calls", "iv_symbol", "iv_basis", "vol_error", "votes")
 """What every plan takes over from its inputs, null where they do not have it."""
 
 
@@ -77,6 +77,7 @@ def traded_rows(
         pl.concat_str(pl.lit("REGIME_"), pl.col("regime").str.to_uppercase()),
         pl.concat_str(pl.lit("DIRECTION_"), pl.col("direction").str.to_uppercase()),
         pl.when("confident_call").then(pl.lit("CONFIDENT_CALL")),
+        _vote_reason(rows.columns),
         pl.when("narrowed").then(pl.lit("NARROWED")),
     ).list.drop_nulls()
     plans = rows.with_columns(
@@ -88,6 +89,14 @@ def traded_rows(
     ).select(TRADE_PLAN.schema.names())
     keyed = legs.join(plans.select("date", "ticker", "plan_id", "rule_set"), on=["date", "ticker"])
     return plans, keyed.select(TRADE_PLAN_LEGS.schema.names())
+
+
+def _vote_reason(columns: Sequence[str]) -> pl.Expr:
+    """Why votes let a row through; null where none are asked."""
+    if "otherwise" not in columns:
+        return pl.lit(None, pl.String)
+    reason = pl.when("otherwise").then(pl.lit("THIN_PREMIUM")).otherwise(pl.lit("VOTES_HOLD"))
+    return pl.when(pl.col("votes").is_not_null()).then(reason)
 
 
 def plan_id(

@@ -9,6 +9,8 @@ REASONS: dict[str, str] = {
     "NO_VIX": "no volatility index for this session or the one before",
     "NO_REGIME": "an input of the regime rules is missing",
     "NO_PREDICTION": "the models give no prediction for this session",
+    "NOT_ENTRY_DAY": "entries are planned in the first session of a week or month only",
+    "TOO_FEW_VOTES": "fewer votes hold than an entry needs",
     "NO_EDGE": "the strategy matrix holds no trade for this regime and direction",
     "LOW_CONFIDENCE": "neutral regime, and the predicted direction is not sure enough",
     "IRON_CONDOR_DISABLED": "the matrix asks for an iron condor, which is switched off",
@@ -31,6 +33,9 @@ REASONS: dict[str, str] = {
     "DIRECTION_BULLISH": "trade: predicted bullish",
     "DIRECTION_BEARISH": "trade: predicted bearish",
     "DIRECTION_NEUTRAL": "trade: predicted neutral",
+    "VOTES_HOLD": "trade: as many votes hold as an entry needs",
+    "THIN_PREMIUM": "trade: too few votes hold and the volatility premium is thin, so the strategy "
+    "for that is traded",
     "NARROWED": "trade: narrower than the regime's width, which this account cannot carry",
 }
 

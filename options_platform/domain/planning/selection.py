@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from options_platform.contracts.regimes import REGIMES
+from options_platform.domain.planning.cadence import CADENCES, EVERY_SESSION, cadence_rules
 from options_platform.domain.planning.refusals import (
     RefusalRule,
     apart_from,
@@ -22,12 +23,20 @@ from options_platform.domain.planning.refusals import (
     first_refusal,
     is_missing,
 )
+from options_platform.domain.planning.votes import (
+    HELD,
+    NO_STRATEGY,
+    VoteRules,
+    trades_otherwise,
+    vote_rules,
+    votes_held,
+)
 from options_platform.domain.strategies import STRATEGIES
 
 DEBIT = {"bullish": "bull_call_spread", "bearish": "bear_put_spread"}
 CREDIT = {"bullish": "bull_put_spread", "bearish": "bear_call_spread"}
 CONDOR = "iron_condor"
-NONE = "none"
+NONE = NO_STRATEGY
 BY_MATRIX = "matrix"
 ORDER_OF_DIRECTIONS = ("bullish", "bearish", "neutral")
 
@@ -50,9 +59,12 @@ class SelectionRules:
     set, is the probability that counts as confident instead. The vetoes are changes of IV rank (0
     to 1), and that of debits holds in `veto_debit_regimes` only; days are calendar days. `strategy`
     other than `matrix` trades the one that it names in every regime, whatever the predicted
-    direction and its probability; the vetoes still hold."""
+    direction and its probability; the vetoes still hold. `cadence` is how often entries are
+    planned: in each `session`, or in the first one of a `week` or `month`."""
 
     strategy: str = BY_MATRIX
+    cadence: str = EVERY_SESSION
+    votes: VoteRules = field(default_factory=VoteRules)
     iron_condor_enabled: bool = True
     confident_share: float = 1 / 3
     fewest_calls: int = 60
@@ -71,6 +83,8 @@ class SelectionRules:
     def __post_init__(self) -> None:
         if self.strategy not in (BY_MATRIX, *STRATEGIES):
             raise ValueError(f"strategy is {BY_MATRIX} or one of {', '.join(STRATEGIES)}")
+        if self.cadence not in CADENCES:
+            raise ValueError(f"cadence is one of {', '.join(CADENCES)}")
         if self.min_probability is not None and not 0.0 <= self.min_probability <= 1.0:
             raise ValueError("min_probability lies between 0 and 1, or is none")
         if not 0.0 < self.confident_share <= 1.0:
@@ -89,21 +103,23 @@ class SelectionRules:
 
 def select_strategies(inputs: pl.DataFrame, rules: SelectionRules) -> pl.DataFrame:
     """`inputs` with `strategy` (a name or none), `refusal` (a code or null), `needs` (what would
-    let a refused row through, null where none refuses) and `target_dte`.
+    let a refused row through, null where none refuses), `target_dte` and `votes` (the number that
+    hold, null where none are asked).
 
     Needed columns: bad_reason, vix, iv_close, regime, direction, p_bearish, p_neutral,
-    p_bullish, call_rank, earlier_calls, iv_rank, iv_rank_change_pred. The first refusal that
-    applies is given.
+    p_bullish, call_rank, earlier_calls, iv_rank, iv_rank_change_pred, and the features that votes
+    ask about. The first refusal that applies is given.
     """
     rows = with_wanted(inputs, rules).with_columns(target_dte=target_dte(rules))
     refusals = selection_refusals(rules)
     rows = rows.with_columns(refusal=first_refusal(refusals), needs=first_needs(refusals))
     strategy = pl.when(pl.col("refusal").is_null()).then("wanted").otherwise(pl.lit(NONE))
     is_level = rules.min_probability is None
-    confident_call = asks_for_confidence(rules) & is_confident(rules) & pl.lit(is_level)
+    confident_call = _asked_confidence(rules) & is_confident(rules) & pl.lit(is_level)
     return rows.with_columns(
         strategy.alias("strategy"),
         confident_call=confident_call & pl.col("refusal").is_null(),
+        otherwise=trades_otherwise(rules.votes),
     ).drop("wanted", "kind", "p_max")
 
 
@@ -111,18 +127,33 @@ def with_wanted(inputs: pl.DataFrame, rules: SelectionRules) -> pl.DataFrame:
     """`inputs` with what the refusals look at beside its own columns.
 
     `wanted` is the strategy that is asked for, `kind` whether it is a debit or a credit (null for
-    none), `p_max` the probability of the likeliest direction.
+    none), `p_max` the probability of the likeliest direction, `votes` how many hold (null where
+    none are asked).
     """
     kinds = {name: strategy.kind for name, strategy in STRATEGIES.items()}
-    return inputs.with_columns(
-        wanted_strategy(rules).alias("wanted"),
-        p_max=pl.max_horizontal("p_bearish", "p_neutral", "p_bullish"),
-    ).with_columns(kind=pl.col("wanted").replace_strict(kinds, default=None))
+    otherwise = pl.lit(rules.votes.otherwise)
+    return (
+        inputs.with_columns(votes_held(rules.votes).alias(HELD))
+        .with_columns(
+            pl.when(trades_otherwise(rules.votes))
+            .then(otherwise)
+            .otherwise(wanted_strategy(rules))
+            .alias("wanted"),
+            p_max=pl.max_horizontal("p_bearish", "p_neutral", "p_bullish"),
+        )
+        .with_columns(kind=pl.col("wanted").replace_strict(kinds, default=None))
+    )
 
 
 def selection_refusals(rules: SelectionRules) -> tuple[RefusalRule, ...]:
     """The rules that are asked of `with_wanted`, in their order."""
-    return (*_missing_inputs(), *_refusals_of_matrix(rules), *_vetoes(rules))
+    return (
+        *_missing_inputs(),
+        *cadence_rules(rules.cadence),
+        *vote_rules(rules.votes),
+        *_refusals_of_matrix(rules),
+        *_vetoes(rules),
+    )
 
 
 def _missing_inputs() -> tuple[RefusalRule, ...]:
@@ -203,7 +234,7 @@ def _vetoes(rules: SelectionRules) -> tuple[RefusalRule, ...]:
 def _low_confidence(rules: SelectionRules) -> RefusalRule:
     """A direction in the neutral regime is traded only if the call is confident."""
     by_matrix, least = rules.strategy == BY_MATRIX, rules.min_probability
-    refuses = asks_for_confidence(rules) & ~is_confident(rules)
+    refuses = _asked_confidence(rules) & ~is_confident(rules)
     if least is not None:
         threshold = f"at least {least:g} in the neutral regime" if by_matrix else "any"
         return RefusalRule("LOW_CONFIDENCE", as_text("p_max"), threshold, refuses)
@@ -234,6 +265,11 @@ def asks_for_confidence(rules: SelectionRules) -> pl.Expr:
     is_directional = (pl.col("direction") != "neutral").fill_null(value=False)
     in_regime = (pl.col("regime") == "neutral").fill_null(value=False)
     return pl.lit(rules.strategy == BY_MATRIX) & in_regime & is_directional
+
+
+def _asked_confidence(rules: SelectionRules) -> pl.Expr:
+    """The same for rows with `votes`: what is traded instead of the matrix takes no call."""
+    return asks_for_confidence(rules) & ~trades_otherwise(rules.votes)
 
 
 def is_confident(rules: SelectionRules) -> pl.Expr:

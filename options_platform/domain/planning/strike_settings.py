@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 
-FIXED = "fixed"
+FIXED, BY_DELTA = "fixed", "delta"
 
 
 def _by_regime(
@@ -26,7 +26,8 @@ class StrikeRules:
 
     Debit spreads anchor the bought leg at `long_delta`, credit spreads the sold leg at
     `short_delta`. `width_mode`: `fixed` takes `width_usd` (USD a share), `percent` `width_pct`
-    of the spot, `expected_move` `width_moves` x spot x IV x sqrt(T).
+    of the spot, `expected_move` `width_moves` x spot x IV x sqrt(T), and `delta` puts the wing at
+    the listed strike nearest to `wing_delta`.
 
     With `narrow_to_fit` a spread whose fixed width is too much for the account is planned at the
     widest of `narrower_usd` that fits, if the fees of entry and exit are at most `max_fee_share` of
@@ -45,16 +46,26 @@ class StrikeRules:
     )
     width_pct: float = 0.02
     width_moves: float = 0.5
+    wing_delta: dict[str, float] = field(
+        default_factory=lambda: _by_regime(0.15, 0.10, 0.08, 0.18, 0.12)
+    )
     narrow_to_fit: bool = True
     narrower_usd: tuple[float, ...] = (5.0, 2.0, 1.0)
     max_fee_share: float = 0.20
 
     def __post_init__(self) -> None:
-        if self.width_mode not in (FIXED, "percent", "expected_move"):
-            raise ValueError("width_mode must be fixed, percent or expected_move")
-        deltas = (*self.long_delta.values(), *self.short_delta.values())
-        if not all(0.0 < delta < 1.0 for delta in deltas):
-            raise ValueError("long_delta and short_delta are absolute deltas, between 0 and 1")
+        if self.width_mode not in (FIXED, "percent", "expected_move", BY_DELTA):
+            raise ValueError("width_mode must be fixed, percent, expected_move or delta")
+        each = (self.long_delta, self.short_delta, self.wing_delta)
+        if not all(0.0 < delta < 1.0 for deltas in each for delta in deltas.values()):
+            raise ValueError(
+                "long_delta, short_delta and wing_delta are absolute deltas, between 0 and 1"
+            )
+        anchors = (self.long_delta, self.short_delta)
+        if self.width_mode == BY_DELTA and not all(
+            self.wing_delta[regime] < deltas[regime] for deltas in anchors for regime in deltas
+        ):
+            raise ValueError("wing_delta must be below long_delta and short_delta in each regime")
         widths = (
             *self.width_usd.values(), *self.narrower_usd, self.width_pct, self.width_moves
         )  # fmt: skip

@@ -14,13 +14,14 @@ from options_platform.domain.risk.kill_switch import (
 )
 from options_platform.domain.risk.limits import Check, Exposure, assess, exposure_of, refusals
 from options_platform.domain.risk.pausing import Pausing, after_look
-from options_platform.domain.risk.rules import GreekLimits, KillSwitchRules, RiskRules
+from options_platform.domain.risk.rules import GapRules, GreekLimits, KillSwitchRules, RiskRules
 
 __all__ = [
     "FEASIBILITY_SCHEMA",
     "Check",
     "Exposure",
     "FreshnessRules",
+    "GapRules",
     "GreekLimits",
     "KillSwitch",
     "KillSwitchRules",

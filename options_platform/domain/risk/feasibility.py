@@ -58,9 +58,9 @@ def feasibility(one_spread: pl.DataFrame, sizing: SizingRules, rules: RiskRules)
     Args:
         one_spread: ticker, strategy, regime and max_loss_usd of one contract, fees included.
             Limits on greeks are included if it has delta_usd, gamma_usd, vega_usd and theta_usd (as
-            in :class:`Exposure`). Without columns for them confidence (0 to 1) is 0, and width
-            (USD a share) and fees_share are null. Rows with the same plan_id are the widths that
-            a plan may have; without that column each row is a plan.
+            in :class:`Exposure`). Without columns for them confidence (0 to 1) is 0, and votes
+            (the number that held), width (USD a share) and fees_share are null. Rows with the same
+            plan_id are the widths that a plan may have; without that column each row is a plan.
         sizing: sizing rules; if `max_risk_usd` is below the loss, no account is large enough and
             the accounts are null.
         rules: limits of the account.
@@ -104,7 +104,13 @@ def _with_needs(one_spread: pl.DataFrame, sizing: SizingRules, rules: RiskRules)
         if "confidence" in one_spread.columns
         else np.zeros(one_spread.height)
     )
-    scales = multiplier.to_numpy(), confidence
+    votes = (
+        one_spread["votes"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+        if "votes" in one_spread.columns
+        else np.full(one_spread.height, np.nan)
+    )
+    largest = largest_loss(multiplier.to_numpy(), confidence, one_dollar, votes)
+    budget = risk_budget(multiplier.to_numpy(), confidence, one_dollar, votes)
     cap = float("inf") if sizing.max_risk_usd is None else sizing.max_risk_usd
     loss = pl.col("max_loss_usd")
     shown = [pl.lit(None, pl.Float64).alias(n) for n in OPTIONAL if n not in one_spread.columns]
@@ -112,12 +118,10 @@ def _with_needs(one_spread: pl.DataFrame, sizing: SizingRules, rules: RiskRules)
         shown.append(pl.int_range(pl.len()).alias("plan_id"))
     return one_spread.with_columns(
         *shown,
-        needed_for_sizing_usd=loss / largest_loss(*scales, one_dollar),
-        needed_in_full_usd=loss / risk_budget(*scales, one_dollar),
+        needed_for_sizing_usd=loss / largest,
+        needed_in_full_usd=loss / budget,
         needed_for_greeks_usd=_needed_for_greeks(one_spread, rules),
-        sized_usd=pl.when(loss <= cap)
-        .then(loss / largest_loss(*scales, one_dollar))
-        .otherwise(float("inf")),
+        sized_usd=pl.when(loss <= cap).then(loss / largest).otherwise(float("inf")),
     ).with_columns(
         need_usd=pl.max_horizontal(
             "sized_usd", loss / _tightest_limit(rules), "needed_for_greeks_usd"

@@ -22,7 +22,8 @@ class Exposure:
     """Exposure of an open position or a working entry order, all in USD for the whole position.
 
     `delta_usd` is delta in shares x spot; `gamma_usd` the change of `delta_usd` for a 1% move;
-    `vega_usd` per vol point; `theta_usd` per calendar day.
+    `vega_usd` per vol point; `theta_usd` per calendar day. `gap_usd` is the loss at each of the
+    moves of the gap limit; where it is not known (empty), the maximum loss counts for each.
     """
 
     ticker: str
@@ -32,6 +33,7 @@ class Exposure:
     gamma_usd: float = 0.0
     vega_usd: float = 0.0
     theta_usd: float = 0.0
+    gap_usd: tuple[float, ...] = ()
 
     def scaled(self, share: float) -> Exposure:
         """The exposure of this fraction of the position."""
@@ -43,6 +45,7 @@ class Exposure:
             self.gamma_usd * share,
             self.vega_usd * share,
             self.theta_usd * share,
+            tuple(loss * share for loss in self.gap_usd),
         )
 
     def plus(self, other: Exposure) -> Exposure:
@@ -55,6 +58,8 @@ class Exposure:
             self.gamma_usd + other.gamma_usd,
             self.vega_usd + other.vega_usd,
             self.theta_usd + other.theta_usd,
+            # Where one of the two is not known, neither is the sum.
+            tuple(map(sum, zip(self.gap_usd, other.gap_usd, strict=False))),
         )
 
 
@@ -104,7 +109,8 @@ def assess(
 ) -> tuple[Check, ...]:
     """Every limit with its value after `entry`, in a fixed order.
 
-    A greek limit always passes an entry that brings the account's greek nearer to zero.
+    A greek limit always passes an entry that brings the account's greek nearer to zero, and the gap
+    limit one after which the worst gap costs no more.
 
     Args:
         entry: the order to be checked.
@@ -141,6 +147,7 @@ def assess(
             if code != "MAX_EXPIRY_RISK" or entry.expiry is not None
         ),
         *_greek_checks(entry, open_exposures, account_value_usd, rules),
+        *_gap_checks(entry, open_exposures, account_value_usd, rules),
     )
 
 
@@ -173,6 +180,21 @@ def _greek_checks(
         yield Check(
             f"MAX_{greek.upper()}", abs(after), max(threshold, abs(before)) if eases else threshold
         )
+
+
+def _gap_checks(
+    entry: Exposure, open_exposures: Sequence[Exposure], account_value_usd: float, rules: RiskRules
+) -> Iterable[Check]:
+    """The worst of the gaps through everything at once; nothing where no limit is set."""
+    limit = rules.gap.max_loss_pct
+    if limit is None:
+        return
+    count = len(rules.gap.moves)
+    each = [e.gap_usd or (e.max_loss_usd,) * count for e in (*open_exposures, entry)]
+    before = max(sum(losses) for losses in zip(*each[:-1], strict=True)) if each[:-1] else 0.0
+    after = max(sum(losses) for losses in zip(*each, strict=True))
+    threshold = limit * account_value_usd
+    yield Check("MAX_GAP_LOSS", after, max(threshold, before) if after <= before else threshold)
 
 
 def _weighted(exposure: Exposure, greek: str, rules: RiskRules) -> float:

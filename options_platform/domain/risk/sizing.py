@@ -17,6 +17,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from options_platform.common import Floats
+
 TOLERANCE = 1e-9
 """A loss above its limit by this share of it, the noise of sums of cents, still fits."""
 
@@ -38,7 +40,10 @@ class SizingRules:
     `max_risk_usd` caps the budget (None: no cap), `max_contracts` the number of spreads.
     `regime_multiplier` scales the budget by regime, never above `risk_pct` of the account; 0 trades
     nothing there. With `at_least_one` one spread is traded although the scaled budget is smaller,
-    if its maximum loss fits `risk_pct` of the account and `max_risk_usd`.
+    if its maximum loss fits `risk_pct` of the account and `max_risk_usd`. `by_votes` scales the
+    budget by the number of votes that hold (`plan.selection.votes`) in place of the confidence:
+    {2: 0.5, 3: 1.0} is half of it from two votes on, all of it from three on, and nothing below
+    two.
 
     Raises ValueError for values out of range.
     """
@@ -49,6 +54,7 @@ class SizingRules:
     max_contracts: int = 10
     at_least_one: bool = True
     regime_multiplier: dict[str, float] = field(default_factory=_multipliers)
+    by_votes: dict[int, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not 0.0 < self.account_value_usd < math.inf:
@@ -61,35 +67,53 @@ class SizingRules:
             raise ValueError("max_contracts must be at least 1")
         if not all(0.0 <= share < math.inf for share in self.regime_multiplier.values()):
             raise ValueError("regime_multiplier must not be negative")
+        if not all(n >= 0 and 0.0 <= share <= 1.0 for n, share in self.by_votes.items()):
+            raise ValueError("by_votes has numbers of votes, with shares of the budget, 0 to 1")
+
+    def share_of_budget(self, confidence: Floats, votes: Floats | None) -> Floats:
+        """The share of the budget that confidence, or the votes, leave; shape [rows].
+
+        `votes` are the votes that hold, NaN or None where none were asked; there, and without
+        `by_votes`, the confidence counts.
+        """
+        by_confidence = 0.5 + 0.5 * confidence
+        if votes is None or not self.by_votes:
+            return by_confidence
+        least = sorted(self.by_votes)
+        shares = np.array([0.0, *(self.by_votes[n] for n in least)])
+        step = np.searchsorted(np.array(least, dtype=np.float64), votes, side="right")
+        return np.where(np.isnan(votes), by_confidence, shares[step])
 
 
 def contracts(
-    max_loss_per_spread_usd: NDArray[np.float64],
-    multiplier: NDArray[np.float64],
-    confidence: NDArray[np.float64],
+    max_loss_per_spread_usd: Floats,
+    multiplier: Floats,
+    confidence: Floats,
     rules: SizingRules,
+    votes: Floats | None = None,
 ) -> NDArray[np.int32]:
     """Number of spreads whose maximum loss fits the risk budget.
 
     The budget is account value x risk_pct x regime multiplier x (0.5 + 0.5 x confidence), at most
-    account value x risk_pct and `max_risk_usd`. With `at_least_one` a single spread may exceed it,
+    account value x risk_pct and `max_risk_usd`; `by_votes` may take the place of the confidence,
+    see :meth:`SizingRules.share_of_budget`. With `at_least_one` a single spread may exceed it,
     see :func:`largest_loss`. All arrays have shape [rows].
     """
     loss = max_loss_per_spread_usd * (1.0 - TOLERANCE)
-    count = np.floor(risk_budget(multiplier, confidence, rules) / loss)
-    one_fits = loss <= largest_loss(multiplier, confidence, rules)
+    count = np.floor(risk_budget(multiplier, confidence, rules, votes) / loss)
+    one_fits = loss <= largest_loss(multiplier, confidence, rules, votes)
     return np.clip(np.maximum(count, one_fits), 0, rules.max_contracts).astype(np.int32)
 
 
 def largest_loss(
-    multiplier: NDArray[np.float64], confidence: NDArray[np.float64], rules: SizingRules
-) -> NDArray[np.float64]:
+    multiplier: Floats, confidence: Floats, rules: SizingRules, votes: Floats | None = None
+) -> Floats:
     """The largest maximum loss of a single spread that is traded, USD, shape [rows].
 
     It is the risk budget, or with `at_least_one` the unscaled account value x risk_pct (at most
     `max_risk_usd`) if that is more and the budget is not zero.
     """
-    budget = risk_budget(multiplier, confidence, rules)
+    budget = risk_budget(multiplier, confidence, rules, votes)
     if not rules.at_least_one:
         return budget
     unscaled = risk_budget(np.ones(1), np.ones(1), rules)
@@ -97,18 +121,19 @@ def largest_loss(
 
 
 def account_needed(
-    max_loss_per_spread_usd: NDArray[np.float64],
-    multiplier: NDArray[np.float64],
-    confidence: NDArray[np.float64],
+    max_loss_per_spread_usd: Floats,
+    multiplier: Floats,
+    confidence: Floats,
     rules: SizingRules,
-) -> NDArray[np.float64]:
+    votes: Floats | None = None,
+) -> Floats:
     """The smallest account that takes one spread, USD, rounded up to 100; shape [rows].
 
     `max_risk_usd` is not looked at: where it is below the loss no account is large enough. Infinite
-    where the regime multiplier is zero.
+    where the regime multiplier, or the share of the votes, is zero.
     """
     one_dollar = replace(rules, account_value_usd=1.0, max_risk_usd=None)
-    share = largest_loss(multiplier, confidence, one_dollar)
+    share = largest_loss(multiplier, confidence, one_dollar, votes)
     # Half of the tolerance, so that the account named fits whatever the last bit of its product.
     loss = max_loss_per_spread_usd * (1.0 - TOLERANCE / 2.0)
     with np.errstate(divide="ignore"):
@@ -116,10 +141,10 @@ def account_needed(
 
 
 def risk_budget(
-    multiplier: NDArray[np.float64], confidence: NDArray[np.float64], rules: SizingRules
-) -> NDArray[np.float64]:
+    multiplier: Floats, confidence: Floats, rules: SizingRules, votes: Floats | None = None
+) -> Floats:
     """Risk budget of a trade, USD, shape [rows]."""
-    scale = np.minimum(multiplier * (0.5 + 0.5 * confidence), 1.0)
+    scale = np.minimum(multiplier * rules.share_of_budget(confidence, votes), 1.0)
     budget = rules.account_value_usd * rules.risk_pct * scale
     return budget if rules.max_risk_usd is None else np.minimum(budget, rules.max_risk_usd)
 
@@ -145,6 +170,7 @@ def size_at(
     rules: SizingRules,
     concession_usd: float = 0.0,
     *,
+    votes: int | None = None,
     stops_at_cap: bool = False,
 ) -> Size:
     """The spreads of a planned trade that an account with this equity can take, at most `planned`.
@@ -161,19 +187,21 @@ def size_at(
         confidence: confidence of the plan, 0 to 1.
         rules: rules by which the plan was sized.
         concession_usd: what one spread may cost beyond its planned price.
+        votes: votes that held, None where the plan's rules asked for none.
         stops_at_cap: whether the entry stops at the last of its prices within the cap.
     """
     planned_loss = max_loss_usd / planned
     loss = planned_loss + concession_usd
     scales = np.array([rules.regime_multiplier[regime]]), np.array([confidence])
+    held = None if votes is None else np.array([float(votes)])
     smaller = _at_equity(equity_usd, rules)
     if smaller is None:
         return Size(0, loss, 0.0)
-    count = int(contracts(np.array([loss]), *scales, smaller)[0])
+    count = int(contracts(np.array([loss]), *scales, smaller, held)[0])
     if count == 0 and stops_at_cap and rules.at_least_one:
         loss = planned_loss
-        count = min(1, int(contracts(np.array([loss]), *scales, smaller)[0]))
-    return Size(min(planned, count), loss, float(largest_loss(*scales, smaller)[0]))
+        count = min(1, int(contracts(np.array([loss]), *scales, smaller, held)[0]))
+    return Size(min(planned, count), loss, float(largest_loss(*scales, smaller, held)[0]))
 
 
 def loss_cap(equity_usd: float, rules: SizingRules) -> float:

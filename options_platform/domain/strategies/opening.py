@@ -23,13 +23,15 @@ def open_spread(
     *,
     delta: float,
     width: float,
+    wing_delta: float | None = None,
     near_expiry: date | None = None,
     undefined_risk_allowed: bool = False,
 ) -> Spread:
     """The strategy's legs on `chain`, all expiring on `expiry` but `near` legs.
 
     Anchors have the nearest listed delta (the listed strike nearest to the spot where the
-    strategy is centred), wings the listed strike nearest to `width` USD further out.
+    strategy is centred), wings the listed strike nearest to `width` USD further out, or with
+    `wing_delta` the one with the nearest delta.
 
     Raises :class:`PricingError` where the chain lacks a strike, the risk has no bound and
     `undefined_risk_allowed` does not say so, or a calendar has no nearer expiry.
@@ -42,7 +44,7 @@ def open_spread(
     if not strategy.one_expiry and (near_expiry is None or near_expiry >= expiry):
         raise PricingError(f"{strategy.name} needs a near_expiry before {expiry}")
     listed = ChainStrikes(chain, expiry, near_expiry)
-    strikes = choose_strikes(strategy, listed, delta, width)
+    strikes = choose_strikes(strategy, listed, delta, width, wing_delta)
     legs = tuple(
         _leg(chain, leg, listed.expiry_of(leg), strike)
         for leg, strike in zip(strategy.legs, strikes, strict=True)
@@ -75,7 +77,7 @@ class ChainStrikes:
         """The one nearest to the leg's widths from `anchor`, of those with a volatility."""
         sign = CALL if leg.right == "call" else PUT
         wanted = anchor + sign * (leg.widths_out * width)
-        beyond = (pl.col("strike") - anchor) * (wanted - anchor) > 0
+        beyond = (pl.col("strike") - anchor) * (sign * leg.widths_out) > 0
         rows = _quoted(self.chain, leg, self.expiry_of(leg)).filter(beyond)
         if rows.is_empty():
             raise _no_strike(self.chain, leg, anchor, self.expiry_of(leg))

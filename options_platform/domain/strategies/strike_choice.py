@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol, TypeVar
 
+from options_platform.common import Floats
 from options_platform.domain.strategies.base import Leg, Right, Strategy
 
-Strike = TypeVar("Strike")
+Strike = TypeVar("Strike", float, Floats)
 
 
 class ListedStrikes(Protocol[Strike]):
@@ -25,12 +26,17 @@ class ListedStrikes(Protocol[Strike]):
         ...
 
     def away(self, leg: Leg, anchor: Strike, width: Strike) -> Strike:
-        """The one nearest to the leg's widths from `anchor`, never `anchor` itself."""
+        """The one nearest to the leg's widths from `anchor`, never `anchor` itself, also where
+        `width` is 0."""
         ...
 
 
 def choose_strikes(
-    strategy: Strategy, listed: ListedStrikes[Strike], delta: Strike, width: Strike
+    strategy: Strategy,
+    listed: ListedStrikes[Strike],
+    delta: Strike,
+    width: Strike,
+    wing_delta: Strike | None = None,
 ) -> list[Strike]:
     """The strike of each leg.
 
@@ -39,12 +45,22 @@ def choose_strikes(
         listed: the strikes that there are.
         delta: absolute delta of the anchors, where they do not lie at the spot.
         width: USD a share between an anchor and its wing.
+        wing_delta: absolute delta of wings one width out; the width of their right is then the
+            distance of that strike from the anchor, in place of `width`.
     """
     anchors = {
         right: listed.at_spot(right) if strategy.centred else listed.nearest_delta(right, delta)
         for right in strategy.rights
     }
+    widths = {
+        right: width
+        if wing_delta is None
+        else abs(listed.nearest_delta(right, wing_delta) - anchor)
+        for right, anchor in anchors.items()
+    }
     return [
-        listed.away(leg, anchors[leg.right], width) if leg.widths_out else anchors[leg.right]
+        listed.away(leg, anchors[leg.right], widths[leg.right])
+        if leg.widths_out
+        else anchors[leg.right]
         for leg in strategy.legs
     ]

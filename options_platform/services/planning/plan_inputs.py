@@ -10,6 +10,7 @@ import polars as pl
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.common import KEY
 from options_platform.contracts import DIRECTION_MODEL, RAW_OHLCV, REGIME, VIX, VOLATILITY_MODEL
+from options_platform.domain.features.premium import PREMIUM
 from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.errors import IncompleteDataError
 from options_platform.services.market_data.yields_and_tenors import stored_tenors
@@ -36,7 +37,7 @@ def plan_inputs(
     columns = {
         RAW_OHLCV: ["close", "split_factor", "bad_reason"],
         VIX: ["vix", "iv_close", "iv_symbol"],
-        FEATURES_TABLE: ["iv_rank"],
+        FEATURES_TABLE: ["iv_rank", *(feature.name for feature in PREMIUM)],
         REGIME: ["regime"],
         DIRECTION_MODEL: ["direction", "p_bearish", "p_neutral", "p_bullish", "confidence"],
         VOLATILITY_MODEL: ["iv_rank_change_pred"],

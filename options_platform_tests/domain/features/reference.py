@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 
-def reference_features(bars: pd.DataFrame, vix: pd.DataFrame) -> dict[str, np.ndarray]:
+def reference_features(
+    bars: pd.DataFrame, vix: pd.DataFrame, premium: pd.DataFrame
+) -> dict[str, np.ndarray]:
     close, high, low = bars["close"], bars["high"], bars["low"]
     log_return = np.log(close / close.shift(1))
     out: dict[str, object] = {}
@@ -48,6 +50,7 @@ def reference_features(bars: pd.DataFrame, vix: pd.DataFrame) -> dict[str, np.nd
     park = (np.log(high / low) ** 2).rolling(20).apply(np.mean, raw=True) / (4 * math.log(2))
     out["parkinson_hv"] = np.sqrt(park * 252)
     out |= _index_features(vix["vix"].reset_index(drop=True), vix["iv_close"], out["hv_20"])
+    out |= _premium_features(bars, vix["vix"].to_numpy(), premium)
     trend = np.full(len(close), None, dtype=object)
     for at in range(len(close)):
         fast, slow = out["sma_50"].iloc[at], out["sma_200"].iloc[at]
@@ -107,10 +110,62 @@ def _index_features(v: pd.Series, ticker_index: pd.Series, hv20: pd.Series) -> d
     return out | {"days_in_regime": days, "regime_change_1w": changed}
 
 
+def _premium_features(bars, vix: np.ndarray, premium: pd.DataFrame) -> dict[str, object]:
+    forecast = _har_forecast(bars)
+    vrp = premium["atm_variance"].to_numpy() - forecast
+    percentile = np.full(len(vrp), np.nan)
+    first = int(np.argmax(np.isfinite(vrp)))
+    for at in range(first + 252, len(vrp)):
+        percentile[at] = (vrp[at - 252 : at] < vrp[at]).mean()
+    ten = [np.mean(vix[at - 9 : at + 1]) if at >= 9 else np.nan for at in range(len(vix))]
+    return {
+        "har_rv_21": forecast,
+        "har_rv_rank": _rank(pd.Series(forecast)),
+        "vrp": vrp,
+        "vrp_percentile": percentile,
+        "vix_to_mean_10": vix / np.array(ten),
+        "vix_to_vix3m": vix / premium["vix3m"].to_numpy(),
+        "vix9d_to_vix": premium["vix9d"].to_numpy() / vix,
+    }
+
+
+def _har_forecast(bars: pd.DataFrame) -> np.ndarray:
+    """Each month by itself, from lists of what was known on its first session."""
+    opened, high, low, close = (bars[n].to_numpy() for n in ("open", "high", "low", "close"))
+    count = len(close)
+    daily, squared = [math.nan], [math.nan]
+    for t in range(1, count):
+        jump, span = math.log(opened[t] / close[t - 1]), math.log(high[t] / low[t])
+        daily.append(252 * (jump * jump + span * span / (4 * math.log(2))))
+        squared.append(252 * math.log(close[t] / close[t - 1]) ** 2)
+
+    def regressors(t):
+        return [1.0, *(math.log(np.mean(daily[t - n + 1 : t + 1])) for n in (1, 5, 22))]
+
+    months = [str(day)[:7] for day in bars["date"]]
+    out = np.full(count, np.nan)
+    for month in dict.fromkeys(months):
+        start = months.index(month)
+        rows = range(22, start - 21)
+        if len(rows) < 504:
+            continue
+        x = np.array([regressors(t) for t in rows])
+        y = np.log([np.mean(squared[t + 1 : t + 22]) for t in rows])
+        beta = np.linalg.lstsq(x, y, rcond=None)[0]
+        spread = np.mean((y - x @ beta) ** 2)
+        for t in range(start, count):
+            if months[t] == month:
+                fit = float(np.dot(regressors(t), beta)) + spread / 2
+                out[t] = math.exp(min(max(fit, y.min()), y.max()))
+    return out
+
+
 def _rank(v: pd.Series) -> np.ndarray:
     out = np.full(len(v), np.nan)
     for at in range(251, len(v)):
         window = v.iloc[at - 251 : at + 1]
+        if window.isna().any():
+            continue
         out[at] = (v.iloc[at] - window.min()) / (window.max() - window.min())
     return out
 

@@ -1,3 +1,5 @@
+from datetime import date
+
 import numpy as np
 import polars as pl
 import pytest
@@ -16,8 +18,25 @@ from options_platform_tests.domain.features.reference import reference_features
 MARKET = random_market()
 
 
+RULE_INPUTS = {
+    "har_rv_21", "har_rv_rank", "vrp", "vrp_percentile", "vix_to_mean_10", "vix_to_vix3m",
+    "vix9d_to_vix",
+}  # fmt: skip
+
+
+def premium_of(vix):
+    """Other tenors and variances at the money, made from the indices of the same rows."""
+    return vix.select(
+        "date",
+        "ticker",
+        vix9d=0.93 * pl.col("vix") + 0.5,
+        vix3m=0.8 * pl.col("vix") + 4.0,
+        atm_variance=(0.9 * pl.col("iv_close") / 100.0) ** 2,
+    )
+
+
 def compute(bars, vix):
-    return compute_features(bars, vix, GARCH_PARAMS.empty(), RegimeRules())
+    return compute_features(bars, vix, GARCH_PARAMS.empty(), RegimeRules(), premium_of(vix))
 
 
 def assert_equal_to_reference(bars, vix):
@@ -25,7 +44,8 @@ def assert_equal_to_reference(bars, vix):
     for ticker in bars["ticker"].unique().sort():
         mine = pl.col("ticker") == ticker
         rows = computed.filter(mine)
-        wanted = reference_features(bars.filter(mine).to_pandas(), vix.filter(mine).to_pandas())
+        frames = (frame.filter(mine).to_pandas() for frame in (bars, vix, premium_of(vix)))
+        wanted = reference_features(*frames)
         missing = {f.name for f in FEATURES} - set(wanted) - {"garch_forecast"}
         assert not missing, f"features without a reference: {missing}"
         for name, values in wanted.items():
@@ -45,6 +65,10 @@ def assert_equal_to_reference(bars, vix):
 
 def test_every_feature_equals_its_slow_reference_on_a_random_market():
     assert_equal_to_reference(*MARKET)
+
+
+def test_forecasts_and_their_ranks_equal_the_reference_over_five_years():
+    assert_equal_to_reference(*random_market(("AAA",), end=date(2019, 12, 31), seed=4))
 
 
 @pytest.mark.long
@@ -196,7 +220,7 @@ def test_all_55_specified_features_exist():
     encoded |= {"regime_iv_contraction", "regime_neutral"}
     counts = dict.fromkeys(families, 0)
     for feature in FEATURES:
-        if feature.name not in encoded and feature.name != "iv_rank":
+        if feature.name not in encoded | RULE_INPUTS and feature.name != "iv_rank":
             counts[feature.family] += 1
     # The specified `regime_encoded` is stored as five flags.
     assert counts | {"regime": counts["regime"] + 1} == families
@@ -205,3 +229,20 @@ def test_all_55_specified_features_exist():
 def test_no_price_level_is_shown_to_models():
     levels = {"sma_20", "sma_50", "sma_200", "ema_12", "ema_26", "macd", "bb_upper", "high_52w"}
     assert not levels & {feature.name for feature in FEATURES if feature.model}
+
+
+def test_no_model_sees_the_inputs_of_votes():
+    declared = {feature.name: feature for feature in FEATURES}
+    assert not any(declared[name].model for name in RULE_INPUTS)
+    assert not RULE_INPUTS & set(FEATURES_TABLE.fixed_columns)
+
+
+def test_without_other_tenors_only_what_rests_on_them_is_null():
+    bars, vix = random_market(("AAA",), end=date(2019, 12, 31))
+    whole = compute(bars, vix)
+    short = compute_features(bars, vix, GARCH_PARAMS.empty(), RegimeRules())
+    missing = {"vrp", "vrp_percentile", "vix_to_vix3m", "vix9d_to_vix"}
+    kept = [name for name in whole.columns if name not in missing]
+    assert short.select(kept).equals(whole.select(kept))
+    assert short.select(missing).null_count().row(0) == (short.height,) * len(missing)
+    assert whole.tail(1).select(RULE_INPUTS).null_count().row(0) == (0,) * len(RULE_INPUTS)

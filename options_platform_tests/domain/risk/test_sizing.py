@@ -11,6 +11,7 @@ from options_platform.domain.risk.sizing import (
     account_needed,
     contracts,
     loss_cap,
+    risk_budget,
     size_at,
 )
 
@@ -266,3 +267,39 @@ def test_no_entry_can_lose_more_than_the_cap_at_the_price_that_it_was_sized_at(
     )  # fmt: skip
     assert size.contracts <= planned
     assert size.contracts * size.loss_usd <= loss_cap(equity, RULES) * (1 + 1e-8)
+
+
+BY_VOTES = replace(RULES, by_votes={2: 0.5, 3: 1.0}, at_least_one=False)
+
+
+def test_votes_scale_the_budget_in_place_of_the_confidence():
+    one = np.ones(5)
+    votes = np.array([1.0, 2.0, 3.0, 4.0, np.nan])
+    shares = risk_budget(one, 0.2 * one, BY_VOTES, votes) / risk_budget(one, one, BY_VOTES)
+    # Where none were asked the confidence counts: 0.5 + 0.5 x 0.2.
+    assert shares == pytest.approx([0.0, 0.5, 1.0, 1.0, 0.6])
+    assert risk_budget(one, 0.2 * one, RULES, votes) == pytest.approx(
+        risk_budget(one, 0.2 * one, RULES)
+    )
+
+
+@given(st.integers(0, 5), st.floats(0.0, 1.0), st.floats(50.0, 5000.0))
+def test_votes_never_trade_more_than_the_whole_budget(votes, confidence, loss):
+    held = np.array([float(votes)])
+    count = contracts(np.array([loss]), np.ones(1), np.array([confidence]), BY_VOTES, held)
+    assert count[0] * loss <= 0.02 * BY_VOTES.account_value_usd * (1.0 + 1e-6)
+
+
+def test_at_entry_a_plan_keeps_the_size_of_its_votes():
+    equity = BY_VOTES.account_value_usd
+    loss = 0.001 * equity
+    assert size_at(equity, 10, 10 * loss, "low_vol", 1.0, BY_VOTES, votes=2).contracts == 10
+    assert size_at(equity / 2, 10, 10 * loss, "low_vol", 1.0, BY_VOTES, votes=2).contracts == 5
+    assert size_at(equity / 2, 10, 10 * loss, "low_vol", 1.0, BY_VOTES, votes=3).contracts == 10
+    assert size_at(equity, 10, 10 * loss, "low_vol", 1.0, BY_VOTES, votes=1).contracts == 0
+
+
+def test_the_account_that_votes_need_takes_one_spread_or_there_is_none():
+    loss, confidence = np.array([700.0, 700.0]), np.ones(2)
+    needed = account_needed(loss, np.ones(2), confidence, BY_VOTES, np.array([2.0, 1.0]))
+    assert needed.tolist() == [70_000.0, np.inf]

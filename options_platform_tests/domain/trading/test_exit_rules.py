@@ -72,3 +72,22 @@ def test_a_worse_price_never_reopens_what_a_stop_has_closed(mark, drop):
     if exit_reason(mark, RULES) == "STOP_LOSS":
         worse = replace(mark, close_price=mark.close_price - drop)
         assert exit_reason(worse, RULES) == "STOP_LOSS"
+
+
+STOP_ALONE = ExitRules(
+    credit_take_profit=1.01, credit_stop=3.0, credit_stop_cap=1.0, debit_take_profit=1.01,
+    exit_dte=0,
+)  # fmt: skip
+
+
+@given(marks())
+def test_with_a_stop_alone_a_credit_is_held_until_three_credits_are_lost_or_it_is_due(mark):
+    reason = exit_reason(mark, STOP_ALONE)
+    if mark.session >= FLAT_BY:
+        assert reason == "EXPIRY_NEAR"
+    elif mark.entry_price < 0:
+        credit, loss = -mark.entry_price, mark.entry_price - mark.close_price
+        is_stopped = loss >= min(3.0 * credit, mark.max_loss)
+        assert reason == ("STOP_LOSS" if is_stopped else None)
+    else:
+        assert reason in ("STOP_LOSS", None)

@@ -133,6 +133,13 @@ def test_partial_fills_of_an_entry_are_one_position(tmp_path, fake):
     assert orders["QQQ"].reason == "MAX_POSITIONS"
 
 
+def test_an_entry_with_which_one_gap_costs_too_much_is_not_sent(tmp_path, fake):
+    limited = {"greeks": WIDE, "gap": {"max_loss_pct": 1e-5}}
+    made = trader(tmp_path, fake.address, risk=limited)
+    assert trade(made, ("SPY",))[0].reason == "MAX_GAP_LOSS"
+    assert fake.count(POST) == 0
+
+
 def test_an_order_that_the_account_may_not_trade_is_not_sent(tmp_path, fake):
     made = trader(tmp_path, fake.address)
     fake.book.level = 1

@@ -16,6 +16,7 @@ from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.risk import Exposure, OrderBasis, refusals, stale
 from options_platform.domain.trading.exposures import DatedClose, spread_exposure
+from options_platform.domain.trading.gaps import HeldSpreads, gap_losses
 from options_platform.domain.trading.orders import IN_DOUBT, RESTING, WORKING, Order, OrderLeg
 from options_platform.domain.trading.positions import Position
 from options_platform.domain.trading.reconciliation.differences import (
@@ -175,7 +176,8 @@ class EntryChecks:
         risk, stated = order.max_loss_usd * share, self.planned.get(order.plan_id)
         if stated is None:
             return self._exposure(order.ticker, order.legs, order.remaining, risk)
-        return replace(stated.scaled(share), max_loss_usd=risk)
+        gap_usd = self._gap_usd(order.ticker, order.legs, order.remaining)
+        return replace(stated.scaled(share), max_loss_usd=risk, gap_usd=gap_usd)
 
     def _held_exposure(self, position: Position) -> Exposure:
         """The exposure of a position: its whole spreads, its loose legs, shares of assignments."""
@@ -192,9 +194,18 @@ class EntryChecks:
         dated_close = self.closes.get(ticker)
         if dated_close is None:
             return Exposure(ticker, max_loss_usd, min(leg.expiry for leg in legs))
-        return spread_exposure(
+        exposure = spread_exposure(
             ticker, legs, contracts, max_loss_usd, dated_close, self.settings.plan.chain
         )
+        return replace(exposure, gap_usd=self._gap_usd(ticker, legs, contracts))
+
+    def _gap_usd(self, ticker: str, legs: Sequence[OrderLeg], contracts: int) -> tuple[float, ...]:
+        """What they lose in a gap; empty without a close, or without a limit."""
+        dated_close = self.closes.get(ticker)
+        if dated_close is None:
+            return ()
+        held = HeldSpreads(ticker, legs, contracts, dated_close)
+        return gap_losses([held], self.settings.risk, self.settings.plan.chain)[0]
 
     def _account_refusals(self, order: Order) -> list[str]:
         account = self.broker.account()

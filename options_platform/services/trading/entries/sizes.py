@@ -108,6 +108,7 @@ class EntrySizes:
             plan["confidence"],
             self.settings.plan.sizing,
             self._answered_usd(),
+            votes=plan["votes"],
         )
         return SizedEntry(order, ("RISK_BUDGET",), f"needs {needs}")
 
@@ -145,6 +146,7 @@ class EntrySizes:
                 plan["confidence"],
                 self.settings.plan.sizing,
                 self._concession_usd(order) / planned,
+                votes=plan["votes"],
                 stops_at_cap=True,
             ).contracts
         share = contracts / planned

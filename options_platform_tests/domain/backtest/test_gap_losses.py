@@ -1,0 +1,68 @@
+"""The gap limit in a backtest: computed as live, and asked of entries."""
+
+from dataclasses import replace
+from datetime import date
+
+import polars as pl
+import pytest
+
+from options_platform.domain.backtest import run_backtest
+from options_platform.domain.backtest.gap_losses import spread_gap_losses
+from options_platform.domain.backtest.paths import trade_paths
+from options_platform.domain.risk import GapRules
+from options_platform.domain.trading.exposures import DatedClose
+from options_platform.domain.trading.fill_prices import MarketClose
+from options_platform.domain.trading.gaps import HeldSpreads, gap_losses
+from options_platform.domain.trading.orders import OrderLeg
+from options_platform_tests.domain.backtest.small import DAYS, FREE, NO_LIMITS, market, plan
+
+EXPIRY = date(2024, 3, 15)
+CLOSES = [100.0 + 0.1 * n for n in range(len(DAYS))]
+
+
+def ladder(rungs):
+    made = [
+        plan(
+            DAYS[n],
+            (("sell", "put", 95.0 - n, EXPIRY), ("buy", "put", 85.0 - n, EXPIRY)),
+            price=-0.8, loss=9.2, profit=0.8, contracts=2, number=n,
+        )
+        for n in range(rungs)
+    ]  # fmt: skip
+    return tuple(pl.concat(frames) for frames in zip(*made, strict=True))
+
+
+def with_gap(limit):
+    risk = replace(NO_LIMITS, gap=GapRules(max_loss_pct=limit))
+    return replace(FREE, start_usd=100_000.0, risk=risk)
+
+
+def test_a_ladder_stops_at_the_rung_beyond_the_limit_and_not_without_one():
+    plans, legs = ladder(8)
+    result = run_backtest(plans, legs, market({"SPY": CLOSES}), with_gap(0.05))
+    codes = result.refusals["rule"].unique().to_list()
+    assert codes == ["MAX_GAP_LOSS"]
+    assert result.refusals["threshold"][0] == pytest.approx(5_000.0, rel=0.05)
+    assert 2 <= result.trades.height < 8
+    free = run_backtest(plans, legs, market({"SPY": CLOSES}), with_gap(None))
+    assert free.trades.height == 8
+    assert free.refusals.is_empty()
+    wide = run_backtest(plans, legs, market({"SPY": CLOSES}), with_gap(10.0))
+    assert wide.trades.equals(free.trades)
+
+
+def test_a_backtest_and_live_checks_see_the_same_losses():
+    plans, legs = ladder(2)
+    # The last session has no bar: the close before it counts.
+    closes = [*CLOSES[:9], None]
+    data, rules = market({"SPY": closes}), with_gap(0.05)
+    paths = trade_paths(plans, legs, data, rules)
+    own = spread_gap_losses({0: "SPY", 1: "SPY"}, 9, paths, data, rules)
+    at = DatedClose(DAYS[8], MarketClose(CLOSES[8], 0.2, ticker="SPY"))
+    for trade in (0, 1):
+        spread = (
+            OrderLeg("sell", "put", 95.0 - trade, EXPIRY),
+            OrderLeg("buy", "put", 85.0 - trade, EXPIRY),
+        )
+        live = gap_losses([HeldSpreads("SPY", spread, 1, at)], rules.risk, rules.chain)
+        assert [own[trade]] == live
