@@ -187,6 +187,7 @@ class _Loop:
                         session=session,
                         last_decision_on=last_decision,
                         before_ex_date=bool(self.paths.before_ex_date[row]),
+                        at_pin_risk=bool(self.paths.at_pin_risk[row]),
                     ),
                     self.rules.exits,
                 )
