@@ -44,11 +44,11 @@ class TradePaths:
     length 0 if the data end before. `has_data` is False in a session without bar or index; its
     values are carried forward. `opening`, `closing` and `mark` are the net prices to open, to close
     and at the mids, bought legs positive. `assigned`: a short leg is exercised overnight;
-    `assigned_closing`: closing value in the session after. `before_ex_date`: a short call should be
-    closed because of the dividend expected at this close. `at_pin_risk`: a short leg is too near
-    the money for the days that it has left. `parts`: the change of the mark since the previous row,
-    attributed to `GREEKS`. `source`, shape [rows, legs], `fillable` and `evidence`
-    as in `PricedLegs`.
+    `assigned_legs`, shape [rows, legs]: which; `assigned_closing`: closing value in the session
+    after. `before_ex_date`: a short call should be closed because of the dividend expected at this
+    close. `at_pin_risk`: a short leg is too near the money for the days that it has left. `parts`:
+    the change of the mark since the previous row, attributed to `GREEKS`. `source`, shape
+    [rows, legs], `fillable` and `evidence` as in `PricedLegs`.
     """
 
     legs: Legs
@@ -61,6 +61,7 @@ class TradePaths:
     closing: Floats
     mark: Floats
     assigned: Bools
+    assigned_legs: Bools
     assigned_closing: Floats
     before_ex_date: Bools
     at_pin_risk: Bools
@@ -116,6 +117,7 @@ def trade_paths(
         closing=closing[row],
         mark=net_price(all_legs.side[trade], priced.mid)[row],
         assigned=exercised.any(axis=1) & has_data,
+        assigned_legs=exercised,
         assigned_closing=net_price(all_legs.side[trade], after),
         before_ex_date=_before_ex_date(
             all_legs, trade, priced, market, session, column, factor, rules

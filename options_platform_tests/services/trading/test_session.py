@@ -68,7 +68,7 @@ def test_a_halt_refuses_entries_and_lets_exits_go_on(tmp_path):
     ledger = trade(made, [250.0, 249.5])
     ledger.halt("by hand")
     plans, legs = planned(DAYS[2])
-    crash = market([250.0, 249.5, 200.0, 200.0])
+    crash = market([250.0, 249.5, 238.0, 238.0])
     made.run_session(DAYS[2], plans, legs, crash, NOW)
     made.run_session(DAYS[3], plans, legs, crash, NOW)
     by_purpose = {(o.purpose, o.session): o for o in ledger.orders()}
