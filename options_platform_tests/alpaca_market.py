@@ -7,6 +7,7 @@ from options_platform.domain.backtest import AssignmentRules, BacktestRules
 from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.trading.exposures import DatedClose
 from options_platform.domain.trading.fill_prices import AT_MID, leg_prices, net_price
+from options_platform.domain.trading.orders.price_ladder import worst_of_exit
 from options_platform.services.trading.intraday_stops import IntradayCheck
 from options_platform.services.trading.order_worker import OrderWorker
 
@@ -49,6 +50,9 @@ class Market:
                 break
             clock["now"] += timedelta(seconds=self.settings.ladder.rung_seconds)
             OrderWorker(self.trading).advance(clock["now"])
+        left = [o for o in self.trading.ledger.working_orders() if o.purpose == "exit"]
+        # Nobody takes what is worth nothing.
+        assert all(o.limit_price == worst_of_exit(o.limit_price, o.legs) for o in left)
         self.fake.script("close", {})
         spots = {ticker: close.spot for ticker, close in self.closes[session].items()}
         self.fake.script("expire", {"date": session.isoformat(), "spots": spots})

@@ -38,7 +38,8 @@ UNLIMITED = dict.fromkeys((f"max_{name}_risk_pct" for name in
                            ("trade", "ticker", "expiry", "group", "total")), 1.0)  # fmt: skip
 RULES: dict[str, Any] = {
     "fills": {"slippage_share": 0.05},
-    "ladder": LADDER,
+    # An exit climbs to its worst price, so that it fills as in the backtest.
+    "ladder": {**LADDER, "exit_concession_usd": 50.0},
     "risk": {**UNLIMITED, "max_positions": 40, "max_positions_per_ticker": 12,
              "gap": {"max_loss_pct": 1.0},
              "greeks": dict.fromkeys(("delta_pct", "gamma_pct", "vega_pct", "theta_pct"), 99.0)},
