@@ -282,12 +282,12 @@ class _Loop:
         planned, held = self._planned[session_number], self.book.open
         if not self._bounded[[*held, *planned]].all():
             return math.inf
-        profits = sum(
+        profits: float = sum(
             (float(self.paths.mark[own.row(session_number)]) - own.entry_price) * own.units
             for own in held.values()
         )
         losses = sum(own.max_loss_usd for own in held.values())
-        return profits + losses + sum(self.book.max_loss_usd[trade] for trade in planned)
+        return float(profits + losses + sum(self.book.max_loss_usd[trade] for trade in planned))
 
     def _fits(self, trade: int, session_number: int, price: float | None = None) -> bool:
         """Reduce a trade to what the last mark's equity allows; False if no contract fits.

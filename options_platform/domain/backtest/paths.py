@@ -118,7 +118,8 @@ def trade_paths(
         mark=net_price(all_legs.side[trade], priced.mid)[row],
         assigned=exercised.any(axis=1) & has_data,
         assigned_legs=exercised,
-        assigned_closing=net_price(all_legs.side[trade], after),
+        # Shares and what covered them are closed one by one, each at a price of its own.
+        assigned_closing=net_price(all_legs.side[trade], np.round(after, 4)),
         before_ex_date=_before_ex_date(
             all_legs, trade, priced, market, session, column, factor, rules
         ),

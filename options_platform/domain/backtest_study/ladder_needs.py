@@ -153,7 +153,8 @@ def _gaps(
             continue
         held.append(HeldSpreads(own.ticker, own.legs, 1, DatedClose(days[day], close)))
         rows.append(int(day))
-    np.add.at(total, rows, np.array(gap_losses(held, asked, chain)).reshape(len(rows), -1))
+    lost = np.array(gap_losses(held, asked, chain)).reshape(len(rows), total.shape[1])
+    np.add.at(total, rows, lost)
     return total
 
 

@@ -18,6 +18,7 @@ from options_platform.domain.backtest_study.ladder_needs import (
 )
 from options_platform.domain.planning.plan import build_plans
 from options_platform.domain.risk.sizing import account_needed
+from options_platform.domain.trading.cover import needed_level
 from options_platform.domain.trading.exposures import one_spread_rows
 from options_platform.domain.trading.orders import OrderLeg
 from options_platform.services.market_data.learned_surface import with_fits
@@ -31,9 +32,11 @@ from options_platform.settings import Settings
 @dataclass(frozen=True)
 class LadderOutlook:
     """The ladder of one spread of each plan: `whole` if all are entered, `within` what the limits
-    on positions let in; None without a plan."""
+    on positions let in; None without a plan. `needed_level` is the level for options that the
+    plans take, 0 without any."""
 
     plans: int
+    needed_level: int
     whole: LadderNeeds | None
     within: LadderNeeds | None
 
@@ -55,6 +58,7 @@ def ladder_outlook(
     taken = within_positions(rungs, until, rules)
     return LadderOutlook(
         plans=len(rungs),
+        needed_level=max((needed_level(rung.ticker, rung.legs) for rung in rungs), default=0),
         whole=ladder_needs(rungs, until, closes, rules, chain),
         within=ladder_needs(
             [rungs[n] for n in taken], [until[n] for n in taken], closes, rules, chain

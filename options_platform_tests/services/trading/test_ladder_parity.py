@@ -42,7 +42,14 @@ def same_as_backtest(year, ledger):
     for *row, exit_price, pnl_usd, fees_usd, _ in trades:
         own, own_exit, own_pnl, own_fees = mine[tuple(row[:3])]
         assert own_fees == pytest.approx(fees_usd, abs=1e-6), row
-        assert own_pnl == pytest.approx(pnl_usd, abs=0.005), (row, own, own_exit, exit_price)
+        assert own_pnl == pytest.approx(pnl_usd, abs=0.005), (
+            row,
+            own,
+            own_exit,
+            exit_price,
+            own_pnl,
+            pnl_usd,
+        )
         if row[-1] in ("ASSIGNED", "EXPIRY"):
             # The ledger has what came of the contracts, and no price of a whole spread.
             assert own[:-1] == tuple(row[:-1])

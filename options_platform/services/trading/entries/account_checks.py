@@ -7,23 +7,14 @@ not permit one.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from options_platform.adapters.ports.broker import BrokerAccount
 from options_platform.adapters.storage.ledger import Ledger
-from options_platform.domain.trading.orders import IN_DOUBT, RESTING, Order, OrderLeg
+from options_platform.domain.trading.cover import needed_level
+from options_platform.domain.trading.orders import IN_DOUBT, RESTING, Order
 
-SINGLE_LEVEL, SPREAD_LEVEL, UNCOVERED_LEVEL = 2, 3, 4
-"""Levels for options as brokers count them: bought ones, spreads, sold ones without cover."""
 HIGHEST_LEVEL = 5
-
-
-def needed_level(legs: Collection[OrderLeg]) -> int:
-    """The level for options that an order of `legs` takes; shares cover nothing here."""
-    for right in ("call", "put"):
-        if sum(leg.signed_ratio for leg in legs if leg.right == right) < 0:
-            return UNCOVERED_LEVEL
-    return SPREAD_LEVEL if len(legs) > 1 else SINGLE_LEVEL
 
 
 def nonsense(account: BrokerAccount) -> list[str]:
@@ -53,7 +44,9 @@ def account_refusals(order: Order, account: BrokerAccount, ledger: Ledger) -> li
     if nonsense(account):
         return ["ACCOUNT_DOUBTFUL"]
     codes = ["ACCOUNT_BLOCKED"] if account.blocked else []
-    if account.options_level is not None and account.options_level < needed_level(order.legs):
+    if account.options_level is not None and account.options_level < needed_level(
+        order.ticker, order.legs
+    ):
         codes.append("OPTIONS_LEVEL")
     power = free_power_usd(account, ledger, order)
     if power is not None and power < order.max_loss_usd:

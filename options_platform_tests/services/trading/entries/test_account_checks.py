@@ -5,11 +5,11 @@ from datetime import date
 import pytest
 
 from options_platform.adapters.ports.broker import BrokerAccount
+from options_platform.domain.trading.cover import needed_level
 from options_platform.domain.trading.orders import Order, OrderLeg
 from options_platform.services.trading.entries.account_checks import (
     account_refusals,
     free_power_usd,
-    needed_level,
     nonsense,
 )
 
@@ -46,11 +46,13 @@ def codes(account=ACCOUNT, entry=ENTRY, orders=()):
         ((BOUGHT,), 2),
         ((SOLD,), 4),
         ((SOLD, OrderLeg("buy", "call", 105.0, EXPIRY)), 4),
-        ((replace(SOLD, ratio=1), replace(BOUGHT, ratio=2)), 3),
+        ((SOLD, replace(BOUGHT, ratio=2)), 3),
+        # What expires before the sold one covers it only until then.
+        ((SOLD, replace(BOUGHT, expiry=date(2024, 3, 8))), 4),
     ],
 )
 def test_an_order_takes_the_level_of_its_legs(legs, level):
-    assert needed_level(legs) == level
+    assert needed_level("SPY", legs) == level
     low = replace(ACCOUNT, options_level=level - 1)
     assert codes(low, replace(ENTRY, legs=legs)) == ["OPTIONS_LEVEL"]
     assert codes(replace(low, options_level=level), replace(ENTRY, legs=legs)) == []
