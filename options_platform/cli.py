@@ -180,6 +180,10 @@ def _add_backtest(reading: AddCommand) -> None:
         help="rule sets side by side, e.g. plan,premium_ladder; the first is what the others are "
         "compared with",
     )  # fmt: skip
+    backtest.add_argument(
+        "--refusals", action="store_true",
+        help="only what each refusal saved or cost, without the baselines",
+    )  # fmt: skip
     backtest.add_argument("--workers", type=int, help="processes (default: setting workers)")
 
 

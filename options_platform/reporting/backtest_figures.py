@@ -163,6 +163,36 @@ def profit_bars(rows: pl.DataFrame, by: str) -> bytes:
     return made()
 
 
+def saved_by_gates(
+    names: Sequence[str], saved: Floats, low: Floats, high: Floats, proven: Sequence[bool]
+) -> bytes:
+    """What each gate saved a refused trade in R, with its interval; the first name on top.
+
+    A cost is negative and lies to the left. Bars without a proven effect are pale, those without an
+    interval (NaN ends) grey.
+    """
+    with new_figure(0.75 + 0.32 * max(len(names), 2), width=5.6) as (axes, made):
+        at, has_interval = np.arange(len(names)), np.isfinite(low) & np.isfinite(high)
+        colours = np.where(has_interval, np.where(saved >= 0, GAIN, LOSS), MUTED)
+        bars = axes.barh(at, saved, color=colours, height=0.62)
+        for bar, is_proven in zip(bars, proven, strict=True):
+            bar.set_alpha(1.0 if is_proven else 0.4)
+        ends = np.stack([saved - low, high - saved])[:, has_interval]
+        axes.errorbar(saved[has_interval], at[has_interval], xerr=np.maximum(ends, 0.0), fmt="none",
+                      ecolor=INK, elinewidth=1.1, capsize=3)  # fmt: skip
+        axes.axvline(0.0, color=INK, linewidth=0.8)
+        reach = float(np.nanmax(np.abs([saved, low, high]), initial=0.05))
+        axes.set_xlim(-1.08 * reach, 1.08 * reach)
+        axes.set_yticks(at, names)
+        axes.invert_yaxis()
+        axes.xaxis.set_major_formatter("{x:+.2f}")
+        axes.set_xlabel(
+            "cost  \N{LEFTWARDS ARROW}   R a refused trade   \N{RIGHTWARDS ARROW}  saved"
+        )
+        axes.grid(visible=False, axis="y")
+    return made()
+
+
 def attribution(parts: Mapping[str, float]) -> bytes:
     """Attribution of the profit in USD as a waterfall: each bar starts where the last one ended."""
     with new_figure(2.6, width=5.4) as (axes, made):

@@ -21,6 +21,7 @@ from options_platform.domain.backtest_study.baselines import buy_and_hold
 from options_platform.domain.backtest_study.draws import draw_bands
 from options_platform.domain.backtest_study.error_band import own_errors
 from options_platform.domain.backtest_study.price_risk import SCENARIO_NAMES, price_risk
+from options_platform.domain.backtest_study.refusal_prices import Refusals, price_refusals
 from options_platform.domain.backtest_study.scorecard import Curve, curves_of, scorecard
 from options_platform.domain.backtest_study.variants import (
     Variant,
@@ -72,7 +73,8 @@ class BacktestRun:
     `band` has the model's result by fill model; `draws` are the draws of the random baselines, and
     `bands` compare the model with their distribution. `price_risk` has the rows of
     `backtest_price_risk` without `OF_RUN`, `own_errors` the surface's error at the strikes and
-    tenors of the model's own trades (`domain.backtest_study.error_band`).
+    tenors of the model's own trades (`domain.backtest_study.error_band`). `refusals` are those of
+    the model under the configured fill model.
     """
 
     data: BacktestData
@@ -85,6 +87,7 @@ class BacktestRun:
     bands: pl.DataFrame
     price_risk: pl.DataFrame
     own_errors: pl.DataFrame
+    refusals: Refusals
 
     @property
     def model(self) -> BacktestResult:
@@ -162,6 +165,7 @@ def run_with_baselines(
         variant.rules.fills.model: result
         for variant, result in run_variants(fill_band(plan, rules), data.inputs, data.market)
     }
+    refusals = price_refusals(data.inputs, plan, rules, data.market)
     step()
     comparison = BaselineComparison(data.inputs, data.market, plan, rules)
     baselines = run_baselines(comparison, seeds, workers, step)
@@ -178,8 +182,9 @@ def run_with_baselines(
     if finished < total:
         progress("backtests", total, total)
     return BacktestRun(
-        data, plan, rules, band, curves, scores, baselines.draws, bands, pl.concat(moved), own
-    )
+        data, plan, rules, band, curves, scores, baselines.draws, bands, pl.concat(moved), own,
+        refusals,
+    )  # fmt: skip
 
 
 def _own_errors(
