@@ -73,7 +73,9 @@ def _say_prices(alone: pl.DataFrame, first: pl.DataFrame) -> None:
     say(f"Intervals are 95% by bootstrap over blocks of {BLOCK_SESSIONS} sessions. Too few: below "
         f"{FEWEST_TRADES} trades, or in fewer than {FEWEST_BLOCKS} blocks. also_later: trades that "
         "another gate would have refused as well; the last column has these too.")  # fmt: skip
-    say(f"{verdict_in_words(alone)}")
+    modelled, followed = alone["modelled"].sum(), alone["followed"].sum()
+    say(f"{modelled} of these {followed} trades rest on modelled prices, in part or in whole.")
+    say(verdict_in_words(alone))
 
 
 def verdict_in_words(alone: pl.DataFrame) -> str:

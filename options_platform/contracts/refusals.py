@@ -6,6 +6,7 @@ import polars as pl
 
 from options_platform.contracts.table import DATE, RULE_SET, RUN, TICKER, Column, Table, usd
 
+CHAIN_SOURCES = ("real", "mixed", "synthetic")
 SCOPES = ("alone", "first")
 VERDICTS = ("saved", "cost", "not proven", "too few", "not followed")
 GATE = Column("gate", pl.String, "code of the first rule that refused", nullable=False)
@@ -39,6 +40,7 @@ BACKTEST_REFUSED_TRADES = Table(
         GATE,
         Column("later_gates", pl.List(pl.String), "codes of others that would have refused it"),
         Column("not_followed", pl.String, "code of what kept it from being followed to its end"),
+        Column("chain_source", pl.String, "what its prices rest on", values=CHAIN_SOURCES),
         Column("strategy", pl.String, "name of the strategy"),
         Column("regime", pl.String, "regime of the planning session"),
         Column("direction", pl.String, "predicted direction"),
@@ -79,6 +81,7 @@ BACKTEST_REFUSAL_PRICES = Table(
         _count("followed", "trades of the scope that were followed to their end"),
         _count("refused_later", "followed trades that another gate would have refused as well"),
         _count("not_followed", "refused rows without a trade, or without its end"),
+        _count("modelled", "followed trades whose prices are modelled, all or some of them"),
         Column("missing", pl.String, "codes of what kept them from being followed, with counts"),
         _number("total_usd", "profit of all followed trades after costs", "USD"),
         _number("total_r", "the same in units of risk", "R"),

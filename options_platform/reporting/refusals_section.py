@@ -52,6 +52,8 @@ def refusals_section(prices: pl.DataFrame) -> dict[str, Any] | None:
         "block_sessions": BLOCK_SESSIONS,
         "fewest_trades": FEWEST_TRADES,
         "fewest_blocks": FEWEST_BLOCKS,
+        "followed": int(followed["followed"].sum()),
+        "modelled": int(followed["modelled"].sum()),
         "plot": _plot(followed) if followed["saved_r"].count() else None,
     }
 

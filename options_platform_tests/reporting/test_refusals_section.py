@@ -24,7 +24,7 @@ def prices(profits):
             {
                 "date": days, "ticker": "SPY", "gate": gate, "later_gates": [[]] * len(days),
                 "pnl_usd": [mean + 40.0 * (n % 3 - 1) for n in range(len(days))],
-                "max_loss_usd": 100.0,
+                "max_loss_usd": 100.0, "chain_source": "synthetic",
             },
             schema_overrides={"later_gates": pl.List(pl.String)},
         )
@@ -35,7 +35,8 @@ def prices(profits):
     )
     every = pl.concat([pl.DataFrame(schema=FOLLOWED), *trades, none], how="diagonal")
     of_run = {"run": pl.lit("configured"), "rule_set": pl.lit("plan")}
-    rows = refusal_prices(every, pl.DataFrame(schema=TRADES), DAYS).with_columns(**of_run)
+    made = pl.DataFrame(schema={**TRADES, "chain_source": pl.String})
+    rows = refusal_prices(every, made, DAYS).with_columns(**of_run)
     return BACKTEST_REFUSAL_PRICES.validate(rows)
 
 
@@ -50,6 +51,7 @@ def test_proven_gates_are_named_and_the_others_are_not():
     assert '<code>LOW_CONFIDENCE</code> <span class="missed">cost</span>' in text
     assert "<td>not proven</td>" in text
     assert "NO_EDGE 1" in text
+    assert "All prices are modelled" in text
     assert section["plot"].startswith("data:image/png")
 
 

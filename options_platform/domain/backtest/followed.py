@@ -37,6 +37,7 @@ FOLLOWED = pl.Schema(
         "gate": pl.String(),
         "later_gates": pl.List(pl.String),
         "not_followed": pl.String(),
+        "chain_source": pl.String(),
         **{
             name: TRADES[name]
             for name in TRADES.names()
@@ -45,8 +46,8 @@ FOLLOWED = pl.Schema(
     }
 )
 """One row per refused trade: session of its plan, the first gate that refused it, the others that
-would have, and why it was not followed to its end, null where it was; then what became of it, as in
-`TRADES`, null where it was not opened."""
+would have, and why it was not followed to its end, null where it was; then what became of it, with
+`chain_source` as in `SOURCES` and the others as in `TRADES`, null where it was not opened."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,9 @@ class _Beside(EventLoop):
                 ),
             )
         )
-        ended = self.book.result().trades.drop("ticker", "strategy")
+        followed = self.book.result()
+        sources = followed.sources.select("plan_id", "chain_source")
+        ended = followed.trades.drop("ticker", "strategy").join(sources, on="plan_id")
         is_open = pl.col("opened_on").is_not_null() & pl.col("closed_on").is_null()
         return (
             asked.join(ended, on="plan_id", how="left", maintain_order="left")

@@ -84,7 +84,8 @@ def price_refusals(
     Arguments as for :func:`refused_trades`.
     """
     result, trades = refused_trades(inputs, plan, rules, market)
-    return Refusals(result, trades, refusal_prices(trades, result.trades, market.sessions))
+    made = result.trades.join(result.sources.select("plan_id", "chain_source"), on="plan_id")
+    return Refusals(result, trades, refusal_prices(trades, made, market.sessions))
 
 
 def refusal_prices(
@@ -94,7 +95,7 @@ def refusal_prices(
 
     Args:
         refused: rows of `FOLLOWED`.
-        made: the trades that the account made, rows of `TRADES`.
+        made: the trades that the account made, rows of `TRADES` with their `chain_source`.
         sessions: all sessions of the backtest, which the blocks are drawn from.
         draws: bootstrap draws.
     """
@@ -108,7 +109,7 @@ def refusal_prices(
         counts.join(priced, on=["gate", "scope"], how="left", maintain_order="left")
         .filter(is_alone | (pl.col("refused_later") > 0))
         .with_columns(
-            pl.col("followed").fill_null(0),
+            pl.col("followed", "modelled").fill_null(0),
             saved_usd=pl.when(~is_made).then(-pl.col("total_usd")),
             saved_r=pl.when(~is_made).then(-pl.col("mean_r")),
             saved_r_low=pl.when(~is_made).then(-pl.col("mean_r_high")),
@@ -129,8 +130,9 @@ def _followed(refused: pl.DataFrame) -> pl.DataFrame:
     """Refused trades that ended: gate, session of the plan, profit, and whether one alone did."""
     ended = refused.filter(pl.col("not_followed").is_null())
     return ended.select(
-        "gate", "date", "pnl_usd", "max_loss_usd", alone=pl.col("later_gates").list.len() == 0
-    )
+        "gate", "date", "chain_source", "pnl_usd", "max_loss_usd",
+        alone=pl.col("later_gates").list.len() == 0,
+    )  # fmt: skip
 
 
 def _closed(made: pl.DataFrame) -> pl.DataFrame:
@@ -138,6 +140,7 @@ def _closed(made: pl.DataFrame) -> pl.DataFrame:
     return closed.select(
         pl.lit(MADE).alias("gate"),
         pl.col("planned_on").alias("date"),
+        "chain_source",
         "pnl_usd",
         "max_loss_usd",
         alone=pl.lit(value=True),
@@ -178,6 +181,7 @@ def _priced(
     )
     rows = own.group_by("gate", maintain_order=True).agg(
         followed=pl.len(),
+        modelled=(pl.col("chain_source") != "real").sum(),
         total_usd=pl.col("pnl_usd").sum(),
         total_r=pl.col("r").sum(),
         win_rate=(pl.col("pnl_usd") > 0).mean(),

@@ -36,6 +36,7 @@ def refused(days, profits, gate="LOW_CONFIDENCE", later=()):
         {
             "date": days, "ticker": "SPY", "gate": gate, "later_gates": [list(later)] * len(days),
             "closed_on": days, "pnl_usd": profits, "max_loss_usd": 100.0,
+            "chain_source": "synthetic",
         },
         schema_overrides={"later_gates": pl.List(pl.String), "pnl_usd": pl.Float64},
     )  # fmt: skip
@@ -48,7 +49,8 @@ def made(days=(), profits=()):
         schema={"planned_on": pl.Date, "closed_on": pl.Date, "pnl_usd": pl.Float64,
                 "max_loss_usd": pl.Float64},
     )  # fmt: skip
-    return pl.concat([pl.DataFrame(schema=TRADES), frame], how="diagonal")
+    every = pl.concat([pl.DataFrame(schema=TRADES), frame], how="diagonal")
+    return every.with_columns(chain_source=pl.lit("real"))
 
 
 def row(prices, gate, scope="alone"):
@@ -107,6 +109,7 @@ def test_a_price_is_the_mean_of_its_trades_with_the_interval_of_its_blocks():
     assert price["win_rate"] == pytest.approx(np.mean(profits > 0))
     assert own["mean_r"] == pytest.approx(-by_hand.value)
     assert (own["saved_r"], own["verdict"], own["p_value"]) == (None, None, None)
+    assert (price["modelled"], own["modelled"]) == (len(LONG), 0)
 
 
 def test_few_trades_or_trades_of_few_quarters_have_no_interval_and_no_verdict():
