@@ -5,6 +5,8 @@ from datetime import date
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from options_platform.domain.backtest.followed import FOLLOWED
 from options_platform.domain.backtest.results import TRADES
@@ -161,3 +163,32 @@ def test_among_many_gates_without_an_effect_the_corrected_verdict_is_seldom_wron
         wrong_alone += bool((prices["p_value"] < 0.05).any())
     # Of 8 sets of ten gates one or so is beyond the corrected bound, and three beyond the plain.
     assert wrong <= 1 < wrong_alone
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["LOW_CONFIDENCE", "ILLIQUID", "HALTED"]),
+            st.booleans(),
+            st.sampled_from([None, "STILL_OPEN", "NO_EXPIRY"]),
+            st.floats(-100.0, 300.0),
+        ),
+        max_size=25,
+    )
+)
+@settings(max_examples=25, deadline=None)
+def test_every_refused_row_is_counted_once_and_every_profit_once(rows):
+    frames = [
+        refused([LONG[n]], [profit], gate, later=["BUYING_POWER"] if later else []).with_columns(
+            not_followed=pl.lit(missing, pl.String)
+        )
+        for n, (gate, later, missing, profit) in enumerate(rows)
+    ]
+    prices = refusal_prices(pl.concat([refused([], []), *frames]), made(), LONG[:50], draws=20)
+    alone = prices.filter(pl.col("gate") != MADE, scope="alone")
+    assert alone["refused"].sum() == len(rows)
+    parts = alone["followed"] + alone["refused_later"] + alone["not_followed"]
+    assert parts.to_list() == alone["refused"].to_list()
+    ended = [profit for _, later, missing, profit in rows if missing is None and not later]
+    assert -alone["saved_usd"].sum() == pytest.approx(sum(ended), abs=1e-6)
+    assert set(alone["verdict"]) <= {"too few", "not followed"}
