@@ -213,21 +213,23 @@ def _sums(trades: pl.DataFrame, gates: Sequence[str], sessions: int) -> _Sums:
 
 def _judged(rows: pl.DataFrame, sums: _Sums, weights: Floats) -> pl.DataFrame:
     """Intervals and p-values of groups with enough trades."""
-    with np.errstate(invalid="ignore"):
-        count = weights @ sums.count
-        drawn_r, drawn_usd = weights @ sums.r / count, weights @ sums.usd / count
     mean = rows["mean_r"].to_numpy()
     gates = rows["gate"].to_list()
-    error = np.nanstd(drawn_r, axis=0)
-    # What the draws would be if a gate had no effect.
-    without_effect = np.abs(drawn_r - mean) / error
+    # A draw without a trade of a group has no mean, and trades that all earn the same no error.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        count = weights @ sums.count
+        drawn_r, drawn_usd = weights @ sums.r / count, weights @ sums.usd / count
+        error = np.nanstd(drawn_r, axis=0)
+        # What the draws would be if a gate had no effect.
+        without_effect = np.abs(drawn_r - mean) / error
+        statistics = np.abs(mean) / error
     tested = np.array([gate != MADE for gate in gates], dtype=bool)
     largest = np.nanmax(without_effect[:, tested], axis=1, initial=0.0)
     judged = []
     for n, gate in enumerate(gates):
         of_r = interval_of(float(mean[n]), drawn_r[:, n])
         of_usd = interval_of(0.0, drawn_usd[:, n])
-        statistic = abs(mean[n]) / error[n]
+        statistic = float(statistics[n])
         judged.append(
             {
                 "gate": gate, "mean_r_low": of_r.low, "mean_r_high": of_r.high,
