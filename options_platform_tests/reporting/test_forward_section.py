@@ -44,7 +44,7 @@ def test_each_set_is_shown_with_its_gaps_apart_from_what_the_backtest_expects(se
     assert "0.10 to 1.40" in page
     assert "-0.20 to 1.10" in page
     assert "no backtest of these rules is stored" in page
-    assert "plan: not recorded before the open: 2015-01-07, 2015-01-08." in page
+    assert "plan: not recorded before the open: 2015-01-07." in page
 
 
 def test_nothing_is_shown_of_a_record_that_was_altered(settings):
