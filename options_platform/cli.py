@@ -116,8 +116,17 @@ def _add_results(reading: AddCommand) -> None:
     reading("report", "write the HTML report and print its path")
     orders = reading("orders", "list the orders in the ledger")
     positions = reading("positions", "list the open positions in the ledger")
-    record = reading("record", "show how paper trading did: targets, slippage, drift, journal")
+    record = reading(
+        "record", "show how paper trading did, and what each rule set's recorded plans brought"
+    )
     record.add_argument("--csv", metavar="FILE", help="write the trade journal")
+    record.add_argument(
+        "--verify", action="store_true", help="check that no link of the forward record was altered"
+    )
+    record.add_argument(
+        "--head", metavar="HASH", help="with --verify: a head that left the machine must be in it"
+    )
+    record.add_argument("--at", type=int, metavar="NUMBER", help="the link of that --head")
     for sub in (orders, positions, record):
         sub.add_argument("--replay", action="store_true", help="read the demo's replay ledger")
     feasible = reading("feasibility", "show how much money each strategy needs in the account")

@@ -25,6 +25,7 @@ def doctor(args: argparse.Namespace) -> int:
         from options_platform.services.backtesting.outlook_findings import outlook_findings
 
         findings += [*_equity_notes(settings, findings), *outlook_findings(settings, findings)]
+        findings += _forward_findings(settings)
     if args.json:
         print_json([finding.__dict__ for finding in findings])
     else:
@@ -44,6 +45,25 @@ def _equity_notes(settings: Settings, findings: Sequence[Diagnosis]) -> list[Dia
     except PlatformError as error:
         return [Diagnosis("account", Diagnosis.NOTE, f"its entries are not known: {error}")]
     return [] if refused is None else [Diagnosis("account", Diagnosis.NOTE, refused.text)]
+
+
+def _forward_findings(settings: Settings) -> list[Diagnosis]:
+    """Whether the chain of the forward record verifies, and what is wrong with it otherwise."""
+    from options_platform.services.forward.alerts import forward_alerts, head_text
+    from options_platform.services.forward.recording import forward_record
+
+    name = "forward record"
+    try:
+        chain = forward_record(settings).read()
+        chain.require_sound()
+    except PlatformError as error:
+        return [Diagnosis(name, Diagnosis.BROKEN, str(error))]
+    if chain.head is None:
+        return [Diagnosis(name, Diagnosis.NOTE, "empty; it begins with: options-platform daily")]
+    alerts = forward_alerts(settings, chain, datetime.now(UTC))
+    notes = [Diagnosis(name, Diagnosis.NOTE, f"{alert.title}: {alert.text}") for alert in alerts]
+    text = f"{len(chain.links)} links, every hash is right; {head_text(chain.head)}"
+    return [Diagnosis(name, Diagnosis.OK, text), *notes]
 
 
 def backup(args: argparse.Namespace) -> int:
@@ -92,6 +112,8 @@ def restore(args: argparse.Namespace) -> int:
         say(f"The former content is now in {restored.aside}")
     parts = ", ".join(args.only) + " of " if args.only else ""
     say(f"Restored {parts}{settings.home} from {archive}")
+    if restored.forward_note is not None:
+        say(restored.forward_note)
     if restored.halted:
         say(
             f"New entries are halted ({restored.reason}; {', '.join(restored.halted)}): only the "

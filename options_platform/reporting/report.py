@@ -50,6 +50,7 @@ from options_platform.domain.features.registry import feature_version
 from options_platform.domain.trading.positions import Position
 from options_platform.reporting import sections
 from options_platform.reporting.data_page import StoredData, data_section
+from options_platform.reporting.forward_section import forward_section
 from options_platform.reporting.outlook_section import outlook_section
 from options_platform.reporting.provenance import settings_digest, settings_rows, versions
 from options_platform.reporting.record_page import paper_section
@@ -126,6 +127,7 @@ def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
             warehouse.read(BACKTEST_REFUSAL_PRICES).filter(pl.col("run") == CONFIGURED)
         ),
         "rule_sets": rule_sets_section(settings, warehouse),
+        "forward": forward_section(settings, warehouse, now),
         "paper_positions": position_cards(_paper_positions(settings)),
         "orders": sections.order_section(
             warehouse.read(PAPER_ORDERS),
