@@ -185,12 +185,16 @@ class Driver:
         plans, legs = self.plans
         today = pl.col("date") == day
         mine = plans.filter(today), legs.filter(today)
-        ledger = self.world.ledger
-        if day not in sessions_of_book(self.world.data) or ledger.positions(only_open=True):
-            return mine
-        if any(order.purpose == "entry" for order in ledger.working_orders()):
-            return mine
-        if (mine[0]["decision"] == "trade").any():
+        data, ledger = self.world.data, self.world.ledger
+        held = {p.position_id for p in ledger.positions(only_open=True)}
+        held |= {o.position_id for o in ledger.working_orders() if o.purpose == "entry"}
+        of_book = {
+            order.position_id for order in ledger.orders() if order.session in self.book_planned_on
+        }
+        # Before the month the book grows to its limits; within it one that is left is opened anew.
+        is_room = held <= of_book if day < data.sessions[0] else not held
+        is_quiet = not (mine[0]["decision"] == "trade").any()
+        if day not in sessions_of_book(data) or not (is_room and is_quiet):
             return mine
         book = self.book[0].filter(today), self.book[1].filter(today)
         if (book[0]["decision"] == "trade").any():

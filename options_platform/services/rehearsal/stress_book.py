@@ -15,12 +15,10 @@ from options_platform.services.rehearsal.data import RehearsalData
 LAST_OF_WARM_UP = 4
 """From so many sessions before the month on the book is opened where the rules hold nothing."""
 
-RISK_PCT = 0.02
-
 ABOUT = (
     "where the rules held and planned nothing, a stress book was opened by the same path, so that "
-    "the month finds something to hurt: an iron condor of each ticker, with the default strikes, "
-    "at most 2% of the account at risk in each, and the set's exits"
+    "the month finds something to hurt: iron condors of each ticker with the default strikes, as "
+    "many and as large as the limits and the set's sizes allow, and with the set's exits"
 )
 
 
@@ -31,6 +29,7 @@ def stress_plans(data: RehearsalData, rules: PlanRules) -> tuple[pl.DataFrame, p
         # A condor asks for no prediction; a home may have none yet.
         direction=pl.col("direction").fill_null("neutral"),
         iv_rank_change_pred=pl.col("iv_rank_change_pred").fill_nan(None).fill_null(0.0),
+        confidence=pl.lit(1.0),
     )
     return build_plans(inputs, of_stress_book(rules), data.chain_of)
 
@@ -41,7 +40,6 @@ def of_stress_book(rules: PlanRules) -> PlanRules:
         rules,
         selection=SelectionRules(strategy=CONDOR, veto_credit_above=1.0),
         strikes=StrikeRules(),
-        sizing=replace(rules.sizing, risk_pct=RISK_PCT, at_least_one=True),
     )
 
 
