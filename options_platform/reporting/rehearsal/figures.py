@@ -20,7 +20,18 @@ from options_platform.reporting.figures import (
 )
 from options_platform.services.rehearsal.result import Event, Moment, SessionRow
 
-KINDS = ("gap", "outage", "kill", "assignment", "book", "stop", "pause", "halt", "refused")
+KINDS = (
+    "gap",
+    "outage",
+    "kill",
+    "assignment",
+    "book",
+    "expiry",
+    "stop",
+    "pause",
+    "halt",
+    "refused",
+)
 """The kinds of events, from the top of the plot down."""
 
 BAD = "#a3362e"

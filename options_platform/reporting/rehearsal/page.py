@@ -35,6 +35,7 @@ KIND_NAMES = {
     "kill": "killed processes",
     "assignment": "assignments",
     "book": "plans of the stress book",
+    "expiry": "contracts held to their expiry",
     "stop": "stops",
     "pause": "pauses of entries",
     "halt": "halts of entries",

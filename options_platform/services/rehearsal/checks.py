@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from options_platform.adapters.storage.ledger import Ledger
-from options_platform.domain.risk import RiskRules
+from options_platform.domain.calendar.sessions import close_time
+from options_platform.domain.trading.exposures import DatedClose
+from options_platform.domain.trading.gaps import HeldSpreads, gap_losses
 from options_platform.domain.trading.orders import WORKING, Order
 from options_platform.fake_alpaca.answers import Json, number
 from options_platform.fake_alpaca.book import FakeBook
 from options_platform.fake_alpaca.checks import OPEN
 from options_platform.fake_alpaca.symbols import size
+from options_platform.services.planning.plan_tables import Market
 from options_platform.services.rehearsal.result import Breach, SessionRow, Verdict
 from options_platform.services.rehearsal.watch import (
     ORDERS,
@@ -32,13 +35,14 @@ BEYOND = 1.05
 
 @dataclass(frozen=True)
 class Ended:
-    """A rehearsal at its end: both sides' books, what was watched, and the sessions."""
+    """A rehearsal at its end: both sides' books, what was watched, the sessions, the closes."""
 
     settings: Settings
     book: FakeBook
     ledger: Ledger
     watch: BrokerWatch
     sessions: Sequence[SessionRow]
+    closes: Market
     now: datetime
 
 
@@ -94,42 +98,85 @@ def _limits(ended: Ended) -> Verdict:
     highest = 0.0
     for entry in ended.watch.entries:
         account = min(ended.settings.account_value_usd, equities[entry.session])
-        highest = max(highest, sum(loss for _, loss in entry.losses_usd.values()) / account)
+        highest = max(highest, sum(each.loss_usd for each in entry.spreads) / account)
         breaches += [
             Breach(LIMITS, entry.at, f"entry {entry.order_id}: {text}")
-            for text in broken_limits(entry, account, ended.settings.risk)
+            for text in broken_limits(entry, account, ended.settings, ended.closes)
         ]
     return Verdict(
         LIMITS,
-        "Each entry that the broker accepts is within the account's limits: positions, risk of a "
-        "trade, of a ticker and of all.",
+        "Each entry that the broker accepts is within the account's limits: positions; risk of the "
+        "trade, its ticker, expiry and group, and of all; the gap through all, where it is set.",
         f"{len(ended.watch.entries)} accepted entries; at most {100 * highest:.1f}% of the account "
         f"at risk, the limit is {100 * ended.settings.risk.max_total_risk_pct:.1f}%",
         tuple(breaches),
     )
 
 
-def broken_limits(entry: AcceptedEntry, account_usd: float, rules: RiskRules) -> list[str]:
+def broken_limits(
+    entry: AcceptedEntry, account_usd: float, settings: Settings, closes: Market
+) -> list[str]:
     """What an accepted entry breaks of the limits, in words; fees are left out of its losses."""
-    losses = entry.losses_usd
-    of_ticker = [loss for ticker, loss in losses.values() if ticker == entry.ticker]
+    rules, spreads = settings.risk, entry.spreads
+    own = [each for each in spreads if each.position_id == entry.position_id]
+    ticker, expiry = own[0].ticker, own[0].expiry
+    group = rules.group(ticker)
+    of_ticker = [each for each in spreads if each.ticker == ticker]
     counts = (
-        ("positions", len(losses), rules.max_positions),
-        (f"positions of {entry.ticker}", len(of_ticker), rules.max_positions_per_ticker),
+        ("positions", spreads, rules.max_positions),
+        (f"positions of {ticker}", of_ticker, rules.max_positions_per_ticker),
     )
-    shares = (
-        ("of the trade", losses[entry.position_id][1], rules.max_trade_risk_pct),
-        (f"of {entry.ticker}", sum(of_ticker), rules.max_ticker_risk_pct),
-        ("of all positions", sum(loss for _, loss in losses.values()), rules.max_total_risk_pct),
+    risks = (
+        ("of the trade", own, rules.max_trade_risk_pct),
+        (f"of {ticker}", of_ticker, rules.max_ticker_risk_pct),
+        (f"of {expiry}", [s for s in spreads if s.expiry == expiry], rules.max_expiry_risk_pct),
+        (
+            f"of {group}",
+            [each for each in spreads if rules.group(each.ticker) == group],
+            rules.max_group_risk_pct,
+        ),
+        ("of all positions", spreads, rules.max_total_risk_pct),
     )
-    broken = [
-        f"{count} {name}, the limit is {most}" for name, count, most in counts if count > most
+    broken = []
+    for name, counted, most in counts:
+        count = len({each.position_id for each in counted})
+        if count > most:
+            broken.append(f"{count} {name}, the limit is {most}")
+    for name, summed, share in risks:
+        loss = sum(each.loss_usd for each in summed)
+        if loss > (share + SLACK) * account_usd:
+            limit = share * account_usd
+            broken.append(f"the risk {name} is {loss:,.2f} USD, the limit is {limit:,.2f}")
+    return broken + _broken_gap(entry, account_usd, settings, closes)
+
+
+def _broken_gap(
+    entry: AcceptedEntry, account_usd: float, settings: Settings, closes: Market
+) -> list[str]:
+    """Whether one gap through all positions may cost more than its limit because of an entry."""
+    limit = settings.risk.gap.max_loss_pct
+    if limit is None:
+        return []
+    held = [
+        HeldSpreads(
+            each.ticker,
+            each.legs,
+            each.contracts,
+            DatedClose(entry.session, closes[entry.session][each.ticker]),
+        )
+        for each in entry.spreads
     ]
-    return broken + [
-        f"the risk {name} is {loss:,.2f} USD, the limit is {share * account_usd:,.2f}"
-        for name, loss, share in shares
-        if loss > share * account_usd + SLACK * account_usd
+    losses = gap_losses(held, settings.risk, settings.plan.chain)
+    worst = max(map(sum, zip(*losses, strict=True)))
+    others = [
+        loss
+        for loss, each in zip(losses, entry.spreads, strict=True)
+        if each.position_id != entry.position_id
     ]
+    before = max(map(sum, zip(*others, strict=True)), default=0.0)
+    if worst <= before or worst <= (limit + SLACK) * account_usd:
+        return []
+    return [f"one gap costs {worst:,.2f} USD, the limit is {limit * account_usd:,.2f}"]
 
 
 def _kill_switch(ended: Ended) -> Verdict:
@@ -147,7 +194,7 @@ def _kill_switch(ended: Ended) -> Verdict:
             day > BEYOND * rules.max_daily_loss_pct or fall > BEYOND * rules.max_drawdown_pct
         )
         if is_beyond and row.halted is None:
-            breaches.append(Breach(KILL_SWITCH, _midnight(row), (
+            breaches.append(Breach(KILL_SWITCH, close_time(row.session), (
                 f"on {row.session} the account had lost {100 * day:.2f}% in a day and "
                 f"{100 * fall:.2f}% from its peak, and entries were not halted")))  # fmt: skip
         before = equity
@@ -287,9 +334,3 @@ def cash_of(activities: Iterable[Json]) -> float:
 
 def _open(orders: Mapping[str, Json]) -> list[Json]:
     return [order for order in orders.values() if order["status"] in OPEN]
-
-
-def _midnight(row: SessionRow) -> datetime:
-    from options_platform.domain.calendar.sessions import close_time
-
-    return close_time(row.session)

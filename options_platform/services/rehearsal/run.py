@@ -50,7 +50,13 @@ def rehearse(
 
 def _result(driver: Driver, world: RehearsalWorld, settings: Settings) -> Rehearsal:
     ended = Ended(
-        world.settings, world.fake.book, world.ledger, world.watch, driver.rows, world.now
+        world.settings,
+        world.fake.book,
+        world.ledger,
+        world.watch,
+        driver.rows,
+        world.data.closes,
+        world.now,
     )
     planned_on = ", ".join(str(day) for day in driver.book_planned_on)
     return Rehearsal(

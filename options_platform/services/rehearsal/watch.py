@@ -28,19 +28,41 @@ UNCOVERED, ORDERS = "uncovered", "orders"
 
 
 @dataclass(frozen=True)
-class AcceptedEntry:
-    """An entry as the broker accepted it.
+class OpenSpread:
+    """`contracts` spreads of a position that are held, or that an entry at work would add.
 
-    `losses_usd` are, by position and with its ticker, the most that each open position and each
-    working entry can lose then, this one included; computed from legs and prices.
+    `price` is what one was or would be entered at, USD a share, debit positive.
+    """
+
+    position_id: str
+    ticker: str
+    legs: tuple[OrderLeg, ...]
+    contracts: int
+    price: float
+
+    @property
+    def loss_usd(self) -> float:
+        """The most that they can lose, USD, without fees."""
+        return spread_loss(self.legs, self.price) * self.contracts
+
+    @property
+    def expiry(self) -> date:
+        """The first expiry of the legs."""
+        return min(leg.expiry for leg in self.legs)
+
+
+@dataclass(frozen=True)
+class AcceptedEntry:
+    """An entry as the broker accepted it, with all that is held or at work then, itself included.
+
+    `after_halt`: whether it was sent after entries were halted.
     """
 
     at: datetime
     order_id: str
     position_id: str
-    ticker: str
     session: date
-    losses_usd: Mapping[str, tuple[str, float]]
+    spreads: tuple[OpenSpread, ...]
     after_halt: bool
 
 
@@ -163,23 +185,22 @@ class BrokerWatch:
                 continue
             self._seen_entries.add(order_id)
             after_halt = self.before_halt is not None and order_id not in self.before_halt
-            entered = (order_id, own.position_id, own.ticker, own.session)
-            self.entries.append(AcceptedEntry(at, *entered, self._losses(), after_halt))
+            entered = (order_id, own.position_id, own.session)
+            self.entries.append(AcceptedEntry(at, *entered, self._spreads(), after_halt))
 
-    def _losses(self) -> dict[str, tuple[str, float]]:
-        """By position its ticker and the most that it can lose, with what works to enlarge it."""
-        losses: dict[str, tuple[str, float]] = {
-            p.position_id: (p.ticker, position_loss(p))
+    def _spreads(self) -> tuple[OpenSpread, ...]:
+        """What is held, and what works to enlarge it."""
+        spreads = [
+            OpenSpread(p.position_id, p.ticker, p.legs, at_risk(p), p.entry_price)
             for p in self._ledger.positions(only_open=True)
-        }
+        ]
         for order in self._working():
             own = self._order(str(order["client_order_id"]))
             if own is not None and own.purpose == "entry":
-                rest = number(order["qty"]) - number(order["filled_qty"])
-                _, before = losses.get(own.position_id, (own.ticker, 0.0))
-                loss = spread_loss(own.legs, float(order["limit_price"])) * rest
-                losses[own.position_id] = (own.ticker, before + loss)
-        return losses
+                rest = int(number(order["qty"]) - number(order["filled_qty"]))
+                price = float(order["limit_price"])
+                spreads.append(OpenSpread(own.position_id, own.ticker, own.legs, rest, price))
+        return tuple(spreads)
 
     def _working(self) -> list[Json]:
         return [order for order in self._book.orders.values() if order["status"] in OPEN]
@@ -211,10 +232,14 @@ def spread_loss(legs: Sequence[OrderLeg], price: float) -> float:
     return float(price - low[0]) * SHARES
 
 
+def at_risk(position: Position) -> int:
+    """Spreads of a position that may still lose: whole ones, and broken ones that are not over."""
+    return position.open_contracts + (position.broken_contracts if position.loose else 0)
+
+
 def position_loss(position: Position) -> float:
     """The most that what is still open of a position can lose, USD, by its legs and its price."""
-    at_risk = position.open_contracts + (position.broken_contracts if position.loose else 0)
-    return spread_loss(position.legs, position.entry_price) * at_risk
+    return spread_loss(position.legs, position.entry_price) * at_risk(position)
 
 
 def _add(total: dict[tuple[str, str], float], more: Mapping[tuple[str, str], float]) -> None:

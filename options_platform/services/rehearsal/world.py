@@ -150,7 +150,10 @@ class RehearsalWorld:
         self.fake.script("close", {})
         day = self.market.session
         spots = {ticker: self.market.spot(ticker) for ticker in self.data.tickers}
+        held = set(self.fake.book.quantities())
         clearing.expire(self.fake.book, day, spots)
+        for symbol in sorted(held - set(self.fake.book.quantities())):
+            self.say("expiry", f"{symbol} was held to its expiry")
         self.watch.look(self.now, f"the close of {day}")
 
     def assign(self, symbol: str, count: int, why: str) -> None:

@@ -56,4 +56,12 @@ def driven(world, settings, data, intensity="stressed", seed=1):
 
 
 def ended_of(world, driver):
-    return Ended(world.settings, world.fake.book, world.ledger, world.watch, driver.rows, world.now)
+    return Ended(
+        world.settings,
+        world.fake.book,
+        world.ledger,
+        world.watch,
+        driver.rows,
+        world.data.closes,
+        world.now,
+    )

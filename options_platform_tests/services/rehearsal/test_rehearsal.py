@@ -133,13 +133,32 @@ def test_a_cent_of_cash_that_no_fill_explains_is_seen(ran):
 def test_an_entry_after_a_halt_and_one_beyond_the_limits_are_seen(ran):
     _, _, ended = ran
     entry = ended.watch.entries[0]
+    own = next(each for each in entry.spreads if each.position_id == entry.position_id)
     with planted(ended):
         ended.watch.entries[0] = replace(
-            entry, after_halt=True, losses_usd={entry.position_id: (entry.ticker, 50_000.0)}
+            entry, after_halt=True, spreads=(replace(own, contracts=200),)
         )
-        found = broken(ended)
-    assert found["kill switch"] == [f"entry {entry.order_id} was accepted after the halt"]
-    assert any("the risk of the trade is 50,000.00 USD" in text for text in found["limits"])
+        texts = broken(ended)
+    assert texts["kill switch"] == [f"entry {entry.order_id} was accepted after the halt"]
+    for name in ("the trade", own.ticker, str(own.expiry), "us_equity_index", "all positions"):
+        assert any(f"the risk of {name} is " in text for text in texts["limits"])
+
+
+def test_an_entry_that_one_gap_would_make_too_dear_is_seen(ran):
+    _, _, ended = ran
+    gap = replace(ended.settings.risk.gap, max_loss_pct=0.0001)
+    settings = replace(ended.settings, risk=replace(ended.settings.risk, gap=gap))
+    texts = broken(replace(ended, settings=settings))["limits"]
+    assert texts
+    assert all("one gap costs " in text for text in texts)
+
+
+def test_more_positions_than_allowed_are_seen(ran):
+    _, _, ended = ran
+    risk = replace(ended.settings.risk, max_positions=0, max_positions_per_ticker=0)
+    settings = replace(ended.settings, risk=risk)
+    texts = broken(replace(ended, settings=settings))["limits"]
+    assert any("1 positions, the limit is 0" in text for text in texts)
 
 
 def test_a_loss_beyond_the_line_without_a_halt_is_seen(ran):
