@@ -224,11 +224,13 @@ class Driver:
         )
 
     def _settle(self) -> None:
-        """With a broker that answers, two looks: what is in doubt then stays in doubt."""
+        """With a broker that answers: what was not sent is sent, and two looks are taken."""
         world = self.world
+        world.end_outages()
+        world.now += AGAIN
+        world.process("work", _work(world))
         for _ in range(2):
             world.now += AGAIN
-            world.end_outages()
             world.process("reconcile", lambda made: made.reconcile(world.now))
 
 

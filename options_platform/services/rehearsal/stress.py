@@ -66,14 +66,16 @@ class Outage:
     """Something that goes wrong at the broker: what people read, and the faults of the server.
 
     `stale_quotes`: quotes and last prices are an hour old. `lags`: lists show the account as it
-    was so many requests ago. `arrives`: requests that broke off reach the broker at the next
-    moment.
+    was so many requests ago. `freezes`: they show it as it was when the outage began. `hides`: the
+    list of positions leaves out all bought contracts. `stale_clock`: the clock is a day behind.
     """
 
     text: str
     faults: tuple[Fault, ...] = ()
     stale_quotes: bool = False
     lags: int = 0
+    freezes: bool = False
+    hides: bool = False
     stale_clock: bool = False
 
 
@@ -110,6 +112,8 @@ READING = (
     Outage("the list of positions is a page of HTML (502)",
            ({"on": "GET /v2/positions", "do": "status", "page": "bad_gateway", "times": 6},)),
     Outage("lists are as they were some requests ago", lags=6),
+    Outage("lists and cash do not change any more", freezes=True),
+    Outage("the list of positions leaves out the bought contracts", hides=True),
     Outage("the broker's clock is a day behind", stale_clock=True),
 )  # fmt: skip
 """Outages while the account is read."""

@@ -21,7 +21,8 @@ from options_platform.errors import PlatformError
 from options_platform.fake_alpaca import FakeAlpaca, clearing
 from options_platform.fake_alpaca.answers import Json, number
 from options_platform.fake_alpaca.checks import OPEN
-from options_platform.fake_alpaca.symbols import size
+from options_platform.fake_alpaca.habits import READINGS
+from options_platform.fake_alpaca.symbols import contract_of, size
 from options_platform.services.rehearsal.data import RehearsalData, previous
 from options_platform.services.rehearsal.market import MonthChains, MonthMarket
 from options_platform.services.rehearsal.result import Event, Moment
@@ -111,14 +112,21 @@ class RehearsalWorld:
     def outages(self, outages: Sequence[Outage]) -> None:
         """Begin these outages, in place of those before; requests on their way arrive first."""
         self.end_outages()
+        stale_clock = self._stale_clock()
         for outage in outages:
             self.say("outage", outage.text)
             self.chains.are_stale = self.chains.are_stale or outage.stale_quotes
             if outage.lags:
-                for reading in ("orders", "lookups", "positions", "activities", "account"):
-                    self.fake.habits.lag(reading, requests=outage.lags)
+                self.fake.habits.lag(READINGS, requests=outage.lags)
+            if outage.freezes:
+                self.fake.habits.freeze(READINGS)
+            if outage.hides:
+                held = self.fake.book.quantities()
+                self.fake.habits.hide(
+                    symbol for symbol, count in held.items() if count > 0 and contract_of(symbol)
+                )
             if outage.stale_clock:
-                self.fake.faults.add(self._stale_clock())
+                self.fake.faults.add(dict(stale_clock))
             for fault in outage.faults:
                 self.fake.faults.add(dict(fault))
 
