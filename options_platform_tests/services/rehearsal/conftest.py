@@ -6,7 +6,7 @@ from options_platform_tests.services.rehearsal.small_month import crash_month, d
 
 @pytest.fixture(scope="session")
 def month():
-    """Four sessions of warm-up and four of March 2016, with a crash on the second."""
+    """Three sessions of warm-up and three of March 2016, with a crash on the second."""
     return crash_month()
 
 

@@ -34,11 +34,13 @@ def crash_market():
     )
 
 
-def crash_month(warm_up=4, sessions=4):
-    """The last sessions before March and the first ones of it."""
+def crash_month(warm_up=3, sessions=3, *, planned=True):
+    """The last sessions before March and the first ones of it; `planned`: with planning inputs."""
     bars, vix = crash_market()
     recent = bars.filter(pl.col("date") >= date(2016, 1, 15))
-    inputs = plan_inputs(bars, vix).filter(pl.col("date") >= date(2016, 1, 15))
+    inputs = recent
+    if planned:
+        inputs = plan_inputs(bars, vix).filter(pl.col("date") >= date(2016, 1, 15))
     data = rehearsal_data(MONTH, TICKERS, recent, market_closes(bars, vix), inputs)
     return replace(data, warm_up=data.warm_up[-warm_up:], sessions=data.sessions[:sessions])
 

@@ -8,9 +8,14 @@ import pytest
 from options_platform.domain.planning.plan import PlanRules
 from options_platform.services.rehearsal.market import MonthMarket, moments_of
 from options_platform.services.rehearsal.stress import INTENSITIES, Intensity
-from options_platform_tests.services.rehearsal.small_month import CRASH
+from options_platform_tests.services.rehearsal.small_month import CRASH, crash_month
 
 REAL = INTENSITIES["real"]
+
+
+@pytest.fixture(scope="module")
+def month():
+    return crash_month(planned=False)
 
 
 @pytest.fixture
