@@ -42,6 +42,7 @@ COMMANDS = {
     "resume": ("trading", "resume"),
     "flatten": ("trading", "flatten"),
     "alerts": ("alerts", "alerts"),
+    "rehearse": ("rehearse", "rehearse"),
     "fake-alpaca": ("fake_alpaca", "fake_alpaca"),
     "doctor": ("care", "doctor"),
     "backup": ("care", "backup"),
@@ -93,6 +94,7 @@ def build_parser() -> Parser:
     _add_market(add, reading)
     _add_trading(reading)
     _add_alerts(reading)
+    _add_rehearse(reading)
     _add_fake_alpaca(reading)
     _add_care(add, reading)
     _add_ui(add)
@@ -261,6 +263,19 @@ def _add_alerts(reading: AddCommand) -> None:
         "alerts", "show what is wrong now, or send a test message to the addresses of alerts"
     )
     alerts.add_argument("action", nargs="?", choices=("show", "test"), default="show")
+
+
+def _add_rehearse(reading: AddCommand) -> None:
+    rehearse = reading(
+        "rehearse", "trade a stressed month of the past at a fake broker, and check what must hold"
+    )
+    rehearse.add_argument("month", metavar="YYYY-MM", help="a stored month, e.g. 2020-03")
+    rehearse.add_argument("--rule-set", metavar="NAME", help="rules to trade by (default: as set)")
+    rehearse.add_argument(
+        "--intensity", default="stressed", metavar="NAME",
+        help="real (the month as it was), stressed or severe (default: stressed)",
+    )  # fmt: skip
+    rehearse.add_argument("--seed", type=int, default=1, help="of what goes wrong (default: 1)")
 
 
 def _add_fake_alpaca(reading: AddCommand) -> None:

@@ -139,7 +139,7 @@ def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
         "settings_digest": settings_digest(settings),
         "versions": versions(),
     }
-    return str(_environment().get_template(TEMPLATE).render(**content))
+    return str(environment().get_template(TEMPLATE).render(**content))
 
 
 def stored_backtest(warehouse: Warehouse) -> StoredBacktest:
@@ -192,7 +192,8 @@ def _newest_chains(settings: Settings) -> pl.DataFrame:
     return store.read(keys, columns=["date", "ticker", "quality"])
 
 
-def _environment() -> Any:
+def environment() -> Any:
+    """Jinja's environment of all pages, with the filters that write values as text."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
