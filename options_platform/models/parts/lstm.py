@@ -70,12 +70,12 @@ class Lstm:
     weight_decay: float = 0.01
     batch_rows: int = 256
     clip: float = 5.0
-    epochs: int = 5
-    most_epochs: int = 20
-    patience: int = 3
+    epochs: int = 4
+    most_epochs: int = 16
+    patience: int = 2
     tail_sessions: int = 252
     fewest_sessions: int = 252
-    seeds: tuple[int, ...] = (1, 2, 3)
+    seeds: tuple[int, ...] = (1,)
     suffix: str = "npz"
 
     @property

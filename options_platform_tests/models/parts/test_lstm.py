@@ -23,7 +23,7 @@ from options_platform.models.parts.blend import DirectionBlend, RankBlend
 from options_platform.models.parts.boosted import Boosted
 from options_platform.models.parts.lstm import Lstm, Standard
 from options_platform.models.parts.lstm_training import Network, Weights
-from options_platform.models.training import walk_forward
+from options_platform.models.training import FITTING_VERSION, walk_forward
 from options_platform.models.walk_forward import month_of
 from options_platform.testing.leaks import batch_differences, future_differences
 from options_platform_tests.models.rows import (
@@ -238,6 +238,23 @@ def test_another_process_with_another_number_of_threads_gives_the_same_bytes():
         env=environment, capture_output=True, text=True, check=True, timeout=250,
     )  # fmt: skip
     assert completed.stdout.strip() == digest()
+
+
+RECORDED = {"1": [0.322266, 0.062687, 0.321171, 0.028711]}
+"""By fitting version: mean and standard deviation of p_bearish and p_bullish in December 2017."""
+
+
+@needs_keras
+@pytest.mark.long
+def test_a_changed_fit_needs_a_new_fitting_version():
+    walk = walk_forward(DIRECTION, random_dataset(), store=MemoryStore(), **DECEMBER)
+    columns = [walk.columns[f"lstm:p_{name}"] for name in ("bearish", "bullish")]
+    moments = [of(values) for values in columns for of in (np.mean, np.std)]
+    # Other processors round differently, which training enlarges.
+    assert moments == pytest.approx(RECORDED.get(FITTING_VERSION), abs=2e-3), (
+        "the fits have changed: raise FITTING_VERSION in models/training.py, so that stored folds "
+        "are trained again, and record the new numbers under that version"
+    )
 
 
 @needs_keras
