@@ -135,6 +135,7 @@ def _add_results(reading: AddCommand) -> None:
     feasible.add_argument(
         "--sessions", type=int, default=252, help="newest sessions to plan (default: 252)"
     )
+    feasible.add_argument("--rule-set", metavar="NAME", help="of this set (default: that trades)")
     export = reading("features-export", "write the features to Parquet with their version")
     export.add_argument(
         "--to", help="file to write (default: exports/features.parquet in the home)"

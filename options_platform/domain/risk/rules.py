@@ -39,13 +39,14 @@ class KillSwitchRules:
 @dataclass(frozen=True)
 class GapRules:
     """The most that all open positions, working entries and an entry may lose together in one gap:
-    `max_loss_pct` of the account value; none asks nothing. In a gap all tickers move at once by one
-    of `moves` (fractions of the spot, times the ticker's beta) before anything can be closed. After
-    a fall the volatility index is higher by `vol_rise` times the fall (both relative). The moves
-    are -20%, and beyond the worst overnight moves of SPY and QQQ from 2000 to 2024: -10.4% on
-    2020-03-16 and +6.9% on 2000-12-08. A single stock moves further."""
+    `max_loss_pct` of the account value, by default as much as `max_total_risk_pct`; none asks
+    nothing. In a gap all tickers move at once by one of `moves` (fractions of the spot, times the
+    ticker's beta) before anything can be closed. After a fall the volatility index is higher by
+    `vol_rise` times the fall (both relative). The moves are -20%, and beyond the worst overnight
+    moves of SPY and QQQ from 2000 to 2024: -10.4% on 2020-03-16 and +6.9% on 2000-12-08. A single
+    stock moves further."""
 
-    max_loss_pct: float | None = None
+    max_loss_pct: float | None = 0.10
     moves: tuple[float, ...] = (-0.20, -0.105, 0.07)
     vol_rise: float = 5.0
 
@@ -93,6 +94,7 @@ class RiskRules:
             max_group_risk_pct=none,
             max_total_risk_pct=none,
             greeks=GreekLimits(none, none, none, none),
+            gap=GapRules(None),
             kill_switch=KillSwitchRules(none, none),
         )
 
