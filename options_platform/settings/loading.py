@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
+from options_platform.common import DEFAULT_RULE_SET
 from options_platform.domain.calendar.sessions import set_closures
 from options_platform.domain.feature_engine.iv_history import CHAIN
 from options_platform.domain.planning.plan import PlanRules
@@ -61,9 +62,23 @@ def load_settings(
     merge(values, variables)
     if rule_set is not None:
         values["rule_set"] = rule_set
-    settings = make_settings(values, directory=directory)
+    try:
+        settings = make_settings(values, directory=directory)
+    except SettingsError as error:
+        raise SettingsError(f"{error}{_way_out(values, directory)}") from error
     set_closures(settings.unplanned_closures)
     return settings
+
+
+def _way_out(values: Mapping[str, Any], directory: Path) -> str:
+    """What to do before settings are mended that only a rule set keeps from being read."""
+    if values.get("rule_set", DEFAULT_RULE_SET) == DEFAULT_RULE_SET:
+        return ""
+    try:
+        make_settings({**values, "rule_set": DEFAULT_RULE_SET}, directory=directory)
+    except SettingsError:
+        return ""
+    return f"; to halt or flatten before that is mended: {PREFIX}RULE_SET={DEFAULT_RULE_SET}"
 
 
 @cache
@@ -131,7 +146,8 @@ def _named(rules: RuleSet) -> str:
 
 def _place(where: str, rules: RuleSet) -> str:
     """Where to set a setting, or a part of them, by its dotted name."""
-    if any(f"{key}.".startswith(f"{where}.") for key in rules.keys):
+    inside = f"{where}."
+    if any(f"{key}.".startswith(inside) or inside.startswith(f"{key}.") for key in rules.keys):
         return f"change it in the {_named(rules)}"
     return f"set it in {FILE_NAME} or as {PREFIX}{where.upper().replace('.', '__')}"
 
