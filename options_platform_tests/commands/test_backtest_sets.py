@@ -86,6 +86,8 @@ def assert_report_shows(rows):
         assert f"{row['sharpe_low']:,.2f} to {row['sharpe_high']:,.2f}" in section
         assert row["title"] in section
     assert section.count("NOT PROVEN") == 3
+    # The verdict stands beside the ratio: the columns further right are out of a phone's sight.
+    assert section.index("More than luck</th>") < section.index("Gain</th>")
     assert "The rules of the set that trades were changed" not in section
     changed = replace(settings, exits=replace(settings.exits, credit_stop=1.5))
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=5)
