@@ -24,7 +24,12 @@ from options_platform.settings.broker_rules import LIVE_SWITCH
 from options_platform.settings.file import require_safe_home, toml_values
 from options_platform.settings.keys import merge, raise_unknown, require_known
 from options_platform.settings.live_switches import require_live_by_file
-from options_platform.settings.rule_sets import RuleSet, put_over, read_rule_set
+from options_platform.settings.rule_sets import (
+    RuleSet,
+    put_over,
+    read_rule_set,
+    without_effect,
+)
 from options_platform.settings.sensible import require_sensible
 from options_platform.settings.settings import Settings
 from options_platform.settings.sources import source_entry
@@ -56,10 +61,7 @@ def load_settings(
     trading live, which only the file may.
     """
     directory = Path.cwd() if directory is None else directory
-    environment = os.environ if environment is None else environment
-    values, variables = _from_file(directory / FILE_NAME), _from_environment(environment)
-    require_live_by_file(values, variables, FILE_NAME)
-    merge(values, variables)
+    values = _plain_values(directory, environment)
     if rule_set is not None:
         values["rule_set"] = rule_set
     try:
@@ -68,6 +70,25 @@ def load_settings(
         raise SettingsError(f"{error}{_way_out(values, directory)}") from error
     set_closures(settings.unplanned_closures)
     return settings
+
+
+def settings_without_effect(
+    directory: Path | None = None, environment: Mapping[str, str] | None = None
+) -> list[str]:
+    """The dotted names of settings of `directory` and the environment that the rule set which they
+    choose replaces, or leaves out. Raises :class:`SettingsError` like :func:`load_settings`."""
+    directory = Path.cwd() if directory is None else directory
+    values = _plain_values(directory, environment)
+    return without_effect(values, _chosen_rules(values, directory))
+
+
+def _plain_values(directory: Path, environment: Mapping[str, str] | None) -> dict[str, Any]:
+    """The values of the file, and of the environment over them."""
+    environment = os.environ if environment is None else environment
+    values, variables = _from_file(directory / FILE_NAME), _from_environment(environment)
+    require_live_by_file(values, variables, FILE_NAME)
+    merge(values, variables)
+    return values
 
 
 def _way_out(values: Mapping[str, Any], directory: Path) -> str:
