@@ -85,6 +85,16 @@ def test_doctor_names_the_settings_that_the_set_leaves_without_effect(home, caps
     assert notes() == []
 
 
+def test_a_home_is_restored_whose_set_is_in_the_archive_alone(home, tmp_path, capsys):
+    archive = tmp_path / "home.tar.gz"
+    assert main(["backup", str(archive)]) == 0
+    (home / "rule_sets" / "mine.toml").unlink()
+    assert main(["status"]) != 0
+    assert "there is no rule set 'mine'" in capsys.readouterr().err
+    assert main(["restore", str(archive)]) == 0
+    assert load_settings().rule_set == "mine"
+
+
 def test_the_head_of_the_report_names_it(home):
     settings = load_settings()
     text = render(settings, Warehouse(settings.warehouse_path, wait_seconds=5), now=NOW)
