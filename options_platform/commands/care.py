@@ -12,6 +12,7 @@ from options_platform.adapters.storage.backups.restoring import restore_archive
 from options_platform.adapters.storage.ledger import open_ledger
 from options_platform.adapters.storage.storage_faults import FULL_ERRNOS
 from options_platform.commands.common import print_json, ready_settings, say
+from options_platform.common import DEFAULT_RULE_SET
 from options_platform.errors import DiskFullError, HomeError, PlatformError, UsageError
 from options_platform.services.market_data.diagnosis import NEEDED, Diagnosis, diagnose
 from options_platform.settings import Settings, load_settings
@@ -96,7 +97,8 @@ def restore(args: argparse.Namespace) -> int:
 
     Raises :class:`UsageError` if the archive is no file.
     """
-    settings = load_settings()
+    # The file of the set that trades may be in the archive alone.
+    settings = load_settings(rule_set=DEFAULT_RULE_SET)
     archive = Path(args.archive)
     if not archive.is_file():
         raise UsageError(f"{archive} is not a file; name an archive that backup wrote")
