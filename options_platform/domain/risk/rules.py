@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 
@@ -55,7 +56,7 @@ class GapRules:
             raise ValueError("gap.max_loss_pct is above 0, or none")
         if not self.moves or not all(-1.0 < move < 10.0 for move in self.moves):
             raise ValueError("gap.moves are fractions of the spot above -1, at least one")
-        if self.vol_rise < 0.0:
+        if not 0.0 <= self.vol_rise < math.inf:
             raise ValueError("gap.vol_rise must not be negative")
 
 

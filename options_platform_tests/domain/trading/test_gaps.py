@@ -130,7 +130,15 @@ def test_halves_and_sums_of_exposures_keep_their_gaps():
 
 
 @pytest.mark.parametrize(
-    "rules", [{"max_loss_pct": 0.0}, {"moves": ()}, {"moves": (-1.0,)}, {"vol_rise": -1.0}]
+    "rules",
+    [
+        {"max_loss_pct": 0.0},
+        {"moves": ()},
+        {"moves": (-1.0,)},
+        {"vol_rise": -1.0},
+        {"vol_rise": float("nan")},
+        {"vol_rise": float("inf")},
+    ],
 )
 def test_a_gap_that_cannot_be_is_refused(rules):
     with pytest.raises(ValueError, match=r"gap\."):
