@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from options_platform.adapters.brokers import open_broker
+from options_platform.adapters.ports.broker import works_at_close
 from options_platform.adapters.storage.ledger import Ledger, open_ledger
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.commands.common import print_json, print_table, ready_settings, say
@@ -121,7 +122,11 @@ def account_fields(settings: Settings, ledger: Ledger, needed_level: int) -> dic
         "problem": None,
     }
     try:
-        account = open_broker(settings).account()
+        broker = open_broker(settings)
+        if works_at_close(broker):
+            # It limits nothing, and its first request would fix what the account starts with.
+            return fields
+        account = broker.account()
     except PlatformError as error:
         return fields | {"problem": f"the broker did not answer: {error}"}
     level, wrong = account.options_level, nonsense(account)
@@ -133,10 +138,12 @@ def account_fields(settings: Settings, ledger: Ledger, needed_level: int) -> dic
         problem = f"the account has level {level} for options; the plans take {needed_level}"
     else:
         problem = None
+    power = account.buying_power_usd
+    free = free_power_usd(account, ledger) if ledger.exists else power
     return fields | {
         "options_level": level,
-        "buying_power_usd": account.buying_power_usd,
-        "free_usd": None if wrong else free_power_usd(account, ledger),
+        "buying_power_usd": power,
+        "free_usd": None if wrong else free,
         "problem": problem,
     }
 

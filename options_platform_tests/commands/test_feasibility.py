@@ -15,7 +15,9 @@ from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.trading.exposures import one_spread_rows, planned_exposures
 from options_platform.fake_alpaca import FakeAlpaca
 from options_platform.settings import make_settings
+from options_platform.testing.market import NOW
 from options_platform.testing.plan_rows import one
+from options_platform_tests.services.trading.entries.test_account_checks import ENTRY
 
 
 @pytest.fixture
@@ -87,6 +89,9 @@ def test_the_ladder_of_a_rule_set_and_the_account_are_beside_it(home, capsys, mo
     assert (account["broker"], account["needed_level"], account["problem"]) == (
         "simulated", 3, None,
     )  # fmt: skip
+    # It only reads.
+    assert not (home.home / "simulated_broker.duckdb").exists()
+    assert not (home.home / "ledger.duckdb").exists()
     assert main(["feasibility", "--rule-set", "weekly", "--sessions", "120"]) == 0
     shown = capsys.readouterr().out
     for said in ("Rule set weekly.", "its whole ladder, one spread a rung, takes",
@@ -105,6 +110,12 @@ def test_an_account_that_may_not_trade_the_plans_is_named(tmp_path):
         account = account_fields(settings, ledger, 3)
         assert (account["options_level"], account["problem"]) == (3, None)
         assert account["free_usd"] == account["buying_power_usd"] == 100_000.0
+        assert not ledger.exists
+        ledger.record_intent(ENTRY, NOW)
+        ledger.record(ENTRY.to("unknown"), NOW)
+        account = account_fields(settings, ledger, 3)
+        assert (account["working_entries"], account["working_risk_usd"]) == (1, 840.0)
+        assert account["free_usd"] == 100_000.0 - 840.0
         fake.book.level = 2
         problem = account_fields(settings, ledger, 3)["problem"]
         assert problem == "the account has level 2 for options; the plans take 3"
