@@ -50,7 +50,9 @@ from options_platform.services.backtesting.run import (
 )
 from options_platform.services.backtesting.trials import earlier_ratios
 from options_platform.services.market_data.learned_surface import with_fits
+from options_platform.services.planning.plan_inputs import require_vote_features
 from options_platform.settings import Settings
+from options_platform.settings.rule_sets import active_rule_set
 
 SHOWN_VARIANTS = 12
 BESIDE = ("name", "fill_model", "trades", "equity_usd", "cagr", "sharpe", "interval",
@@ -92,6 +94,10 @@ def backtest(args: argparse.Namespace) -> int:
     sets = sets_to_compare(args, warehouse) if args.rule_sets is not None else None
     store = ChainStore(settings.chains_path)
     data = load_backtest(warehouse, _tickers(args, settings), args.start, args.end, store)
+    tried = [*variants, base, *(each.variant for each in sets or ())]
+    require_vote_features(
+        warehouse, data.market.tickers, data.first, data.last, (each.plan for each in tried)
+    )
     if sets is not None:
         return compare(args, settings, warehouse, data, with_fill(sets, rules))
     if args.optuna is not None:
@@ -151,7 +157,8 @@ def _grid(
     record(settings, warehouse, data, scores)
     by_account = any(text.startswith(f"{ACCOUNT}=") for text in args.vary)
     accounts = _accounts(scores) if by_account else None
-    show_judgement(args, data, judge(scores, data.market, earlier), accounts)
+    elsewhere = active_rule_set(settings).trials
+    show_judgement(args, data, judge(scores, data.market, earlier, elsewhere), accounts)
     return 0
 
 

@@ -49,14 +49,24 @@ def equity_curves(sessions: Sequence[date], curves: Mapping[str, Floats]) -> byt
 
 
 def rule_set_curves(sessions: Sequence[date], curves: Mapping[str, Floats]) -> bytes:
-    """Equity of each rule set, each 100 at the start, on the axis of `equity_curves`."""
+    """Equity of each rule set, each 100 at the start, on the axis of `equity_curves` where one of
+    them doubled, which would press smaller differences into a line."""
     with new_figure(3.4) as (axes, made):
         for index, (name, equity) in enumerate(curves.items()):
             values = np.maximum(equity, 1e-9) * 100.0 / equity[0]
             axes.plot(np.array(sessions), values, color=LINES[index % len(LINES)], linewidth=1.2,
                       label=name)  # fmt: skip
-        _log_axis(axes, list(curves.values()))
+        reached = np.array([equity / equity[0] for equity in curves.values()])
+        if reached.max() < 2.0 * max(reached.min(), LOWEST):
+            _linear_axis(axes)
+        else:
+            _log_axis(axes, list(curves.values()))
     return made()
+
+
+def _linear_axis(axes: Any) -> None:
+    axes.set_ylabel("start = 100")
+    _finish(axes)
 
 
 def _log_axis(axes: Any, curves: Sequence[Floats]) -> None:
@@ -71,6 +81,10 @@ def _log_axis(axes: Any, curves: Sequence[Floats]) -> None:
     low, top = max(0.9 * float(reached.min()), LOWEST), max(1.1 * float(reached.max()), 1.2)
     axes.set_ylim(100.0 * low, 100.0 * top)
     axes.set_ylabel("start = 100 (log)")
+    _finish(axes)
+
+
+def _finish(axes: Any) -> None:
     date_axis(axes)
     axes.margins(x=0)
     axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=4, fontsize=8)

@@ -1,7 +1,8 @@
 """The event loop of the backtest. Each session, in the order of live trading:
 
 1. Cash earns interest since the previous session.
-2. Exits decided on the previous close fill at this close, and expiring positions settle.
+2. Exits decided on the previous close fill at this close, unless that is beyond the worst price of
+   their orders, and expiring positions settle.
 3. Entries decided on the previous close fill at this close; at a price above the plan's with fewer
    contracts, if no more fit there.
 4. Exit rules are applied to this close, and early assignments after it are noted; both take effect
@@ -15,7 +16,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import pairwise
@@ -25,16 +26,21 @@ import polars as pl
 
 from options_platform.domain.backtest.book import Book
 from options_platform.domain.backtest.gap_losses import spread_gap_losses
-from options_platform.domain.backtest.legs import Bools
+from options_platform.domain.backtest.legs import Bools, is_bounded, order_legs
 from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.backtest.paths import TradePaths, trade_paths
+from options_platform.domain.backtest.position import BacktestPosition
 from options_platform.domain.backtest.results import SETTLED, BacktestResult
 from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.risk import Check, Exposure, KillSwitch, refusals
 from options_platform.domain.trading.exit_rules import PositionMark, exit_reason, is_due
+from options_platform.domain.trading.orders import closing
+from options_platform.domain.trading.orders.price_ladder import worst_of_exit
 from options_platform.errors import IncompleteDataError
 
 CENT = 0.005
+FAR_BELOW = 0.9
+"""Of the gap limit; the rest is for quotes, which are rounded to ticks."""
 
 
 def run_backtest(
@@ -126,6 +132,7 @@ class EventLoop:
         bounds = np.searchsorted(planned[order], np.arange(len(self.market.sessions) + 1))
         self._planned = [order[a:b].tolist() for a, b in pairwise(bounds)]
         self._expiry: list[date] = self.paths.legs.first_expiry.tolist()
+        self._bounded = is_bounded(self.paths.legs)
         self._last_decision = [self.rules.expiry.last_decision(day) for day in self._expiry]
 
     def run_session(self, session_number: int) -> None:
@@ -143,13 +150,27 @@ class EventLoop:
             at_expiry = session_number == position.last_session
             row = position.row(session_number)
             has_data = bool(self.paths.has_data[row])
-            if position.exit_reason is not None and has_data and self.paths.fillable[row]:
-                self.book.close(position, session_number, position.exit_reason)
+            trades = position.exit_reason is not None and has_data and self.paths.fillable[row]
+            if trades and self._is_met(position, row):
+                self.book.close(position, session_number, str(position.exit_reason))
             elif at_expiry:
                 self.book.close(position, session_number, SETTLED if has_data else "NO_MARKET")
+            elif trades:
+                # The order expires at this close, which then decides anew.
+                price = -float(self.paths.closing[row])
+                self.book.refuse(position.trade, session_number, "NO_BUYER", price, math.nan)
+                position.exit_reason = None
             elif position.exit_reason is not None and has_data:
                 # The order works on: without two-sided quotes of all legs nothing fills.
                 self.book.refuse(position.trade, session_number, "NO_QUOTE", math.nan, math.nan)
+
+    def _is_met(self, position: BacktestPosition, row: int) -> bool:
+        """Whether the session's price is within the worst one that an exit is sent at."""
+        if self.exit_on is not None or position.assigned_on is not None:
+            return True
+        fair, price = -float(self.paths.mark[row - 1]), -float(self.paths.closing[row])
+        legs = closing(order_legs(self.paths.legs, position.trade))
+        return price <= worst_of_exit(fair, legs) + CENT
 
     def _open(self, session_number: int) -> None:
         for trade in self.working:
@@ -219,6 +240,7 @@ class EventLoop:
                         session=session,
                         last_decision_on=last_decision,
                         before_ex_date=bool(self.paths.before_ex_date[row]),
+                        at_pin_risk=bool(self.paths.at_pin_risk[row]),
                     ),
                     self.rules.exits,
                 )
@@ -252,7 +274,7 @@ class EventLoop:
 
     def account_for(self, entries: Sequence[int], session_number: int) -> AccountAtClose:
         """The account after this session's mark, against which `entries` can be asked."""
-        gaps = self._gap_losses([*self.book.open, *entries], session_number)
+        gaps = self._gap_losses(entries, session_number)
         return AccountAtClose(
             self.book.equity_usd,
             None if self.switch is None else self.switch.tripped,
@@ -297,13 +319,33 @@ class EventLoop:
             yield broken
 
     def _gap_losses(
-        self, trades: Iterable[int], session_number: int
+        self, entries: Sequence[int], session_number: int
     ) -> dict[int, tuple[float, ...]]:
-        """What one spread of each trade loses in a gap; empty where no limit asks for it."""
-        if self.rules.risk.gap.max_loss_pct is None:
+        """What one spread of each open trade and of each of `entries` loses in a gap."""
+        trades = [*self.book.open, *entries]
+        gap = self.rules.risk.gap
+        if gap.max_loss_pct is None or not entries:
             return dict.fromkeys(trades, ())
+        limit_usd = gap.max_loss_pct * self.rules.account_usd(self.book.equity_usd)
+        if self._loses_at_most(entries, session_number) <= FAR_BELOW * limit_usd:
+            return dict.fromkeys(trades, (0.0,) * len(gap.moves))
         tickers = {trade: self.book.ticker[trade] for trade in trades}
         return spread_gap_losses(tickers, session_number, self.paths, self.market, self.rules)
+
+    def _loses_at_most(self, entries: Sequence[int], session_number: int) -> float:
+        """What everything open and `entries` can lose from this close on, USD; infinite if unknown.
+
+        Pricing it at the moves takes far longer, and is needed only near the limit.
+        """
+        held = self.book.open
+        if not self._bounded[[*held, *entries]].all():
+            return math.inf
+        profits: float = sum(
+            (float(self.paths.mark[own.row(session_number)]) - own.entry_price) * own.units
+            for own in held.values()
+        )
+        losses = sum(own.max_loss_usd for own in held.values())
+        return float(profits + losses + sum(self.book.max_loss_usd[trade] for trade in entries))
 
     def _resize(self, trade: int, price: float | None = None) -> Check | None:
         """Reduce a trade to what the last mark's equity allows; the refusal if no contract fits.

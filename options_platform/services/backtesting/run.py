@@ -12,7 +12,7 @@ import polars as pl
 
 from options_platform.adapters.storage.chain_store import ChainStore
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.common import Progress
+from options_platform.common import KEY, Progress
 from options_platform.contracts import DIRECTION_MODEL, RAW_OHLCV, SURFACE_ERROR, VIX
 from options_platform.domain.backtest import BacktestMarket, BacktestRules, make_market
 from options_platform.domain.backtest.results import BacktestResult
@@ -123,20 +123,34 @@ def load_backtest(
             f"predictions are stored from {stored[0]} to {stored[1]}; a backtest needs at least "
             "two sessions of them"
         )
-    bars = warehouse.read(RAW_OHLCV, tickers=tickers, start=first, end=last)
-    vix = warehouse.read(VIX, tickers=tickers, start=first, end=last)
+    market = stored_market(warehouse, tickers, first, last, chains)
+    vix = warehouse.read(VIX, columns=[*KEY, "iv_symbol"], tickers=tickers, start=first, end=last)
+    indices = dict(vix.sort("date").group_by("ticker").agg(pl.col("iv_symbol").last()).iter_rows())
+    inputs = plan_inputs(warehouse, tickers, first, last)
+    return BacktestData(inputs, market, indices, warehouse.read(SURFACE_ERROR, tickers=tickers))
+
+
+def stored_market(
+    warehouse: Warehouse,
+    tickers: Sequence[str],
+    first: date,
+    last: date,
+    chains: ChainStore | None = None,
+) -> BacktestMarket:
+    """The market of a backtest from `first` to `last`, with the stored chains of `chains`.
+
+    Raises :class:`IncompleteDataError` if there are no bars.
+    """
     market = make_market(
-        bars,
-        vix,
+        warehouse.read(RAW_OHLCV, tickers=tickers, start=first, end=last),
+        warehouse.read(VIX, tickers=tickers, start=first, end=last),
         stored_yields(warehouse),
         stored_tenors(warehouse),
         stored_dividends(warehouse, tickers, last),
     )
     if chains is not None and (quotes := StoredQuotes(chains, tickers, first, last)):
-        market = replace(market, chains=quotes)
-    indices = dict(vix.sort("date").group_by("ticker").agg(pl.col("iv_symbol").last()).iter_rows())
-    inputs = plan_inputs(warehouse, tickers, first, last)
-    return BacktestData(inputs, market, indices, warehouse.read(SURFACE_ERROR, tickers=tickers))
+        return replace(market, chains=quotes)
+    return market
 
 
 def run_with_baselines(
