@@ -101,6 +101,14 @@ TRADE_PLAN = Table(
         ),
         Column("votes", pl.Int32, "votes that hold; null where the rules ask for none", low=0),
         RULE_SET,
+        Column(
+            "account_share",
+            pl.Float64,
+            "share of the account that the rule set trades with; 1 where it trades alone",
+            "fraction",
+            low=0.0,
+            high=1.0,
+        ),
     ),
     key=(*KEY, RULE_SET.name),
 )

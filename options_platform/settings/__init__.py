@@ -4,7 +4,7 @@ Other folders import them from here. Rules of the domain bring settings of their
 `settings.py` puts together.
 """
 
-from options_platform.settings.keys import field_names
+from options_platform.settings.keys import field_names, names_of
 from options_platform.settings.loading import ALERT_URLS, load_settings, make_settings
 from options_platform.settings.settings import Settings
 
@@ -14,4 +14,5 @@ __all__ = [
     "field_names",
     "load_settings",
     "make_settings",
+    "names_of",
 ]

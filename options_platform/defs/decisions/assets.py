@@ -11,7 +11,7 @@ from options_platform.defs.shared.asset_options import MODEL_POLICY, asset_optio
 from options_platform.defs.shared.context import pictures, report_rows, result, selected_range
 from options_platform.domain.feature_engine.regime import compute_regime, regime_transitions
 from options_platform.domain.features.table import FEATURES_TABLE
-from options_platform.domain.planning.plan import build_plans
+from options_platform.domain.planning.plan import plans_of_sets
 from options_platform.domain.planning.reasons import refusals_by_reason
 from options_platform.reporting import figures
 from options_platform.services.market_data.learned_surface import with_fits
@@ -83,11 +83,12 @@ def make_trade_plan(settings: Settings, *, with_chains: bool = False) -> dg.Asse
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> dg.MaterializeResult:
         selected = selected_range(context, settings)
-        rules = with_fits(settings, platform.warehouse).plan
+        fitted = with_fits(settings, platform.warehouse)
+        of_sets = [fitted.of_set(name).plan for name in fitted.traded_sets]
 
         def build(inputs: pl.DataFrame, scope: PartitionRange) -> tuple[pl.DataFrame, pl.DataFrame]:
             chain_of = stored_chains(platform.chains, scope.tickers, scope.start, scope.end)
-            return build_plans(inputs, rules, chain_of)
+            return plans_of_sets(inputs, of_sets, chain_of)
 
         made = make_plans(platform.warehouse, selected, build)
         frames = [(TRADE_PLAN, made.plans), (TRADE_PLAN_LEGS, made.legs)]

@@ -10,6 +10,7 @@ Every row is computed from itself alone, so a session's plan is the same in any 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -76,7 +77,8 @@ class PlanRules:
     """Everything that the plan decides by.
 
     What sells contracts that no bought one covers loses without bound, such as short straddles and
-    strangles; `allow_undefined_risk` permits it. `rule_set` names the set that these rules are of.
+    strangles; `allow_undefined_risk` permits it. `rule_set` names the set that these rules are of,
+    `share` is its share of the account, on whose value `sizing` counts already.
     """
 
     selection: SelectionRules = field(default_factory=SelectionRules)
@@ -88,6 +90,7 @@ class PlanRules:
     allow_undefined_risk: bool = False
     undefined_risk: UndefinedRiskRules = field(default_factory=UndefinedRiskRules)
     rule_set: str = DEFAULT_RULE_SET
+    share: float = field(default=1.0, metadata={"derived": True})
 
     def permits(self, strategy: Strategy) -> bool:
         """Whether the strategy may be planned: its loss has a bound, or none is asked for."""
@@ -122,6 +125,18 @@ def build_plans(
     return plan_selected(rows, rules, chain_of)
 
 
+def plans_of_sets(
+    inputs: pl.DataFrame, of_sets: Sequence[PlanRules], chain_of: ChainOf | None = None
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The plans and legs of several rule sets: of each row one plan a set, in the order of the
+    sets. Arguments otherwise as in :func:`build_plans`."""
+    plans, legs = zip(*(build_plans(inputs, rules, chain_of) for rules in of_sets), strict=True)
+    return (
+        pl.concat(plans).sort("date", "ticker", maintain_order=True),
+        pl.concat(legs).sort("date", "ticker", maintain_order=True),
+    )
+
+
 def plan_selected(
     rows: pl.DataFrame, rules: PlanRules, chain_of: ChainOf | None = None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -132,6 +147,7 @@ def plan_selected(
         .then(pl.lit("as_traded"))
         .otherwise(pl.lit("adjusted")),
         rule_set=pl.lit(rules.rule_set),
+        account_share=pl.lit(rules.share),
     )
     unbounded, *_ = spread_refusals(rules)
     no_trade = pl.col("strategy") == NONE
@@ -206,7 +222,7 @@ def spread_refusals(rules: PlanRules) -> tuple[RefusalRule, ...]:
             "1 contract within the budget"
             + (f", or {rules.sizing.risk_pct:.3g} of the account" if at_least_one else ""),
             pl.col("contracts") < 1,
-            needs_account(rules.sizing),
+            needs_account(rules.sizing, rules.share),
         ),
     )
 

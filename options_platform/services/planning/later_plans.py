@@ -55,8 +55,8 @@ def make_plans(
         for table in (TRADE_PLAN, TRADE_PLAN_LEGS)
     ]
     return MadePlans(
-        pl.concat([plans, kept[0]]).sort(KEY),
-        pl.concat([legs, kept[1]]).sort(*KEY, "leg"),
+        pl.concat([plans, kept[0]]).sort(KEY, maintain_order=True),
+        pl.concat([legs, kept[1]]).sort(*KEY, maintain_order=True),
         scope,
         later,
     )

@@ -242,11 +242,14 @@ class TradingSession:
     ) -> tuple[Entries, list[SizedEntry]]:
         """The entries that the plans ask for, in the sizes that the account takes.
 
-        Only plans of the rule set of the settings are traded: those of another were sized, and
-        would be left, by other rules.
+        Only plans of the rule sets that trade are sent, in the order of the sets: what a set with a
+        larger share of the account takes of a limit is not there for the next.
         """
-        is_chosen = (pl.col("decision") == "trade") & (pl.col("rule_set") == self.settings.rule_set)
-        trades = plans.filter((pl.col("date") == session) & is_chosen).sort("ticker")
+        planned = plans.filter((pl.col("date") == session) & (pl.col("decision") == "trade"))
+        trades = pl.concat(
+            planned.filter(pl.col("rule_set") == name).sort("ticker")
+            for name in self.settings.traded_sets
+        )
         sizes = EntrySizes(self.ledger, self.broker, self.settings)
         sized = sizes.sized(trades, legs)
         closes = newest_closes(market, session)

@@ -17,7 +17,7 @@ from typing import Any
 from options_platform.common import DEFAULT_RULE_SET
 from options_platform.errors import SettingsError
 from options_platform.settings.file import toml_values
-from options_platform.settings.keys import flat_keys, nearest, require_known
+from options_platform.settings.keys import flat_keys, names_of, nearest, require_known
 from options_platform.settings.settings import Settings
 
 SHIPPED = Path(__file__).parent
@@ -25,10 +25,10 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 PLAN, DEFAULTS = "plan", "defaults"
 HEAD = ("version", "title", "base")
 
-TOP = ("iron_condor_enabled", "exits", "plan")
+TOP = ("iron_condor_enabled", "exits", "limits", "plan")
 """The settings that a set may hold."""
 
-OF_ACCOUNT = ("costs", "chain", "undefined_risk", "allow_undefined_risk", "rule_set")
+OF_ACCOUNT = ("costs", "chain", "undefined_risk", "allow_undefined_risk", "rule_set", "share")
 """The parts of `plan` that it may not: they describe the market and the account."""
 
 
@@ -122,7 +122,7 @@ def _checked(name: str, values: dict[str, Any], file: str) -> RuleSet:
 
 def _require_rules(values: Mapping[str, Any], where: str) -> None:
     """Raise :class:`SettingsError` for a key that there is not, or that no set may hold."""
-    every = [*HEAD, *Settings.__dataclass_fields__]
+    every = [*HEAD, *names_of(Settings)]
     for key in values:
         if key not in every:
             raise SettingsError(f"{where}: unknown setting {key!r}; {nearest(key, every)}")

@@ -45,7 +45,7 @@ def rules_digest(settings: Settings) -> str:
     plan = {key: part for key, part in asdict(settings.plan).items() if key not in OF_ACCOUNT}
     for name in ("account_value_usd", "max_risk_usd"):
         plan["sizing"].pop(name)
-    rules = {"exits": asdict(settings.exits), "plan": plan}
+    rules = {"exits": asdict(settings.exits), "limits": asdict(settings.limits), "plan": plan}
     text = json.dumps(rules, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 

@@ -45,8 +45,10 @@ class ExitReasons:
     ) -> str | None:
         """The exit rule that closes a position worth `value`, USD a share, at a session's close.
 
-        None if no rule does. Without the `close` the next dividend is not known.
+        The rules are those of the set that opened the position. None if no rule closes it. Without
+        the `close` the next dividend is not known.
         """
+        rules = self.settings.of_set(position.rule_set).exits
         return exit_reason(
             PositionMark(
                 entry_price=position.entry_price,
@@ -63,10 +65,10 @@ class ExitReasons:
                     session,
                     close,
                     self.settings.plan.chain,
-                    self.settings.exits.ex_dividend,
+                    rules.ex_dividend,
                 ),
             ),
-            self.settings.exits,
+            rules,
         )
 
     def standing_reasons(self, now: datetime) -> dict[str, str]:
