@@ -18,7 +18,7 @@ from options_platform.domain.backtest import (
     run_backtest,
 )
 from options_platform.domain.calendar.sessions import sessions
-from options_platform.domain.planning.plan import build_plans
+from options_platform.domain.planning.alternates import plans_of_sets
 from options_platform.services.planning.plan_tables import market_closes
 from options_platform.services.trading.session import TradingSession
 from options_platform.settings import Settings, make_settings
@@ -62,7 +62,9 @@ def paper_run(home, *, dividend: float = 0.0, **changes: Any) -> PaperRun:
     paid = bars.select("date", "ticker", "dividend")
     inside = pl.col("date").is_between(FIRST, LAST)
     inputs = with_random_regimes(plan_inputs(bars, vix).filter(inside))
-    plans, legs = build_plans(inputs, settings.plan)
+    of_sets = [settings.of_set(name).plan for name in settings.traded_sets]
+    (plans, legs), (alternates, their_legs) = plans_of_sets(inputs, of_sets)
+    legs = pl.concat([legs, their_legs])
     bars, vix = bars.filter(inside), vix.filter(inside)
 
     broker = open_broker(settings)
@@ -80,9 +82,10 @@ def paper_run(home, *, dividend: float = 0.0, **changes: Any) -> PaperRun:
     closes = market_closes(bars, vix, tenors, paid)
     with service.ledger.holding(), held(broker.path, wait_seconds=10.0):
         for day in days:
-            service.run_session(day, plans.filter(pl.col("date") == day), legs, closes, NOW)
+            today = plans.filter(pl.col("date") == day)
+            service.run_session(day, today, legs, closes, NOW, alternates)
 
     market = make_market(bars, vix, tenors=tenors, dividends=paid)
     rules = rules_of_a_paper_account(settings)
-    found = run_backtest(plans, legs, market, rules)
+    found = run_backtest(plans, legs, market, rules, alternates=alternates)
     return PaperRun(settings, plans, legs, bars, vix, tenors, market, rules, service.ledger, found)

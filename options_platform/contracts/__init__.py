@@ -35,6 +35,8 @@ from options_platform.contracts.chains import (
     SURFACE_FIT,
 )
 from options_platform.contracts.decisions import (
+    PLAN_ALTERNATE_LEGS,
+    PLAN_ALTERNATES,
     REGIME,
     REGIME_TRANSITIONS,
     TRADE_PLAN,
@@ -106,6 +108,8 @@ __all__ = (
     "OPTION_CHAIN",
     "ORDER_STATUSES",
     "PAPER_ORDERS",
+    "PLAN_ALTERNATES",
+    "PLAN_ALTERNATE_LEGS",
     "PORTFOLIO",
     "POSITIONS",
     "QUARANTINE",

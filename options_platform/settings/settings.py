@@ -172,7 +172,7 @@ class Settings:
 
     @property
     def backtest_rules(self) -> BacktestRules:
-        """How a backtest trades: by the rules of live trading, on this account."""
+        """How a backtest trades `rule_set` alone: by the rules of live trading, on this account."""
         return BacktestRules(
             start_usd=self.account_value_usd,
             exits=self.exits,
@@ -190,16 +190,19 @@ class Settings:
             chains=self.backtest.chains,
             gap_sessions=self.backtest.gap_sessions,
             limits=self.limits,
-            sets=self._own_rules if self.budgets else {},
         )
 
     @property
-    def _own_rules(self) -> dict[str, OwnRules]:
+    def account_rules(self) -> BacktestRules:
+        """How a backtest trades all sets of `budgets` together; :attr:`backtest_rules` without."""
+        if not self.budgets:
+            return self.backtest_rules
         own = {name: self.of_set(name) for name in self.traded_sets}
-        return {
-            name: OwnRules(set_.exits, set_.plan.sizing, set_.limits, self.share_of(name))
-            for name, set_ in own.items()
+        sets = {
+            name: OwnRules(each.exits, each.plan.sizing, each.limits, self.share_of(name))
+            for name, each in own.items()
         }
+        return replace(self.backtest_rules, sets=sets)
 
     @property
     def warehouse_path(self) -> Path:

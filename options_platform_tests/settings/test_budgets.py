@@ -28,7 +28,7 @@ def test_without_budgets_the_chosen_set_trades_with_the_whole_account(home):
     assert settings.traded_sets == ("mine",)
     assert settings.share_of("mine") == 1.0
     assert settings.of_set("mine") is settings
-    assert settings.backtest_rules.sets == {}
+    assert settings.account_rules == settings.backtest_rules
 
 
 def test_with_budgets_the_largest_share_enters_first_and_sizes_count_on_the_share(home):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from options_platform.common import Floats
+from options_platform.common import DEFAULT_RULE_SET, Floats
 from options_platform.domain.backtest import results
 from options_platform.domain.backtest.leg_marks import GREEKS
 from options_platform.domain.backtest.legs import Bools
@@ -38,6 +38,11 @@ class Book:
         self.open: dict[int, BacktestPosition] = {}
         self.plan_id: list[str] = trades["plan_id"].to_list()
         self.ticker: list[str] = trades["ticker"].to_list()
+        self.rule_set: list[str] = (
+            trades["rule_set"].to_list()
+            if "rule_set" in trades.columns
+            else [DEFAULT_RULE_SET] * trades.height
+        )
         self.contracts: list[int] = trades["contracts"].to_list()
         self.limit_price: list[float] = trades["limit_price"].to_list()
         self.max_loss_usd: list[float] = trades["max_loss_usd"].to_list()
@@ -84,8 +89,10 @@ class Book:
             theta_usd=theta,
         )
 
-    def size_of(self, trade: int, rules: SizingRules, price: float | None = None) -> Size:
-        """Size of a planned trade that the equity of the last mark allows.
+    def size_of(
+        self, trade: int, rules: SizingRules, price: float | None = None, share: float = 1.0
+    ) -> Size:
+        """Size of a planned trade that the set's share of the equity of the last mark allows.
 
         `price` is that of its fill, USD a share. Without it the trade is sized before it is sent:
         at the worst price that a live order for it may fill at, as live trading does.
@@ -96,7 +103,7 @@ class Book:
             concession = SHARES * (price - self.limit_price[trade])
         regime = self._plan_labels[trade][1]
         return size_at(
-            self.equity_usd,
+            share * self.equity_usd,
             self.contracts[trade],
             self.max_loss_usd[trade],
             regime,

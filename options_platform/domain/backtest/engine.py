@@ -10,6 +10,10 @@
 6. A loss beyond its limit trips the kill switch, as in live trading.
 7. This session's planned trades are sized at the worst price of their orders and checked against
    the account's limits; those that pass are worked in the next session.
+
+Where several rule sets trade the account, each trade is sized and left by the rules of its own set,
+and the entries of a session are decided set by set. One whose contracts another set holds, or
+works, on the other side takes the first of its alternates of which that is not so.
 """
 
 from __future__ import annotations
@@ -26,11 +30,20 @@ import polars as pl
 from options_platform.domain.backtest.book import Book
 from options_platform.domain.backtest.gap_losses import spread_gap_losses
 from options_platform.domain.backtest.market import BacktestMarket
+from options_platform.domain.backtest.netting import TradeSides
 from options_platform.domain.backtest.paths import TradePaths, trade_paths
 from options_platform.domain.backtest.results import SETTLED, BacktestResult
 from options_platform.domain.backtest.rules import BacktestRules
-from options_platform.domain.risk import Check, Exposure, KillSwitch, refusals
+from options_platform.domain.risk import (
+    Check,
+    Exposure,
+    KillSwitch,
+    SetLimits,
+    refusals,
+    set_refusals,
+)
 from options_platform.domain.trading.exit_rules import PositionMark, exit_reason, is_due
+from options_platform.domain.trading.netting import NETTING_CONFLICT
 from options_platform.errors import IncompleteDataError
 
 CENT = 0.005
@@ -42,6 +55,7 @@ def run_backtest(
     market: BacktestMarket,
     rules: BacktestRules,
     exit_on: Mapping[str, date] | None = None,
+    alternates: pl.DataFrame | None = None,
 ) -> BacktestResult:
     """Trade `plans` through the sessions of `market`.
 
@@ -52,19 +66,44 @@ def run_backtest(
         rules: all settings of the backtest.
         exit_on: session in which to close each plan_id, instead of the exit rules and of early
             assignment; used to compare the same trades under other fills or costs.
+        alternates: rows of `plan_alternates`, whose legs are among `legs`; None: an entry that
+            another rule set is on the other side of is refused.
 
     Raises:
         IncompleteDataError: a trade has no legs, or its ticker has no bars.
     """
-    trades = plans.filter(
-        (pl.col("decision") == "trade") & pl.col("date").is_in(market.sessions)
-    ).sort("date", "ticker")
+    trades = plans.filter((pl.col("decision") == "trade") & pl.col("date").is_in(market.sessions))
+    trades = _in_order_of_sets(trades, rules)
     _require_complete(trades, legs, market)
+    instead: dict[int, list[int]] = {}
+    if alternates is not None and rules.sets:
+        trades, instead = _with_alternates(trades, alternates)
     paths = trade_paths(trades, legs, market, rules)
-    loop = _Loop(trades, paths, market, rules, exit_on)
+    loop = _Loop(trades, paths, market, rules, exit_on, instead)
     for session_number in range(len(market.sessions)):
         loop.run_session(session_number)
     return loop.book.result()
+
+
+def _in_order_of_sets(trades: pl.DataFrame, rules: BacktestRules) -> pl.DataFrame:
+    """The trades by session, in it by rule set in the order of their entries, then by ticker."""
+    if not rules.sets:
+        return trades.sort("date", "ticker")
+    turn = {name: number for number, name in enumerate(rules.sets)}
+    by_turn = pl.col("rule_set").replace_strict(turn, default=len(turn), return_dtype=pl.Int64)
+    return trades.sort("date", by_turn, "ticker")
+
+
+def _with_alternates(
+    trades: pl.DataFrame, alternates: pl.DataFrame
+) -> tuple[pl.DataFrame, dict[int, list[int]]]:
+    """The trades followed by their alternates, and by trade the numbers of its own, in order."""
+    number = {plan_id: trade for trade, plan_id in enumerate(trades["plan_id"])}
+    others = alternates.filter(pl.col("of_plan").is_in(trades["plan_id"])).sort("alternate")
+    instead: dict[int, list[int]] = {}
+    for at, of_plan in enumerate(others["of_plan"], start=trades.height):
+        instead.setdefault(number[of_plan], []).append(at)
+    return pl.concat([trades, others.select(trades.columns)]), instead
 
 
 def _require_complete(trades: pl.DataFrame, legs: pl.DataFrame, market: BacktestMarket) -> None:
@@ -89,6 +128,7 @@ class _Loop:
     market: BacktestMarket
     rules: BacktestRules
     exit_on: Mapping[str, date] | None
+    instead: Mapping[int, list[int]] = field(default_factory=dict)
     book: Book = field(init=False)
     working: list[int] = field(default_factory=list)
     switch: KillSwitch | None = None
@@ -96,7 +136,11 @@ class _Loop:
 
     def __post_init__(self) -> None:
         self.book = Book(self.trades, self.paths, self.market, self.rules)
-        planned = self.paths.entry - 1
+        self._own = [self.rules.own(name) for name in self.book.rule_set]
+        self._sides = (
+            TradeSides.of(self.book.ticker, self.paths, self.market) if self.rules.sets else None
+        )
+        planned = self.paths.entry[: self.trades.height - sum(map(len, self.instead.values()))] - 1
         order = np.argsort(planned, kind="stable")
         bounds = np.searchsorted(planned[order], np.arange(len(self.market.sessions) + 1))
         self._planned = [order[a:b].tolist() for a, b in pairwise(bounds)]
@@ -165,13 +209,14 @@ class _Loop:
             last_decision = self._last_decision[position.trade]
             if not self.paths.has_data[row]:
                 # Without data the P&L is unknown, but the last day to decide an exit still counts.
-                if self.rules.exits is not None and is_due(session, last_decision):
+                if self._own[position.trade].exits is not None and is_due(session, last_decision):
                     position.exit_reason = "EXPIRY_NEAR"
                 continue
             if self.paths.assigned[row]:
                 position.exit_reason, position.assigned_on = "ASSIGNED", session_number
                 continue
-            if self.rules.exits is not None:
+            exits = self._own[position.trade].exits
+            if exits is not None:
                 # A mark without quotes of this session is no evidence of a profit or a loss.
                 measured = bool(self.paths.evidence[row])
                 position.exit_reason = exit_reason(
@@ -188,7 +233,7 @@ class _Loop:
                         last_decision_on=last_decision,
                         before_ex_date=bool(self.paths.before_ex_date[row]),
                     ),
-                    self.rules.exits,
+                    exits,
                 )
 
     def _watch_losses(self, session_number: int) -> None:
@@ -217,9 +262,10 @@ class _Loop:
             _with_gap(self.book.exposure(position, session_number), gaps[trade], position.contracts)
             for trade, position in self.book.open.items()
         ]
-        for trade in self._planned[session_number]:
-            expiry = self._expiry[trade]
-            if not self.rules.holds_to_expiry and self.rules.expiry.is_too_late(session, expiry):
+        for planned in self._planned[session_number]:
+            trade, conflicts = self._unopposed(planned)
+            expiry, own = self._expiry[trade], self._own[trade]
+            if not self.rules.holds(own) and self.rules.expiry.is_too_late(session, expiry):
                 days = (expiry - session).days
                 self.book.refuse(trade, session_number, "EXPIRY_NEAR", days, math.nan)
                 continue
@@ -229,6 +275,11 @@ class _Loop:
             entry = _with_gap(entry, gaps[trade], self.book.contracts[trade])
             account_usd = self.rules.account_usd(self.book.equity_usd)
             broken = refusals(entry, exposures, account_usd, self.rules.risk)
+            if own.limits != SetLimits():
+                of_set = self._of_set(self.book.rule_set[trade], exposures)
+                broken += set_refusals(entry, of_set, own.share * account_usd, own.limits)
+            if conflicts:
+                broken.append(Check(NETTING_CONFLICT, conflicts, 0.0))
             reserved = entry.max_loss_usd + sum(exposure.max_loss_usd for exposure in exposures)
             power = Check("BUYING_POWER", reserved, self.book.equity_usd)
             if self.rules.buying_power and not power.passed:
@@ -239,9 +290,39 @@ class _Loop:
                 self.working.append(trade)
                 exposures.append(entry)
 
+    def _of_set(self, name: str, exposures: list[Exposure]) -> list[Exposure]:
+        """The exposures of a set, of those of all open positions and working entries."""
+        trades = [*self.book.open, *self.working]
+        return [
+            exposure
+            for trade, exposure in zip(trades, exposures, strict=True)
+            if self.book.rule_set[trade] == name
+        ]
+
+    def _unopposed(self, planned: int) -> tuple[int, int]:
+        """The trade to enter for a planned one, and its contracts that other sets oppose.
+
+        It is the first that none does of the planned one and its alternates, else the planned one.
+        """
+        if self._sides is None:
+            return planned, 0
+        name = self.book.rule_set[planned]
+        others = {t: p for t, p in self.book.open.items() if self.book.rule_set[t] != name}
+        opening = [*others, *(t for t in self.working if self.book.rule_set[t] != name)]
+        # An assignment is seen in the morning: nothing works for it yet.
+        closing = [
+            t for t, p in others.items() if p.exit_reason is not None and p.assigned_on is None
+        ]
+        for trade in (planned, *self.instead.get(planned, ())):
+            if not self._sides.opposed(trade, opening, closing):
+                return trade, 0
+        return planned, self._sides.opposed(planned, opening, closing)
+
     def _gap_losses(self, session_number: int) -> dict[int, tuple[float, ...]]:
         """What one spread of each open and each planned trade loses in a gap."""
-        trades = [*self.book.open, *self._planned[session_number]]
+        planned = self._planned[session_number]
+        others = [other for trade in planned for other in self.instead.get(trade, ())]
+        trades = [*self.book.open, *planned, *others]
         if self.rules.risk.gap.max_loss_pct is None or not self._planned[session_number]:
             return dict.fromkeys(trades, ())
         tickers = {trade: self.book.ticker[trade] for trade in trades}
@@ -252,9 +333,10 @@ class _Loop:
 
         `price` is that of its fill, USD a share; see :meth:`Book.size_of`.
         """
-        if self.rules.sizing is None:
+        own = self._own[trade]
+        if own.sizing is None:
             return True
-        size = self.book.size_of(trade, self.rules.sizing, price)
+        size = self.book.size_of(trade, own.sizing, price, own.share)
         if size.contracts < 1:
             self.book.refuse(trade, session_number, "RISK_BUDGET", size.loss_usd, size.budget_usd)
             return False

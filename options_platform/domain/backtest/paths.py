@@ -8,6 +8,7 @@ value of the position is unchanged.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +33,7 @@ from options_platform.domain.chain import NO_TERM, Underlying, quote, years_of
 from options_platform.domain.chain.term_structure import term_of
 from options_platform.domain.pricing import intrinsic_value
 from options_platform.domain.trading.ex_dividend import calls_to_close
+from options_platform.domain.trading.exit_rules import ExitRules
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def trade_paths(
         assigned=exercised.any(axis=1) & has_data,
         assigned_closing=net_price(all_legs.side[trade], after),
         before_ex_date=_before_ex_date(
-            all_legs, trade, priced, market, session, column, factor, rules
+            all_legs, trade, priced, market, session, column, factor, _exits_of(plans, rules)
         ),
         leg_opening=priced.opening[row],
         leg_closing=priced.closing[row],
@@ -127,15 +129,27 @@ def trade_paths(
     )
 
 
+def _exits_of(plans: pl.DataFrame, rules: BacktestRules) -> list[tuple[ExitRules, Bools]]:
+    """The rules of exits with the trades, shape [trades], that they are for; none without exits."""
+    if not rules.sets:
+        return [] if rules.exits is None else [(rules.exits, np.ones(plans.height, dtype=bool))]
+    names = plans["rule_set"]
+    each = [(rules.own(name).exits, names == name) for name in names.unique(maintain_order=True)]
+    return [(exits, own.to_numpy()) for exits, own in each if exits is not None]
+
+
 def _before_ex_date(
     legs: Legs, trade: Ints, priced: PricedLegs, market: BacktestMarket, session: Ints,
-    column: Ints, factor: Floats, rules: BacktestRules,
+    column: Ints, factor: Floats, exits: Sequence[tuple[ExitRules, Bools]],
 ) -> Bools:  # fmt: skip
     coming, ahead = market.next_dividend, market.sessions_to_ex_date
-    if rules.exits is None or coming is None or ahead is None:
+    if not exits or coming is None or ahead is None:
         return np.zeros(len(trade), dtype=bool)
     at = session, column[trade]
-    due = rules.exits.ex_dividend.dividend_due(coming[at] * factor, ahead[at])
+    due = np.zeros(len(trade))
+    for rules, of_trades in exits:
+        own = of_trades[trade]
+        due[own] = rules.ex_dividend.dividend_due(coming[at] * factor, ahead[at])[own]
     must_close = calls_to_close(
         legs.side[trade], legs.sign[trade], legs.strike[trade], priced.underlying.spot, priced.mid,
         due[:, None],

@@ -134,3 +134,7 @@ class BacktestRules:
     def holds_to_expiry(self) -> bool:
         """Whether positions are held to expiry; by default no account does that."""
         return self.exits is None or self.expiry.hold_to_expiry
+
+    def holds(self, own: OwnRules) -> bool:
+        """Whether the positions of a set are held to expiry."""
+        return own.exits is None or self.expiry.hold_to_expiry

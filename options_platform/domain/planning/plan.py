@@ -10,7 +10,6 @@ Every row is computed from itself alone, so a session's plan is the same in any 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -123,18 +122,6 @@ def build_plans(
     """
     rows = select_strategies(inputs.sort("date", "ticker"), rules.selection)
     return plan_selected(rows, rules, chain_of)
-
-
-def plans_of_sets(
-    inputs: pl.DataFrame, of_sets: Sequence[PlanRules], chain_of: ChainOf | None = None
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The plans and legs of several rule sets: of each row one plan a set, in the order of the
-    sets. Arguments otherwise as in :func:`build_plans`."""
-    plans, legs = zip(*(build_plans(inputs, rules, chain_of) for rules in of_sets), strict=True)
-    return (
-        pl.concat(plans).sort("date", "ticker", maintain_order=True),
-        pl.concat(legs).sort("date", "ticker", maintain_order=True),
-    )
 
 
 def plan_selected(

@@ -105,7 +105,12 @@ def _rule_sets(settings: Settings) -> Iterator[Diagnosis]:
     from options_platform.settings import make_settings
     from options_platform.settings.rule_sets import in_words, rule_set_names
 
-    yield Diagnosis("rule set", Diagnosis.OK, in_words(settings))
+    if not settings.budgets:
+        yield Diagnosis("rule set", Diagnosis.OK, in_words(settings))
+    for name in settings.traded_sets if settings.budgets else ():
+        share = f"{settings.share_of(name):.0%} of the account"
+        text = f"{in_words(settings.of_set(name))}; trades with {share}"
+        yield Diagnosis("rule set", Diagnosis.OK, text)
     for name in rule_set_names(settings.home):
         try:
             make_settings({"home": settings.home, "rule_set": name})

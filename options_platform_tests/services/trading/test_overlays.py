@@ -5,7 +5,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from options_platform.domain.planning.plan import plans_of_sets
+from options_platform.domain.planning.alternates import plans_of_sets
 from options_platform.testing.market import NOW
 from options_platform.testing.plan_rows import one
 from options_platform_tests.services.trading.simulated_account import (
@@ -35,7 +35,7 @@ def home(tmp_path):
 def plans(made, day):
     rows = one().with_columns(date=pl.lit(day))
     of_sets = [made.settings.of_set(name).plan for name in made.settings.traded_sets]
-    return plans_of_sets(rows, of_sets)
+    return plans_of_sets(rows, of_sets)[0]
 
 
 def run(made, until=1, first=0):

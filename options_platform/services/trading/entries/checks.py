@@ -24,6 +24,7 @@ from options_platform.domain.risk import (
 )
 from options_platform.domain.trading.exposures import DatedClose, spread_exposure
 from options_platform.domain.trading.gaps import HeldSpreads, gap_losses
+from options_platform.domain.trading.netting import NETTING_CONFLICT, opposed, sides_of
 from options_platform.domain.trading.orders import (
     IN_DOUBT,
     RESTING,
@@ -110,6 +111,8 @@ class EntryChecks:
             codes.append(PAUSED)
         if self._was_entered_by_another_set(order):
             codes.append(OTHER_RULE_SET)
+        if self.netted(order):
+            codes.append(NETTING_CONFLICT)
         carried = {
             p.position_id: self._held_exposure(p) for p in self.ledger.positions(only_open=True)
         }
@@ -140,6 +143,21 @@ class EntryChecks:
             if not codes:
                 raise
         return codes
+
+    def netted(self, order: Order) -> list[str]:
+        """The contracts (symbols) of an entry that another rule set holds, or works, on the other
+        side."""
+        held = [
+            sides_of(p.ticker, p.held)
+            for p in self.ledger.positions(only_open=True)
+            if p.rule_set != order.rule_set
+        ]
+        worked = [
+            sides_of(o.ticker, o.legs)
+            for o in self.ledger.unsettled_orders()
+            if o.rule_set != order.rule_set and o.purpose != "exercise"
+        ]
+        return opposed(sides_of(order.ticker, order.legs), [*held, *worked])
 
     def _limits_of_its_set(
         self, order: Order, carried: Mapping[str, Exposure], account_usd: float
