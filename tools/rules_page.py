@@ -72,6 +72,7 @@ def rules_page(generated: str) -> str:
         paragraph(ex_dividend),
         *section("Expiry", "expiry", settings.expiry),
         *section("Limits of the account", "risk", settings.risk),
+        *section("Limits of a rule set", "limits", settings.limits),
         *section("Limits of the greeks", "risk.greeks", settings.risk.greeks),
         *section("Limit of a gap", "risk.gap", settings.risk.gap),
         (

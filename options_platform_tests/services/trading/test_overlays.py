@@ -5,7 +5,10 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
+from options_platform.adapters.storage.duck import held
+from options_platform.contracts.regimes import REGIMES
 from options_platform.domain.planning.alternates import plans_of_sets
+from options_platform.services.planning.plan_tables import entry_order
 from options_platform.testing.market import NOW
 from options_platform.testing.plan_rows import one
 from options_platform_tests.services.trading.simulated_account import (
@@ -39,8 +42,9 @@ def plans(made, day):
 
 
 def run(made, until=1, first=0):
-    for day in DAYS[first:until]:
-        made.run_session(day, *plans(made, day), market(CLOSES), NOW)
+    with made.ledger.holding(), held(made.broker.path, wait_seconds=10.0):
+        for day in DAYS[first:until]:
+            made.run_session(day, *plans(made, day), market(CLOSES), NOW)
     return made.ledger
 
 
@@ -62,7 +66,7 @@ def test_each_set_enters_its_plan_in_the_size_of_its_share(home):
     for name, share in SHARES.items():
         risk = entries(ledger)[name].max_loss_usd
         assert 0 < risk <= 0.02 * share * 100_000
-    alone = service(home / "alone", risk=WIDE_RISK)
+    alone = service(home, account="alone", risk=WIDE_RISK)
     whole = run(alone, until=2).positions()[0]
     assert whole.contracts > opened["plan"].contracts
 
@@ -77,7 +81,7 @@ def test_a_repeated_session_of_two_sets_sends_nothing_more(home):
 def test_an_entry_of_a_set_without_a_budget_is_not_sent_beside_those_that_trade(home):
     write_set(home, "other")
     first = service(home, rule_set="other", risk=WIDE_RISK)
-    first.run_session(DAYS[0], *planned_with(first, DAYS[0]), market(CLOSES), NOW)
+    run(first)
     sent = entries(run(service(home, budgets=SHARES, risk=WIDE_RISK)))
     assert sent["other"].status == "submitted"
     assert {sent[name].reason for name in SHARES} == {"OTHER_RULE_SET"}
@@ -86,8 +90,7 @@ def test_an_entry_of_a_set_without_a_budget_is_not_sent_beside_those_that_trade(
 def test_a_position_is_left_by_the_exits_of_its_own_set(home):
     write_set(home, "mine", f"{CREDIT}[exits]\ncredit_stop = 3.0\ncredit_stop_cap = 1.0\n")
     made = service(home, rule_set="mine", risk=WIDE_RISK)
-    made.run_session(DAYS[0], *planned_with(made, DAYS[0]), market(CLOSES), NOW)
-    made.run_session(DAYS[1], *plans(made, DAYS[1]), market(CLOSES), NOW)
+    run(made, until=2)
     (position,) = made.ledger.positions()
     assert position.entry_price < 0
     lost = 3.4 * position.entry_price
@@ -130,3 +133,67 @@ def test_one_kill_switch_stops_the_entries_of_every_set(home):
     made.trip([100_000.0, 90_000.0], NOW)
     assert made.ledger.halted() is not None
     assert {o.reason for o in entries(run(made)).values()} == {"HALTED"}
+
+
+DELTAS = "[plan.strikes.{name}_delta]\n" + "".join(f"{regime} = 0.3\n" for regime in REGIMES)
+SELLS = CREDIT + DELTAS.format(name="short")
+BUYS = "[plan.selection]\nstrategy = 'bear_put_spread'\n" + DELTAS.format(name="long")
+
+
+@pytest.fixture
+def opposite(tmp_path):
+    """A home whose sets sell and buy the same put on one evening."""
+    write_set(tmp_path, "sells", SELLS)
+    write_set(tmp_path, "buys", BUYS)
+    return tmp_path
+
+
+def both(home, **changes):
+    return service(home, budgets={"sells": 0.6, "buys": 0.4}, risk=WIDE_RISK, **changes)
+
+
+def with_alternates(made, day):
+    rows = one().with_columns(date=pl.lit(day))
+    of_sets = [made.settings.of_set(name).plan for name in made.settings.traded_sets]
+    (planned, legs), (others, their_legs) = plans_of_sets(rows, of_sets)
+    return planned, pl.concat([legs, their_legs]), others
+
+
+def test_a_plan_that_would_buy_what_another_set_sells_is_refused_without_another_strike(opposite):
+    sent = entries(run(both(opposite)))
+    assert sent["sells"].status == "submitted"
+    assert (sent["buys"].status, sent["buys"].reason) == ("not_sent", "NETTING_CONFLICT")
+
+
+def test_it_takes_the_next_listed_strike_in_every_run_of_the_evening(opposite):
+    made = both(opposite)
+    planned, legs, others = with_alternates(made, DAYS[0])
+    for _ in range(2):
+        with made.ledger.holding(), held(made.broker.path, wait_seconds=10.0):
+            made.run_session(DAYS[0], planned, legs, market(CLOSES), NOW, others)
+        sent = entries(made.ledger)
+        assert len(made.ledger.orders()) == 2
+        assert {o.status for o in sent.values()} == {"submitted"}
+        sold, bought = (max(leg.strike for leg in sent[name].legs) for name in ("sells", "buys"))
+        assert bought == sold - 1.0
+    assert sent["buys"].plan_id in others["plan_id"].to_list()
+    assert sent["buys"].max_loss_usd <= 0.02 * 0.4 * 100_000
+
+
+def test_what_another_set_holds_is_in_the_way_as_well_and_what_the_set_itself_holds_is_not(
+    opposite,
+):
+    first = service(opposite, rule_set="sells", risk=WIDE_RISK)
+    for day in DAYS[:2]:
+        first.run_session(day, *planned_with(first, DAYS[0]), market(CLOSES), NOW)
+    (position,) = first.ledger.positions()
+    later = service(opposite, rule_set="buys", risk=WIDE_RISK)
+    buys = entry_order(*_row(later), "paper")
+    assert later.entries.checks.netted(buys)
+    own = replace(buys, position_id=position.position_id)
+    assert later.entries.checks.netted(own) == []
+
+
+def _row(made):
+    planned, legs = planned_with(made, DAYS[0])
+    return planned.row(0, named=True), legs
