@@ -10,6 +10,7 @@ import polars as pl
 
 from options_platform.adapters.storage.chain_store import ChainStore
 from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.commands.backtest_account import trade_account
 from options_platform.commands.backtest_output import (
     OVER_BAND,
     about,
@@ -97,6 +98,9 @@ def backtest(args: argparse.Namespace) -> int:
         return search(args, settings, warehouse, data, plan, rules)
     if args.vary:
         return _grid(args, settings, warehouse, data, variants, base)
+    if settings.budgets and not args.set:
+        account = _with_fill(settings.account_rules, args.fill)
+        return trade_account(args, settings, warehouse, data, account)
     return _single(args, settings, warehouse, data, base)
 
 

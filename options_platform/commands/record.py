@@ -49,6 +49,7 @@ def record(args: argparse.Namespace) -> int:
             {
                 "targets": paper.targets.to_dicts(),
                 "journal": paper.journal.to_dicts(),
+                "by_set": paper.by_set.to_dicts(),
                 "drift": paper.drift.to_dicts(),
                 "later": paper.later,
             }
@@ -99,6 +100,10 @@ def _show(record: Record) -> None:
         f"all fills {_sum(record.journal, 'against_model_usd')} USD against the backtest's fill "
         "model."
     )
+    by_set = record.by_set
+    if by_set.height > 1:
+        say("By rule set; open trades at their marks:")
+        print_table(by_set.to_dicts(), tuple(by_set.columns))
     counts = dict(record.drift.group_by("state").len().iter_rows())
     states = ", ".join(
         f"{counts.get(state, 0)} {state}" for state in (SAME, DIFFERS, ONLY_PAPER, ONLY_BACKTEST)

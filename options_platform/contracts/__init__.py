@@ -70,12 +70,18 @@ from options_platform.contracts.orders import (
     ORDER_STATUSES,
     PAPER_ORDERS,
     PORTFOLIO,
+    PORTFOLIO_SETS,
     POSITIONS,
 )
-from options_platform.contracts.rule_sets import RULE_SET_CURVES, RULE_SET_SCORES
+from options_platform.contracts.rule_sets import (
+    ACCOUNT_SET_SCORES,
+    RULE_SET_CURVES,
+    RULE_SET_SCORES,
+)
 from options_platform.contracts.table import TIMESTAMP, Column, Table
 
 __all__ = (
+    "ACCOUNT_SET_SCORES",
     "BACKTEST_CURVES",
     "BACKTEST_DECISIONS",
     "BACKTEST_DRAWS",
@@ -111,6 +117,7 @@ __all__ = (
     "PLAN_ALTERNATES",
     "PLAN_ALTERNATE_LEGS",
     "PORTFOLIO",
+    "PORTFOLIO_SETS",
     "POSITIONS",
     "QUARANTINE",
     "RAW_OHLCV",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from options_platform.contracts import (
+    ACCOUNT_SET_SCORES,
     BACKTEST_TABLES,
     CHAIN_INDEX,
     CHAMPIONS,
@@ -25,6 +26,7 @@ from options_platform.contracts import (
     PAPER_ORDERS,
     PLAN_ALTERNATE_LEGS,
     PLAN_ALTERNATES,
+    PORTFOLIO_SETS,
     QUARANTINE,
     RAW_OHLCV,
     REGIME,
@@ -84,6 +86,8 @@ SIDE_TABLES = (
     MODEL_IMPORTANCE,
     RULE_SET_SCORES,
     RULE_SET_CURVES,
+    PORTFOLIO_SETS,
+    ACCOUNT_SET_SCORES,
 )
 
 

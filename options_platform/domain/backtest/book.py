@@ -56,6 +56,7 @@ class Book:
         self._votes: list[int | None] = trades["votes"].to_list()
         self._fees = rules.costs.fees_on(market.days)
         self._interest = self._session_fees = 0
+        self._cash_of_set = dict.fromkeys(rules.sets, 0)
         self._rows: dict[str, list[tuple[Any, ...]]] = {
             name: []
             for name in (
@@ -67,6 +68,7 @@ class Book:
                 "exposures",
                 "refusals",
                 "sources",
+                "by_set",
             )
         }
 
@@ -162,7 +164,7 @@ class Book:
         every = np.ones(self.paths.legs.side.shape[1], dtype=bool)
         fee = self._fee(trade, session_number, contracts, every)
         cost = to_cents(price, units)
-        self.cash -= cost + fee
+        self._pay(trade, -cost - fee)
         self._session_fees += fee
         expiry = self.paths.legs.first_expiry[trade].astype(object)
         session = self.market.sessions[session_number]
@@ -198,7 +200,7 @@ class Book:
         fee = self._fee(position.trade, session_number, position.contracts, traded)
         legs = self.paths.leg_assigned if assigned else self.paths.leg_closing
         proceeds = to_cents(price, position.units)
-        self.cash += proceeds - fee
+        self._pay(position.trade, proceeds - fee)
         self._session_fees += fee
         position.fee_cents += fee
         action = "assign" if assigned else "close"
@@ -207,6 +209,13 @@ class Book:
         del self.open[position.trade]
         mid = float(self.paths.assigned_closing[row]) if assigned else float(self.paths.mark[row])
         self._trade_row(position, session_number, price, proceeds, mid, reason)
+
+    def _pay(self, trade: int, cents: int) -> None:
+        """Book what a trade brings, or costs, into the account and to its rule set."""
+        self.cash += cents
+        if self.rules.sets:
+            name = self.rule_set[trade]
+            self._cash_of_set[name] = self._cash_of_set.get(name, 0) + cents
 
     def refuse(
         self, trade: int, session_number: int, rule: str, value: float, threshold: float
@@ -223,6 +232,7 @@ class Book:
         """Mark the open positions at this close and record the account."""
         session = self.market.sessions[session_number]
         positions = 0
+        of_sets: dict[str, list[float]] = {}
         by_ticker: dict[str, list[float]] = {}
         for position in self.open.values():
             row = position.row(session_number)
@@ -237,12 +247,21 @@ class Book:
                     not self.paths.has_data[row], *greeks, position.max_loss_usd, notional,
                 )
             )  # fmt: skip
+            if self.rules.sets:
+                of_set = of_sets.setdefault(self.rule_set[position.trade], [0, 0, 0.0])
+                for n, part in enumerate((value, 1, position.max_loss_usd)):
+                    of_set[n] += part
             sums = by_ticker.setdefault(position.ticker, [0.0] * (len(GREEKS) + 3))
             for n, value_of_position in enumerate((*greeks, 1, position.max_loss_usd, notional)):
                 sums[n] += value_of_position
         for ticker, sums in by_ticker.items():
             self._rows["greeks"].append((session, ticker, *sums[: len(GREEKS)]))
             self._rows["exposures"].append((session, ticker, int(sums[-3]), *sums[-2:]))
+        for name, cash in self._cash_of_set.items():
+            worth, count, risk = of_sets.get(name, [0, 0, 0.0])
+            self._rows["by_set"].append(
+                (session, name, (cash + worth) / CENTS, worth / CENTS, int(count), risk)
+            )
         self.equity = self.cash + positions
         reserved = sum(position.max_loss_usd for position in self.open.values())
         self._rows["equity"].append(
@@ -269,6 +288,7 @@ class Book:
             "exposures": results.EXPOSURES,
             "refusals": results.REFUSALS,
             "sources": SOURCES,
+            "by_set": results.BY_SET,
         }
         frames = {
             name: pl.DataFrame(self._rows[name], schema=schema, orient="row")
@@ -337,6 +357,6 @@ class Book:
                 opened_on, session if reason is not None else None, position.expiry,
                 position.contracts, position.entry_price, price if reason is not None else None,
                 reason, (session - opened_on).days, fees, slippage, pnl, position.max_loss_usd,
-                most, *parts, pnl + fees + slippage - sum(parts),
+                most, *parts, pnl + fees + slippage - sum(parts), self.rule_set[trade],
             )
         )  # fmt: skip

@@ -12,11 +12,17 @@ from options_platform.settings.rule_sets.files import (
     read_rule_set,
     rule_set_names,
 )
-from options_platform.settings.rule_sets.overlay import in_words, put_over, rules_digest
+from options_platform.settings.rule_sets.overlay import (
+    all_in_words,
+    in_words,
+    put_over,
+    rules_digest,
+)
 
 __all__ = [
     "RuleSet",
     "active_rule_set",
+    "all_in_words",
     "in_words",
     "own_folder",
     "put_over",

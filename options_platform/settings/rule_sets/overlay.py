@@ -61,6 +61,16 @@ def in_words(settings: Settings) -> str:
     )
 
 
+def all_in_words(settings: Settings) -> str:
+    """The sets that trade, in one line: as :func:`in_words`, each with its share of the account."""
+    if not settings.budgets:
+        return in_words(settings)
+    return "; ".join(
+        f"{settings.share_of(name):.0%} of the account: {in_words(settings.of_set(name))}"
+        for name in settings.traded_sets
+    )
+
+
 def _plan(values: Mapping[str, Any]) -> Mapping[str, Any]:
     plan = values.get("plan", {})
     return plan if isinstance(plan, Mapping) else {}

@@ -8,6 +8,7 @@ import pytest
 from options_platform.adapters.storage.duck import held
 from options_platform.contracts.regimes import REGIMES
 from options_platform.domain.planning.alternates import plans_of_sets
+from options_platform.domain.planning.plan import build_plans
 from options_platform.services.planning.plan_tables import entry_order
 from options_platform.testing.market import NOW
 from options_platform.testing.plan_rows import one
@@ -15,7 +16,6 @@ from options_platform_tests.services.trading.simulated_account import (
     DAYS,
     WIDE_RISK,
     market,
-    planned_with,
     service,
 )
 
@@ -184,16 +184,34 @@ def test_what_another_set_holds_is_in_the_way_as_well_and_what_the_set_itself_ho
     opposite,
 ):
     first = service(opposite, rule_set="sells", risk=WIDE_RISK)
-    for day in DAYS[:2]:
-        first.run_session(day, *planned_with(first, DAYS[0]), market(CLOSES), NOW)
+    run(first, until=2)
     (position,) = first.ledger.positions()
     later = service(opposite, rule_set="buys", risk=WIDE_RISK)
-    buys = entry_order(*_row(later), "paper")
+    buys = entry_order(*_row(later.settings), "paper")
     assert later.entries.checks.netted(buys)
     own = replace(buys, position_id=position.position_id)
     assert later.entries.checks.netted(own) == []
 
 
-def _row(made):
-    planned, legs = planned_with(made, DAYS[0])
+def test_an_exit_withdraws_the_entry_of_another_set_that_it_would_trade_against(opposite):
+    write_set(opposite, "sells_too", SELLS)
+    first = service(opposite, rule_set="sells", risk=WIDE_RISK)
+    run(first, until=2)
+    (position,) = first.ledger.positions()
+    many = {**WIDE_RISK, "max_positions_per_ticker": 6}
+    later = service(opposite, budgets={"sells": 0.5, "sells_too": 0.5}, risk=many)
+    planned = entry_order(*_row(later.settings.of_set("sells_too")), "paper")
+    entry = replace(planned, legs=position.legs)
+    later.entries.send(entry, NOW)
+    sent = later.ledger.order(entry.client_order_id)
+    assert (sent.status, sent.reason) == ("submitted", None)
+    later.closing.close_position(position, DAYS[1], "STOP_LOSS", None, NOW)
+    withdrawn = later.ledger.order(entry.client_order_id)
+    assert (withdrawn.status, withdrawn.reason) == ("canceled", "NETTING_CONFLICT")
+    working = {(o.purpose, o.rule_set) for o in later.ledger.working_orders()}
+    assert working == {("exit", "sells"), ("entry", "sells")}
+
+
+def _row(settings):
+    planned, legs = build_plans(one().with_columns(date=pl.lit(DAYS[0])), settings.plan)
     return planned.row(0, named=True), legs

@@ -1,8 +1,14 @@
 """Two rule sets in one account make the trades and the equity of the backtest of both together."""
 
+from datetime import date
+
 import polars as pl
 import pytest
 
+from options_platform.domain.accounting.portfolio import make_portfolio
+from options_platform.domain.backtest_study.account_sets import account_set_rows
+from options_platform.domain.checks.portfolio import PORTFOLIO_RULES
+from options_platform.services.accounting.portfolio_views import ledger_snapshot
 from options_platform_tests.paper_run import LIMITS, WIDE, paper_run
 
 COLUMNS = ("plan_id", "ticker", "strategy", "opened_on", "entry_price", "contracts", "closed_on",
@@ -45,8 +51,7 @@ def trades_of(run):
     return sorted(ours, key=str), sorted(live, key=str)
 
 
-def test_two_sets_trade_as_in_the_backtest_of_both(tmp_path):
-    run = overlaid(tmp_path)
+def assert_same(run):
     ours, live = trades_of(run)
     assert ours == live
     assert {p.rule_set for p in run.ledger.positions()} == {"plan", "mine"}
@@ -64,7 +69,52 @@ def test_two_sets_trade_as_in_the_backtest_of_both(tmp_path):
         for code in order.reason.split(",")
         if "SET" in code or "NETTING" in code
     }
+    return live, refused
+
+
+def assert_attributed(run):
+    """By set in the views, in the backtest and in the record; the sums are the account's."""
+    views = make_portfolio(ledger_snapshot(run.ledger), run.market, run.settings.backtest_rules)
+    assert set(views.fills["rule_set"]) == set(views.positions["rule_set"]) == {"plan", "mine"}
+    for rule in PORTFOLIO_RULES:
+        assert rule.find(views).passed, rule.name
+    totals = views.by_set.group_by("date").agg(pl.col("pnl_usd", "open_positions").sum())
+    account = views.portfolio.join(totals, on="date", how="left", suffix="_sets").fill_null(0)
+    made = (account["realised_usd"] + account["unrealised_usd"] - account["pnl_usd"]).abs()
+    assert made.max() < 0.005
+    assert account["open_positions"].to_list() == account["open_positions_sets"].to_list()
+    ours = run.backtest.by_set.filter(pl.col("session") == run.market.sessions[-1])
+    live = views.by_set.filter(pl.col("date") == run.market.sessions[-1])
+    for name in ("plan", "mine"):
+        (backtest,), (paper,) = (rows.filter(rule_set=name)["pnl_usd"] for rows in (ours, live))
+        assert backtest == pytest.approx(paper, abs=0.005)
+
+
+def assert_scored(run):
+    shares = {"plan": 0.6, "mine": 0.4}
+    rows = account_set_rows({"mid": run.backtest}, shares, run.plans, run.alternates, run.market)
+    account, *of_sets = rows.to_dicts()
+    assert (account["part"], account["rule_set"]) == ("account", "plan+mine")
+    assert [row["rule_set"] for row in of_sets] == ["plan", "mine"]
+    for name in ("pnl_usd", "trades", "moved", "netting_conflicts", "set_limits"):
+        assert sum(row[name] for row in of_sets) == pytest.approx(account[name], abs=0.005)
+    end = run.backtest.equity["equity_usd"][-1] - run.backtest.start_usd
+    assert account["pnl_usd"] == pytest.approx(end)
+
+
+def test_two_sets_trade_some_weeks_as_in_the_backtest_of_both(tmp_path):
+    run = overlaid(tmp_path, last=date(2017, 4, 24))
+    assert_same(run)
+    assert_attributed(run)
+    assert_scored(run)
+
+
+@pytest.mark.long
+def test_two_sets_trade_two_months_as_in_the_backtest_of_both(tmp_path):
+    run = overlaid(tmp_path)
+    live, refused = assert_same(run)
+    assert_attributed(run)
+    assert_scored(run)
     assert "MAX_SET_POSITIONS" in {rule for _, rule in refused}
     # Some entries moved on to the next strikes, in both.
-    planned = set(run.plans["plan_id"])
-    assert {plan_id for plan_id, *_ in live} - planned
+    assert {plan_id for plan_id, *_ in live} - set(run.plans["plan_id"])
