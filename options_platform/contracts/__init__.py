@@ -73,6 +73,7 @@ from options_platform.contracts.orders import (
     PORTFOLIO_SETS,
     POSITIONS,
 )
+from options_platform.contracts.refusals import BACKTEST_REFUSAL_PRICES, BACKTEST_REFUSED_TRADES
 from options_platform.contracts.rule_sets import (
     ACCOUNT_SET_SCORES,
     RULE_SET_CURVES,
@@ -89,6 +90,8 @@ __all__ = (
     "BACKTEST_FILLS",
     "BACKTEST_MARKS",
     "BACKTEST_PRICE_RISK",
+    "BACKTEST_REFUSAL_PRICES",
+    "BACKTEST_REFUSED_TRADES",
     "BACKTEST_SCORES",
     "BACKTEST_SOURCES",
     "BACKTEST_TABLES",

@@ -101,12 +101,15 @@ def _databases(settings: Settings) -> Iterator[Diagnosis]:
 
 
 def _rule_sets(settings: Settings) -> Iterator[Diagnosis]:
-    """The set to trade by, and each other one whose file cannot be used."""
-    from options_platform.settings import make_settings
+    """The set to trade by, the settings that it replaces, and other sets that cannot be used."""
+    from options_platform.settings import make_settings, settings_without_effect
     from options_platform.settings.rule_sets import in_words, rule_set_names
 
     if not settings.budgets:
         yield Diagnosis("rule set", Diagnosis.OK, in_words(settings))
+        if replaced := settings_without_effect():
+            detail = f"it replaces your settings, which have no effect: {', '.join(replaced)}"
+            yield Diagnosis("rule set", Diagnosis.NOTE, detail)
     for name in settings.traded_sets if settings.budgets else ():
         share = f"{settings.share_of(name):.0%} of the account"
         text = f"{in_words(settings.of_set(name))}; trades with {share}"

@@ -17,6 +17,7 @@ from options_platform.settings.rule_sets.overlay import (
     in_words,
     put_over,
     rules_digest,
+    without_effect,
 )
 
 __all__ = [
@@ -29,4 +30,5 @@ __all__ = [
     "read_rule_set",
     "rule_set_names",
     "rules_digest",
+    "without_effect",
 ]
