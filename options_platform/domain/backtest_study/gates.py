@@ -87,6 +87,9 @@ ACCOUNT_GATES = {
     "MAX_VEGA": "vega of all positions",
     "MAX_THETA": "theta of all positions",
     "MAX_GAP_LOSS": "loss of all positions in one gap",
+    "MAX_SET_POSITIONS": "as many positions of the rule set as allowed",
+    "MAX_SET_RISK": "maximum losses of the rule set's positions",
+    "NETTING_CONFLICT": "another rule set has the other side of a contract",
     "BUYING_POWER": "equity below all maximum losses",
     "LIMIT_NOT_REACHED": "the market did not come to the limit price",
 }
