@@ -33,6 +33,7 @@ COMMANDS = {
     "models": ("models", "models"),
     "research": ("research", "research"),
     "backtest": ("backtest", "backtest"),
+    "study": ("study", "study"),
     "search": ("search", "search"),
     "record": ("record", "record"),
     "feasibility": ("feasibility", "feasibility"),
@@ -181,6 +182,9 @@ def _add_backtest(reading: AddCommand) -> None:
         "compared with",
     )  # fmt: skip
     backtest.add_argument("--workers", type=int, help="processes (default: setting workers)")
+    study = reading("study", "backtest the hypotheses of a file: chosen early, checked later")
+    study.add_argument("name", help="name of a study, e.g. premium_ladder, or a file FILE.toml")
+    study.add_argument("--workers", type=int, help="processes (default: setting workers)")
 
 
 def _add_market(add: AddCommand, reading: AddCommand) -> None:

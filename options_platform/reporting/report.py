@@ -54,6 +54,7 @@ from options_platform.reporting.provenance import settings_digest, settings_rows
 from options_platform.reporting.record_page import paper_section
 from options_platform.reporting.research import research_section
 from options_platform.reporting.rule_sets_section import rule_sets_section
+from options_platform.reporting.studies import studies_section
 from options_platform.reporting.tearsheet import (
     StoredBacktest,
     position_cards,
@@ -121,6 +122,7 @@ def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
         "measured_prices": measured_notes(settings, warehouse),
         "backtest": tearsheet_section(stored_backtest(warehouse)),
         "rule_sets": rule_sets_section(settings, warehouse),
+        "studies": studies_section(settings, warehouse),
         "paper_positions": position_cards(_paper_positions(settings)),
         "orders": sections.order_section(
             warehouse.read(PAPER_ORDERS),

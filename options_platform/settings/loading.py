@@ -44,11 +44,12 @@ def load_settings(
     environment: Mapping[str, str] | None = None,
     *,
     rule_set: str | None = None,
+    rules: RuleSet | None = None,
 ) -> Settings:
     """The settings of `directory` (default: the working directory) and the environment.
 
-    `rule_set` replaces the one that they choose. The calendar of the process gets the closures
-    that they name.
+    `rule_set` replaces the one that they choose, and `rules` what its file holds. The calendar of
+    the process gets the closures that they name.
 
     Raises :class:`SettingsError` on a file that is no TOML, an unknown key (naming the nearest
     known one), a value of the wrong type or out of its range, and a variable that would make
@@ -59,9 +60,11 @@ def load_settings(
     values, variables = _from_file(directory / FILE_NAME), _from_environment(environment)
     require_live_by_file(values, variables, FILE_NAME)
     merge(values, variables)
+    if rules is not None:
+        rule_set = rules.name
     if rule_set is not None:
         values["rule_set"] = rule_set
-    settings = make_settings(values, directory=directory)
+    settings = make_settings(values, directory=directory, rules=rules)
     set_closures(settings.unplanned_closures)
     return settings
 
@@ -74,15 +77,17 @@ def _validator() -> TypeAdapter[Settings]:
     return TypeAdapter(Settings)
 
 
-def make_settings(values: Mapping[str, Any], *, directory: Path | None = None) -> Settings:
+def make_settings(
+    values: Mapping[str, Any], *, directory: Path | None = None, rules: RuleSet | None = None
+) -> Settings:
     """Settings from plain values, defaults filled in; `home` is taken relative to `directory`.
 
-    The rules of the set that `rule_set` names lie over the values. Raises :class:`SettingsError`
-    like :func:`load_settings`, and like :func:`read_rule_set`.
+    The rules of the set that `rule_set` names lie over the values, or `rules` in their place.
+    Raises :class:`SettingsError` like :func:`load_settings`, and like :func:`read_rule_set`.
     """
     from pydantic import ValidationError
 
-    rules = _chosen_rules(values, directory)
+    rules = _chosen_rules(values, directory) if rules is None else rules
     _filled(rules.values, Settings(), where=f"{_named(rules)}: ")
     merged = _filled(put_over(values, rules), Settings())
     source = source_entry(str(merged.get("source", Settings.source)))

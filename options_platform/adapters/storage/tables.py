@@ -30,6 +30,8 @@ from options_platform.contracts import (
     REVISIONS,
     RULE_SET_CURVES,
     RULE_SET_SCORES,
+    STUDIES,
+    STUDY_RESULTS,
     SURFACE_ERROR,
     SURFACE_FIT,
     TRADE_PLAN,
@@ -80,6 +82,8 @@ SIDE_TABLES = (
     MODEL_IMPORTANCE,
     RULE_SET_SCORES,
     RULE_SET_CURVES,
+    STUDIES,
+    STUDY_RESULTS,
 )
 
 

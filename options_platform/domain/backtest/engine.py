@@ -211,6 +211,8 @@ class _Loop:
             for trade in self._planned[session_number]:
                 self.book.refuse(trade, session_number, "HALTED", halted.value, halted.threshold)
             return
+        if not self._planned[session_number]:
+            return
         session = self.market.sessions[session_number]
         gaps = self._gap_losses(session_number)
         exposures = [
@@ -242,7 +244,7 @@ class _Loop:
     def _gap_losses(self, session_number: int) -> dict[int, tuple[float, ...]]:
         """What one spread of each open and each planned trade loses in a gap."""
         trades = [*self.book.open, *self._planned[session_number]]
-        if self.rules.risk.gap.max_loss_pct is None or not self._planned[session_number]:
+        if self.rules.risk.gap.max_loss_pct is None:
             return dict.fromkeys(trades, ())
         tickers = {trade: self.book.ticker[trade] for trade in trades}
         return spread_gap_losses(tickers, session_number, self.paths, self.market, self.rules)
@@ -264,4 +266,6 @@ class _Loop:
 
 def _with_gap(exposure: Exposure, one_spread: tuple[float, ...], contracts: int) -> Exposure:
     """The exposure with the losses of its spreads in a gap."""
+    if not one_spread:
+        return exposure
     return replace(exposure, gap_usd=tuple(loss * contracts for loss in one_spread))
