@@ -43,6 +43,7 @@ def test_a_run_shows_the_band_the_baselines_and_the_targets(home, capsys):
     assert "backtests 20/20" in shown.err
 
 
+@pytest.mark.long
 def test_a_home_with_adopted_fits_is_backtested_on_them_and_counts_no_new_variant(
     home, simulated_home, capsys
 ):
@@ -101,6 +102,7 @@ def test_json_has_every_score_with_its_interval(home, capsys):
     assert added == {"all": 0, "to 2020": 0, "2021 on": 0}
 
 
+@pytest.mark.long
 def test_the_trades_that_the_level_of_confidence_adds_are_shown_apart(home, capsys, monkeypatch):
     monkeypatch.setenv("OPTIONS_BACKTEST__BASELINE_SEEDS", "1")
     # The simulated history is short: fewer calls have to do, and all of them count.
@@ -113,6 +115,7 @@ def test_the_trades_that_the_level_of_confidence_adds_are_shown_apart(home, caps
     assert int(row.split()[2]) > 0
 
 
+@pytest.mark.long
 def test_a_grid_of_accounts_shows_what_their_size_does(home, capsys):
     accounts = ["backtest", "--workers", "1", "--vary", "account_value_usd=10000,1000000"]
     assert main(accounts) == 0
@@ -186,6 +189,7 @@ def test_a_search_is_scored_on_the_sessions_after_it(home, capsys):
     assert found["searched_to"] < found["last"]
 
 
+@pytest.mark.long
 def test_an_interrupted_search_counts_its_variants(home):
     pytest.importorskip("optuna")
     arguments = ["backtest", "--optuna", "500", "--vary", "exits.credit_stop=1..3"]

@@ -197,6 +197,7 @@ def test_flatten_prices_on_the_same_surface_as_work(tmp_path, monkeypatch):
     assert flattening == working
 
 
+@pytest.mark.long
 def test_a_halt_by_losses_is_resumed_only_with_a_reason(shell):
     trader(shell.home, shell.fake.address).ledger.halt("DAILY_LOSS: 4,000 USD lost")
     refused = shell.run("resume", code=2)

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from options_platform.adapters.storage.tables import ASSET_TABLES, tables
-from options_platform.contracts import RAW_OHLCV, VIX
+from options_platform.contracts import PAPER_ORDERS, RAW_OHLCV, TRADE_PLAN, VIX
 from options_platform.contracts.orders import ORDER_STATUSES
 from options_platform.domain.trading.orders import TRANSITIONS
 from options_platform.errors import ContractError
@@ -32,9 +32,12 @@ def test_every_column_is_described_and_every_key_declared(table):
     assert table.validate(table.empty()).schema == table.schema
 
 
-def test_the_assets_are_keyed_by_date_and_ticker():
+def test_the_assets_are_keyed_by_date_and_ticker_and_decisions_by_their_rule_set_too():
     for table in ASSET_TABLES:
-        assert table.key == table.partition == ("date", "ticker")
+        of_set = ("rule_set",) if table in (TRADE_PLAN, PAPER_ORDERS) else ()
+        assert table.key == ("date", "ticker", *of_set)
+        # Orders that one set sent stay when another plans the session.
+        assert table.partition == (table.key if table is PAPER_ORDERS else ("date", "ticker"))
 
 
 def test_validation_returns_columns_in_the_tables_order():

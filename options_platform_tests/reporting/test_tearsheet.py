@@ -111,6 +111,7 @@ def test_a_home_without_a_backtest_says_how_to_make_one(simulated_home):
     assert "No backtest yet" in render(simulated_home, empty, now=NOW)
 
 
+@pytest.mark.long
 def test_ruin_and_a_run_without_trades_still_make_a_page(settings, warehouse, tmp_path):
     stored = stored_backtest(warehouse)
     ruined = stored.scores.with_columns(

@@ -75,6 +75,7 @@ def test_the_nightly_run_uses_the_evenings_chains_and_requests_none_again(settin
     assert history["iv_30d"].null_count() == 0
 
 
+@pytest.mark.long
 def test_a_ticker_without_a_chain_of_the_evening_is_fetched_at_night(settings):
     source = ChainSource()
     take_snapshot(platform_of(settings, source, EVENING), ("SPY",))
@@ -94,6 +95,7 @@ def test_a_snapshot_is_taken_once(settings):
     assert stored(settings)["fetched_at"].unique().to_list() == [EVENING.astimezone(UTC)]
 
 
+@pytest.mark.long
 def test_a_chain_that_was_fetched_later_is_fetched_again(settings):
     source = ChainSource()
     nightly(settings, source)

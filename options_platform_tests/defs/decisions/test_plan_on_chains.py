@@ -48,6 +48,7 @@ def test_a_plan_uses_only_the_chain_of_its_day_alone_or_in_a_range(settings):
     assert warehouse.read(TRADE_PLAN_LEGS).equals(legs)
 
 
+@pytest.mark.long
 def test_damaged_chains_stop_no_plan(settings):
     """The night's own, and one five weeks old, which `iv_history` and `surface_error` come upon."""
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=30.0)

@@ -119,6 +119,7 @@ def equity_of_backtest(settings, warehouse, days):
     return run_backtest(plans, legs, market, rules).equity["equity_usd"].to_list()
 
 
+@pytest.mark.long
 def test_an_account_that_trades_on_fits_is_recorded_and_marked_as_the_backtest_has_it(
     learned_home, fits, whole
 ):
@@ -144,6 +145,7 @@ def test_an_account_that_trades_on_fits_is_recorded_and_marked_as_the_backtest_h
     assert plain.positions["delta"].to_list() != deltas
 
 
+@pytest.mark.long
 def test_a_fit_that_is_stored_after_the_account_traded_changes_nothing_of_its_record(
     simulated_home, tmp_path
 ):

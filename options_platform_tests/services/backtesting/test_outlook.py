@@ -248,6 +248,7 @@ def account_notes(settings):
     return [note.detail for note in outlook_findings(settings, []) if note.what == "account"]
 
 
+@pytest.mark.long
 def test_doctor_names_the_smallest_account_of_each_strategy_that_does_not_fit(settings):
     small = with_account(settings, 1_000.0)
     shown = account_notes(small)

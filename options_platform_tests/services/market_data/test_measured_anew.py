@@ -64,6 +64,7 @@ def test_fits_that_were_measured_on_another_index_price_nothing(platform):
     assert "; priced as its class: its fits were measured on VIX" in note
 
 
+@pytest.mark.long
 def test_another_index_has_every_session_measured_anew_as_in_a_new_home(platform, tmp_path):
     on_another_index(platform)
     found = measure(platform, NEXT, NEXT)
@@ -76,6 +77,7 @@ def test_another_index_has_every_session_measured_anew_as_in_a_new_home(platform
     assert at_the_money(platform, NEXT, 24.8)[0] == pytest.approx(0.24, abs=0.02)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "changes",
     [
@@ -154,6 +156,7 @@ def test_a_replaced_chain_has_later_sessions_measured_as_in_a_new_home(platform,
         assert rows.equals(wanted)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("gone", [[LAST], [DAYS[4]], DAYS])
 def test_rows_whose_chain_is_no_longer_stored_are_deleted(platform, tmp_path, gone):
     for day in gone:

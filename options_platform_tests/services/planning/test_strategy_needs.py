@@ -60,6 +60,7 @@ def test_what_is_said_of_an_account_is_what_its_plans_do(settings, account, at_l
         assert not count or f"trades narrower ({width:g} USD wide) in {count} of" in said
 
 
+@pytest.mark.long
 def test_the_accounts_that_are_named_take_half_and_90_percent_of_the_plans(settings):
     needs = needs_of(settings, PlanRules(sizing=SizingRules(10_000.0))).needs
     for row in needs.iter_rows(named=True):

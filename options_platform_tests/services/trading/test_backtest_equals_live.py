@@ -45,6 +45,7 @@ def test_both_close_the_same_calls_in_the_same_sessions_before_an_expected_ex_da
     assert sum(reason == "EX_DIVIDEND" for *_, reason, _ in live) > 1
 
 
+@pytest.mark.long
 def test_both_cut_the_same_plans_to_an_equity_below_the_configured_value(tmp_path):
     pct = ("trade", "ticker", "expiry", "group", "total")
     loose = {
@@ -64,6 +65,7 @@ def test_both_cut_the_same_plans_to_an_equity_below_the_configured_value(tmp_pat
     assert {plan for plan, contracts in traded if contracts < planned[plan]} <= cut
 
 
+@pytest.mark.long
 def test_both_refuse_the_same_entries_where_the_limits_on_greeks_bind(tmp_path):
     run = paper_run(tmp_path, risk={**LIMITS, "betas": {"AAA": 1.3}, "greeks": {"delta_pct": 0.3}})
     live = {
