@@ -2,8 +2,8 @@
 
 The rules are those of the rule set premium_ladder in an account with room for it, the market that
 of `benchmarks.backtest`, predictions and votes random. The peer is the loop over options that a
-backtest with QuantLib would make: pricing with greeks, one leg and session after the other, as often
-as the ladder's own positions are marked, and nothing else.
+backtest with QuantLib would make: it prices with greeks, one leg and session after the other, as
+often as the ladder's own positions are marked, and does nothing else.
 """
 
 from __future__ import annotations

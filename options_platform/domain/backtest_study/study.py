@@ -34,6 +34,7 @@ from options_platform.domain.statistics.bootstrap import bootstrap_interval
 from options_platform.domain.statistics.curve import (
     SESSIONS_A_YEAR,
     annual_return,
+    deviation,
     drawdown,
     sharpe,
 )
@@ -187,19 +188,21 @@ def _in_span(days: NDArray[np.datetime64], span: str, chosen_until: date) -> NDA
 
 
 def _figures(run: StudyRun, span: str, chosen_until: date) -> dict[str, Any]:
-    """What a run did in a span."""
+    """What a run did in a span; undefined metrics are NaN."""
     returns = run.returns[_in_span(run.days, span, chosen_until)]
     closed_on = run.closed["closed_on"].to_numpy().astype("datetime64[D]")
     profit = run.closed["pnl_usd"].to_numpy()[_in_span(closed_on, span, chosen_until)]
-    lost = -float(profit[profit < 0].sum())
+    lost, count = -float(profit[profit < 0].sum()), len(returns)
+    # In the session of its ruin an account also loses the interest that cash would have had.
+    kept = np.maximum(returns, -1.0)
+    with np.errstate(divide="ignore"):
+        growth = float(annual_return(kept)) if count else float("nan")
     return {
-        "sessions": len(returns),
-        "sharpe": float(sharpe(returns)) if len(returns) > 1 else float("nan"),
-        "excess_return_annual": float(annual_return(returns)) if len(returns) else float("nan"),
-        "volatility_annual": float(np.std(returns, ddof=1) * np.sqrt(SESSIONS_A_YEAR))
-        if len(returns) > 1
-        else float("nan"),
-        "max_drawdown": drawdown(np.concatenate([[1.0], np.cumprod(1.0 + returns)]))[0],
+        "sessions": count,
+        "sharpe": float(sharpe(returns)) if count > 1 else float("nan"),
+        "excess_return_annual": growth,
+        "volatility_annual": deviation(returns) * np.sqrt(SESSIONS_A_YEAR),
+        "max_drawdown": drawdown(np.concatenate([[1.0], np.cumprod(1.0 + kept)]))[0],
         "trades": len(profit),
         "win_rate": float(np.mean(profit > 0)) if len(profit) else float("nan"),
         "profit_factor": float(profit[profit > 0].sum()) / lost if lost else float("nan"),
