@@ -43,6 +43,7 @@ COMMANDS = {
     "resume": ("trading", "resume"),
     "flatten": ("trading", "flatten"),
     "alerts": ("alerts", "alerts"),
+    "rehearse": ("rehearse", "rehearse"),
     "fake-alpaca": ("fake_alpaca", "fake_alpaca"),
     "doctor": ("care", "doctor"),
     "backup": ("care", "backup"),
@@ -94,6 +95,7 @@ def build_parser() -> Parser:
     _add_market(add, reading)
     _add_trading(reading)
     _add_alerts(reading)
+    _add_rehearse(reading)
     _add_fake_alpaca(reading)
     _add_care(add, reading)
     _add_ui(add)
@@ -117,14 +119,24 @@ def _add_results(reading: AddCommand) -> None:
     reading("report", "write the HTML report and print its path")
     orders = reading("orders", "list the orders in the ledger")
     positions = reading("positions", "list the open positions in the ledger")
-    record = reading("record", "show how paper trading did: targets, slippage, drift, journal")
+    record = reading(
+        "record", "show how paper trading did, and what each rule set's recorded plans brought"
+    )
     record.add_argument("--csv", metavar="FILE", help="write the trade journal")
+    record.add_argument(
+        "--verify", action="store_true", help="check that no link of the forward record was altered"
+    )
+    record.add_argument(
+        "--head", metavar="HASH", help="with --verify: a head that left the machine must be in it"
+    )
+    record.add_argument("--at", type=int, metavar="NUMBER", help="the link of that --head")
     for sub in (orders, positions, record):
         sub.add_argument("--replay", action="store_true", help="read the demo's replay ledger")
     feasible = reading("feasibility", "show how much money each strategy needs in the account")
     feasible.add_argument(
         "--sessions", type=int, default=252, help="newest sessions to plan (default: 252)"
     )
+    feasible.add_argument("--rule-set", metavar="NAME", help="of this set (default: that trades)")
     export = reading("features-export", "write the features to Parquet with their version")
     export.add_argument(
         "--to", help="file to write (default: exports/features.parquet in the home)"
@@ -180,6 +192,10 @@ def _add_backtest(reading: AddCommand) -> None:
         "--rule-sets", type=_names, metavar="NAMES",
         help="rule sets side by side, e.g. plan,premium_ladder; the first is what the others are "
         "compared with",
+    )  # fmt: skip
+    backtest.add_argument(
+        "--refusals", action="store_true",
+        help="only what each refusal saved or cost, without the baselines",
     )  # fmt: skip
     backtest.add_argument("--workers", type=int, help="processes (default: setting workers)")
     study = reading("study", "backtest the hypotheses of a file: chosen early, checked later")
@@ -252,6 +268,19 @@ def _add_alerts(reading: AddCommand) -> None:
         "alerts", "show what is wrong now, or send a test message to the addresses of alerts"
     )
     alerts.add_argument("action", nargs="?", choices=("show", "test"), default="show")
+
+
+def _add_rehearse(reading: AddCommand) -> None:
+    rehearse = reading(
+        "rehearse", "trade a stressed month of the past at a fake broker, and check what must hold"
+    )
+    rehearse.add_argument("month", metavar="YYYY-MM", help="a stored month, e.g. 2020-03")
+    rehearse.add_argument("--rule-set", metavar="NAME", help="rules to trade by (default: as set)")
+    rehearse.add_argument(
+        "--intensity", default="stressed", metavar="NAME",
+        help="real (the month as it was), stressed or severe (default: stressed)",
+    )  # fmt: skip
+    rehearse.add_argument("--seed", type=int, default=1, help="of what goes wrong (default: 1)")
 
 
 def _add_fake_alpaca(reading: AddCommand) -> None:

@@ -7,7 +7,14 @@ import argparse
 from options_platform.adapters.storage.ledger import open_ledger
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.commands.common import print_json, print_table, ready_settings, say
+from options_platform.commands.feasibility_output import (
+    account_fields,
+    ladder_fields,
+    show_account,
+    show_ladder,
+)
 from options_platform.errors import UsageError
+from options_platform.services.backtesting.ladder import ladder_outlook
 from options_platform.services.backtesting.outlook import (
     outlook_fields,
     outlook_or_problem,
@@ -43,32 +50,42 @@ CELL_COLUMNS = ("regime", "direction", "strategy", "rows", "called", "trades", "
 def feasibility(args: argparse.Namespace) -> int:
     """Plan the newest sessions again with one spread each; print what each strategy needs.
 
-    Then the trades a year to expect, the cells of the matrix, and the time to 30 closed trades.
+    Then what the ladder of all open spreads needs and loses in a gap, what the account permits, the
+    trades a year to expect, the cells of the matrix, and the time to 30 closed trades. `--rule-set`
+    does all of it for another set than the one that trades.
 
     Raises :class:`IncompleteDataError` before the first plan.
     """
-    settings = ready_settings()
+    settings = ready_settings(args.rule_set)
     if args.sessions < 1:
         raise UsageError("--sessions takes a number of sessions, at least 1")
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
     one = strategy_needs(settings, warehouse, args.sessions)
+    ladder = ladder_outlook(settings, warehouse, one.first, one.last)
+    account = account_fields(settings, open_ledger(settings), ladder.needed_level)
     outlook = outlook_or_problem(settings, warehouse, open_ledger(settings))
     if args.json:
         pace = None if isinstance(outlook, str) else outlook_fields(outlook)
         print_json(
-            {"first": one.first, "last": one.last, "account_value_usd": settings.account_value_usd,
-             "strategies": one.needs.to_dicts(), "pace": pace}
+            {"rule_set": settings.rule_set, "first": one.first, "last": one.last,
+             "account_value_usd": settings.account_value_usd,
+             "trades_from_usd": one.smallest_usd,
+             "strategies": one.needs.to_dicts(), "ladder": ladder_fields(ladder),
+             "account": account, "pace": pace}
         )  # fmt: skip
         return 0
     say(
-        f"One spread of each strategy planned from {one.first} to {one.last} on synthetic chains; "
-        f"the account has {settings.account_value_usd:,.0f} USD. Losses, fees and needs are "
-        "medians at the full width: half of the plans need more. smallest_account_usd takes half "
-        "of the plans at some allowed width, account_for_90_usd 90% of them."
+        f"Rule set {settings.rule_set}. One spread of each strategy planned from {one.first} to "
+        f"{one.last} on synthetic chains; the account has {settings.account_value_usd:,.0f} USD. "
+        "Losses, fees and needs are medians at the full width: half of the plans need more. "
+        "smallest_account_usd takes half of the plans at some allowed width, account_for_90_usd "
+        "90% of them."
     )
     print_table(one.needs.to_dicts(), COLUMNS)
     for note in one.notes:
         say(note)
+    show_ladder(ladder, settings, one.smallest_usd)
+    show_account(account)
     if isinstance(outlook, str):
         say(outlook)
         return 0

@@ -74,15 +74,15 @@ def _show(head: dict[str, Any], rows: pl.DataFrame) -> None:
             print_table([_row(part) for part in _by_hypothesis(own)], COLUMNS)
     say(f"Sharpe ratios with 95% intervals by bootstrap over blocks of {BLOCK_SESSIONS} sessions; "
         "trades, won, profit_factor and drawdown are of all sessions. held_check is the check of "
-        f"the same variant, held to expiry: {HELD_NOTE}")  # fmt: skip
+        f"the same variant. {HELD_NOTE}")  # fmt: skip
     best = rows.filter(pl.col("best") & (pl.col("policy") == LEFT) & (pl.col("span") == WHOLE))
     if best.is_empty():
         say("No variant has enough trades to be chosen.")
     else:
         name, variant, chance = best.select("hypothesis", "variant", "deflated_sharpe").row(0)
         verdict = "more than luck" if chance > MORE_THAN_LUCK else "NOT PROVEN"
-        say(f"The study chooses {name} ({variant}); deflated by all {head['trials']} trials of the "
-            f"home {chance:.2f}: {verdict}.")  # fmt: skip
+        say(f"The study chooses {name} ({variant}); deflated by all {head['trials']} trials, here "
+            f"and elsewhere, {chance:.2f}: {verdict}.")  # fmt: skip
     chance = head["overfitting_probability"]
     if chance is not None:
         say(f"Probability of backtest overfitting: {chance:.2f}.")
@@ -119,9 +119,10 @@ def _row(part: pl.DataFrame) -> dict[str, Any]:
 
 
 def _sharpe(row: dict[str, Any]) -> str:
-    if row["sharpe"] is None:
+    value, low, high = row["sharpe"], row["sharpe_low"], row["sharpe_high"]
+    if value is None:
         return "-"
-    return f"{row['sharpe']:.2f} [{row['sharpe_low']:.2f}, {row['sharpe_high']:.2f}]"
+    return f"{value:.2f}" if low is None else f"{value:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def _percent(value: float | None) -> str | None:

@@ -30,7 +30,12 @@ STUDIES = Table(
         Column("chosen_until", pl.Date, "last session of the choice", nullable=False),
         Column("last", pl.Date, "last session", nullable=False),
         Column("runs", pl.Int64, "backtests of the study", nullable=False, low=1),
-        Column("trials", pl.Int64, "variants of any rules tried in the home, these among them"),
+        Column(
+            "trials",
+            pl.Int64,
+            "variants tried: of any rules in the home, these among them, and those "
+            "elsewhere that the file states",
+        ),
         _number(
             "overfitting_probability",
             "probability that the best variant of one half of the time is below the median in the "
@@ -66,7 +71,8 @@ STUDY_RESULTS = Table(
         ),
         Column("sessions", pl.Int64, "sessions", nullable=False, low=0),
         _number("sharpe", "annualised Sharpe ratio of excess returns"),
-        _number("sharpe_low", "lower end of its 95% interval, of chosen variants"),
+        _number("sharpe_low", "lower end of its 95% interval, of chosen variants; null if two "
+                "blocks of the bootstrap do not fit"),
         _number("sharpe_high", "upper end of its interval"),
         _number("deflated_sharpe", "probability that it exceeds the luck of all trials, of chosen "
                 "variants; null in the check, for which nothing was chosen"),

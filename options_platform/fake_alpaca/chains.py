@@ -77,7 +77,7 @@ class FakeChains:
         rows = [
             {
                 "symbol": row["contract_symbol"],
-                "latestQuote": _quoted(row["bid"], row["ask"], row["quoted_at"]),
+                "latestQuote": quoted(row["bid"], row["ask"], row["quoted_at"]),
             }
             for row in self._of(ticker).iter_rows(named=True)
         ]
@@ -86,7 +86,7 @@ class FakeChains:
 
     def quote(self, symbol: str, bid: float, ask: float) -> None:
         """Script the quote of a contract, in place of the simulated market's."""
-        self._scripted[symbol] = _quoted(bid, ask, self._now())
+        self._scripted[symbol] = quoted(bid, ask, self._now())
 
     def unquote(self, symbol: str) -> None:
         """Remove the scripted quote of a contract."""
@@ -100,8 +100,8 @@ class FakeChains:
         """The mid of a contract's scripted quote, or a stock's scripted price; None without."""
         if symbol in self._trades:
             return float(self._trades[symbol]["p"])
-        quoted = self._scripted.get(symbol)
-        return None if quoted is None else (float(quoted["bp"]) + float(quoted["ap"])) / 2
+        scripted = self._scripted.get(symbol)
+        return None if scripted is None else (float(scripted["bp"]) + float(scripted["ap"])) / 2
 
     def last_trades(self, query: Json) -> Json:
         """The body of GET /v2/stocks/trades/latest; only stocks with scripted trades."""
@@ -120,7 +120,7 @@ class FakeChains:
                 if rows.is_empty():
                     continue
                 row = rows.row(0, named=True)
-                quote = _quoted(row["bid"], row["ask"], row["quoted_at"])
+                quote = quoted(row["bid"], row["ask"], row["quoted_at"])
             quotes[symbol] = quote
         return {"quotes": quotes}
 
@@ -151,7 +151,8 @@ def _require_share_symbol(symbol: str) -> None:
         raise Refusal(400, 40010001, f"invalid symbol: {symbol}")
 
 
-def _quoted(bid: float | None, ask: float | None, at: datetime) -> Json:
+def quoted(bid: float | None, ask: float | None, at: datetime) -> Json:
+    """A quote in Alpaca's format; prices in USD a share."""
     return {"t": stamp(at), "bp": bid, "ap": ask, "bs": 10, "as": 10, "bx": "C", "ax": "C",
             "c": "A"}  # fmt: skip
 

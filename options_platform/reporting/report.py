@@ -21,6 +21,7 @@ from options_platform.contracts import (
     BACKTEST_FILLS,
     BACKTEST_MARKS,
     BACKTEST_PRICE_RISK,
+    BACKTEST_REFUSAL_PRICES,
     BACKTEST_SCORES,
     BACKTEST_SOURCES,
     BACKTEST_TRADES,
@@ -49,9 +50,11 @@ from options_platform.domain.features.registry import feature_version
 from options_platform.domain.trading.positions import Position
 from options_platform.reporting import sections
 from options_platform.reporting.data_page import StoredData, data_section
+from options_platform.reporting.forward_section import forward_section
 from options_platform.reporting.outlook_section import outlook_section
 from options_platform.reporting.provenance import settings_digest, settings_rows, versions
 from options_platform.reporting.record_page import paper_section
+from options_platform.reporting.refusals_section import refusals_section
 from options_platform.reporting.research import research_section
 from options_platform.reporting.rule_sets_section import rule_sets_section
 from options_platform.reporting.studies import studies_section
@@ -121,8 +124,12 @@ def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
         "outlook": outlook_section(settings, warehouse) if plans.height else None,
         "measured_prices": measured_notes(settings, warehouse),
         "backtest": tearsheet_section(stored_backtest(warehouse)),
+        "refusals": refusals_section(
+            warehouse.read(BACKTEST_REFUSAL_PRICES).filter(pl.col("run") == CONFIGURED)
+        ),
         "rule_sets": rule_sets_section(settings, warehouse),
         "studies": studies_section(settings, warehouse),
+        "forward": forward_section(settings, warehouse, now),
         "paper_positions": position_cards(_paper_positions(settings)),
         "orders": sections.order_section(
             warehouse.read(PAPER_ORDERS),
@@ -134,7 +141,7 @@ def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
         "settings_digest": settings_digest(settings),
         "versions": versions(),
     }
-    return str(_environment().get_template(TEMPLATE).render(**content))
+    return str(environment().get_template(TEMPLATE).render(**content))
 
 
 def stored_backtest(warehouse: Warehouse) -> StoredBacktest:
@@ -187,7 +194,8 @@ def _newest_chains(settings: Settings) -> pl.DataFrame:
     return store.read(keys, columns=["date", "ticker", "quality"])
 
 
-def _environment() -> Any:
+def environment() -> Any:
+    """Jinja's environment of all pages, with the filters that write values as text."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(

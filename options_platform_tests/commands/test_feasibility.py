@@ -11,6 +11,7 @@ from options_platform.cli import main
 from options_platform.contracts import DIRECTION_MODEL, TRADE_PLAN
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.trading.exposures import one_spread_rows, planned_exposures
+from options_platform.fake_alpaca import FakeAlpaca
 from options_platform.testing.plan_rows import one
 
 
@@ -60,6 +61,50 @@ def test_the_pace_of_trading_and_the_cells_of_the_matrix_are_beside_it(home, cap
     shown = capsys.readouterr().out
     for text in ("trades a year (95%: ", "never called", "30 closed paper trades are needed"):
         assert text in shown
+
+
+def test_the_ladder_of_a_rule_set_and_the_account_are_beside_it(home, capsys, monkeypatch):
+    monkeypatch.setenv("OPTIONS_RISK__MAX_POSITIONS_PER_TICKER", "3")
+    own = home.home / "rule_sets"
+    own.mkdir()
+    text = 'version = 1\ntitle = "A ladder"\nbase = "defaults"\n[plan.selection]\n'
+    text += 'strategy = "bull_put_spread"\ncadence = "week"\nveto_credit_above = 1.0\n'
+    (own / "weekly.toml").write_text(text + "[exits]\nexit_dte = 0\n")
+    answer = needs_of(capsys, "--rule-set", "weekly", "--sessions", "120")
+    assert answer["rule_set"] == "weekly"
+    assert {row["strategy"] for row in answer["strategies"]} == {"bull_put_spread"}
+    whole, within = answer["ladder"]["whole"], answer["ladder"]["within_positions"]
+    assert 0 < within["rungs"] <= 6
+    assert within["rungs"] <= whole["rungs"] <= answer["ladder"]["plans"]
+    assert within["buying_power_usd"] <= whole["buying_power_usd"]
+    assert set(whole["gap_usd"]) == {"-0.2", "-0.105", "+0.07"}
+    assert max(whole["gap_usd"].values()) <= whole["buying_power_usd"] * 1.5
+    assert whole["account_needed_usd"] >= answer["trades_from_usd"] > 0
+    account = answer["account"]
+    assert (account["broker"], account["needed_level"], account["problem"]) == (
+        "simulated", 3, None,
+    )  # fmt: skip
+    assert main(["feasibility", "--rule-set", "weekly", "--sessions", "120"]) == 0
+    shown = capsys.readouterr().out
+    for said in ("Rule set weekly.", "its whole ladder, one spread a rung, takes",
+                 "(risk.gap.max_loss_pct)", "The account at simulated: "):  # fmt: skip
+        assert said in shown
+    assert main(["feasibility", "--rule-set", "weekli"]) != 0
+    assert "did you mean weekly" in capsys.readouterr().err
+
+
+def test_an_account_that_may_not_trade_the_plans_is_named(home, capsys, monkeypatch):
+    with FakeAlpaca(fills="rest") as fake:
+        monkeypatch.setenv("OPTIONS_BROKER", "alpaca")
+        monkeypatch.setenv("OPTIONS_ALPACA__FAKE_ADDRESS", fake.address)
+        account = needs_of(capsys)["account"]
+        assert (account["options_level"], account["problem"]) == (3, None)
+        assert account["free_usd"] == account["buying_power_usd"] == 100_000.0
+        fake.book.level = 2
+        assert "level 2 for options; the plans take 3" in needs_of(capsys)["account"]["problem"]
+        fake.book.cash = -1.0
+        assert "cannot be: equity of -1.00 USD" in needs_of(capsys)["account"]["problem"]
+    assert "did not answer" in needs_of(capsys)["account"]["problem"]
 
 
 def test_plans_without_predictions_have_no_pace(home, capsys):

@@ -23,10 +23,11 @@ version = 3
 title = "Stops"
 note = "These years have been seen."
 first = 2015-01-02
-chosen_until = 2016-12-30
+chosen_until = 2017-02-28
 checked_until = 2017-03-31
 tickers = ["SPY", "QQQ"]
-fewest_trades = 3
+fewest_trades = 2
+trials = 100
 over = "defaults"
 [settings]
 account_value_usd = 1000000.0

@@ -14,7 +14,7 @@ from options_platform.contracts import (
     TRIALS,
 )
 from options_platform.models.promotion import DEFAULT
-from options_platform.reporting.report import _environment
+from options_platform.reporting.report import environment
 from options_platform.reporting.research import research_section
 
 FOLDS = [f"{year}-{month:02d}" for year in range(2010, 2014) for month in range(1, 13)]
@@ -115,7 +115,7 @@ def test_the_cost_of_a_family_is_the_increase_of_the_loss_without_it():
 
 def test_each_look_at_the_reserved_years_is_shown():
     page = section()["direction"]
-    template = _environment().get_template("research.html.j2")
+    template = environment().get_template("research.html.j2")
     assert "looked at once, after all choices" in template.render(research={"direction": page})
     second = page["final"][0] | {"model": "logit", "tried_at": datetime(2026, 2, 3, tzinfo=UTC)}
     page["final"].append(second)

@@ -119,6 +119,7 @@ def judge_study(
     chosen_until: date,
     fewest_trades: int,
     earlier: Sequence[float] = (),
+    elsewhere: int = 0,
 ) -> Judged:
     """Choose on the sessions up to `chosen_until`, and score both parts.
 
@@ -127,6 +128,7 @@ def judge_study(
         chosen_until: last session of the choice.
         fewest_trades: closed trades that a variant needs in the choice.
         earlier: annualised Sharpe ratios of all other variants ever tried.
+        elsewhere: variants tried elsewhere, whose ratios are not known.
     """
     choice = {n: _figures(run, CHOICE, chosen_until) for n, run in enumerate(runs)}
     chosen = _chosen(runs, choice, fewest_trades)
@@ -134,7 +136,7 @@ def judge_study(
     first = max(ranked, key=lambda n: ranked[n]) if ranked else None
     best = None if first is None else runs[first].hypothesis
     picked = {(runs[n].hypothesis, runs[n].variant) for n in chosen.values()}
-    others = [ratio for ratio in earlier if np.isfinite(ratio)]
+    luck = _Trials(runs, [ratio for ratio in earlier if np.isfinite(ratio)], elsewhere)
     rows = []
     for n, run in enumerate(runs):
         is_chosen = (run.hypothesis, run.variant) in picked
@@ -149,7 +151,7 @@ def judge_study(
                     "chosen": is_chosen,
                     "best": is_chosen and run.hypothesis == best,
                     **figures,
-                    **(_certainty(run, span, chosen_until, runs, others) if is_chosen else {}),
+                    **(_certainty(run, span, chosen_until, luck) if is_chosen else {}),
                 }
             )
     table = np.stack([run.returns for run in _same_sessions(runs)], axis=1)
@@ -157,7 +159,7 @@ def judge_study(
     return Judged(
         rows=pl.DataFrame(rows, infer_schema_length=None),
         best=best,
-        trials=len(runs) + len(others),
+        trials=luck.count,
         overfitting_probability=overfitting_probability(table) if enough else float("nan"),
     )
 
@@ -209,25 +211,43 @@ def _figures(run: StudyRun, span: str, chosen_until: date) -> dict[str, Any]:
     }
 
 
-def _certainty(
-    run: StudyRun, span: str, chosen_until: date, runs: Sequence[StudyRun], others: Sequence[float]
-) -> dict[str, float]:
+@dataclass(frozen=True)
+class _Trials:
+    """Everything that was tried: the runs of the study, the annualised ratios of all others, and
+    the number of those tried elsewhere."""
+
+    runs: Sequence[StudyRun]
+    earlier: Sequence[float]
+    elsewhere: int
+
+    @property
+    def count(self) -> int:
+        return len(self.runs) + len(self.earlier) + self.elsewhere
+
+    def deflated(self, run: StudyRun, span: str, chosen_until: date) -> float:
+        """Probability that a run's ratio in a span exceeds the luck of all others."""
+        beside = [
+            float(sharpe(each.returns[_in_span(each.days, span, chosen_until)]))
+            for each in self.runs
+            if each is not run
+        ]
+        per_session = [
+            ratio / np.sqrt(SESSIONS_A_YEAR)
+            for ratio in (*beside, *self.earlier)
+            if np.isfinite(ratio)
+        ]
+        returns = run.returns[_in_span(run.days, span, chosen_until)]
+        return deflated_best(returns[:, None], others=per_session, unrecorded=self.elsewhere)
+
+
+def _certainty(run: StudyRun, span: str, chosen_until: date, trials: _Trials) -> dict[str, float]:
     """The interval of a chosen run's Sharpe ratio, and how likely it is more than luck."""
-    inside = _in_span(run.days, span, chosen_until)
-    if inside.sum() < 2:
-        return {}
-    interval = bootstrap_interval(run.returns[inside], sharpe, block=BLOCK_SESSIONS)
-    ends = {"sharpe_low": interval.low, "sharpe_high": interval.high}
+    returns = run.returns[_in_span(run.days, span, chosen_until)]
+    ends = {}
+    # Draws of a single block are all the same sessions, and would look certain.
+    if len(returns) >= 2 * BLOCK_SESSIONS:
+        interval = bootstrap_interval(returns, sharpe, block=BLOCK_SESSIONS)
+        ends = {"sharpe_low": interval.low, "sharpe_high": interval.high}
     if span == CHECK:
         return ends
-    beside = [
-        float(sharpe(each.returns[_in_span(each.days, span, chosen_until)]))
-        for each in runs
-        if each is not run
-    ]
-    per_session = [
-        ratio / np.sqrt(SESSIONS_A_YEAR) for ratio in (*beside, *others) if np.isfinite(ratio)
-    ]
-    return ends | {
-        "deflated_sharpe": deflated_best(run.returns[inside][:, None], others=per_session)
-    }
+    return ends | {"deflated_sharpe": trials.deflated(run, span, chosen_until)}

@@ -152,7 +152,8 @@ def judged(plan: StudyPlan, runs: Sequence[StudyRun], warehouse: Warehouse) -> J
     """The judgement of a study's runs; every other variant that was ever tried counts."""
     tried = [own for task in plan.tasks for v in task.variants for own in policies_of(v).values()]
     earlier = earlier_ratios(warehouse, tried)
-    return judge_study(runs, plan.study.chosen_until, plan.study.fewest_trades, earlier)
+    study = plan.study
+    return judge_study(runs, study.chosen_until, study.fewest_trades, earlier, study.trials)
 
 
 def study_rows(

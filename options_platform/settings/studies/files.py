@@ -63,7 +63,8 @@ class Study:
 
     Variants are chosen on the sessions up to `chosen_until`, among those with at least
     `fewest_trades` closed trades there, and checked on the later ones up to `checked_until`.
-    `note` says what is to be known of the check, e.g. who has seen it. `digest` is a hash of the
+    `trials` is how many variants were tried elsewhere before the hypotheses were written. `note`
+    says what is to be known of the check, e.g. who has seen it. `digest` is a hash of the
     file's values (12 hex digits).
     """
 
@@ -76,6 +77,7 @@ class Study:
     checked_until: date
     tickers: tuple[str, ...]
     fewest_trades: int
+    trials: int
     settings: Mapping[str, Any]
     hypotheses: tuple[Hypothesis, ...]
     untried: tuple[Untried, ...]
@@ -96,9 +98,13 @@ class Study:
         merge(values, deepcopy(dict(hypothesis.settings)))
         name = DEFAULT_RULE_SET if hypothesis.over == DEFAULTS else hypothesis.over
         return RuleSet(
-            name, self.version, self.title, f"hypothesis {hypothesis.name} of {self.name}", base,
-            values,
-        )  # fmt: skip
+            name=name,
+            version=self.version,
+            title=self.title,
+            file=f"hypothesis {hypothesis.name} of {self.name}",
+            base=base,
+            values=values,
+        )
 
 
 def own_folder(home: Path) -> Path:
@@ -151,7 +157,7 @@ def _study(name: str, values: dict[str, Any], where: str) -> Study:
     listed, untried = values.pop("hypotheses", []), values.pop("untried", [])
     head = _typed(
         values, where, version=int, title=str, note=str, first=date, chosen_until=date,
-        checked_until=date, tickers=list, fewest_trades=int, over=str,
+        checked_until=date, tickers=list, fewest_trades=int, trials=int, over=str,
     )  # fmt: skip
     over = head.pop("over")
     require_known(shared, Settings, where=f"{where} [settings]")

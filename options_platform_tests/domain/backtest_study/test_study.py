@@ -127,6 +127,15 @@ def test_figures_of_the_spans_are_those_of_their_sessions():
     assert at[CHECK]["deflated_sharpe"] is None
 
 
+def test_a_span_of_less_than_two_blocks_has_no_interval():
+    until = DAYS[-100].astype(object)
+    rows = judge_study(both("a", "good", GOOD), until, 5).rows.filter(policy=LEFT)
+    at = {row["span"]: row for row in rows.to_dicts()}
+    assert at[CHECK]["sharpe_low"] is None
+    assert at[CHECK]["sharpe"] == pytest.approx(float(sharpe(GOOD[-99:])))
+    assert at[CHOICE]["sharpe_low"] < at[CHOICE]["sharpe_high"]
+
+
 def test_more_trials_make_luck_a_likelier_explanation():
     alone = both("a", "good", GOOD)
     others = [run for n in range(2, 6) for run in both("b", f"other {n}", NOISE[n])]
@@ -140,6 +149,17 @@ def test_more_trials_make_luck_a_likelier_explanation():
     ]
     assert chances[0] > chances[1] > chances[2] > 0.0
     assert [each.trials for each in judged] == [2, 10, 210]
+
+
+def test_trials_made_elsewhere_count_as_well():
+    runs = [*both("a", "good", GOOD), *both("b", "other", NOISE[2])]
+    here, elsewhere = (judge_study(runs, UNTIL, 5, elsewhere=count) for count in (0, 830))
+    chances = [
+        each.rows.filter(hypothesis="a", policy=LEFT, span=CHOICE)["deflated_sharpe"].item()
+        for each in (here, elsewhere)
+    ]
+    assert chances[0] > chances[1]
+    assert (here.trials, elsewhere.trials) == (4, 834)
 
 
 @pytest.mark.long

@@ -1,0 +1,195 @@
+"""A rehearsal of a few sessions drives the real order path, and each of its checks can fail."""
+
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from options_platform.fake_alpaca.symbols import contract_of
+from options_platform.services.rehearsal.checks import verdicts_of
+from options_platform.services.rehearsal.run import rehearse
+from options_platform.services.rehearsal.stress import intensity_of
+from options_platform_tests.services.rehearsal.small_month import CRASH, settings_of
+
+CHECKS = ("uncovered", "orders", "limits", "kill switch", "agreement", "cash", "exposed")
+
+
+def broken(ended):
+    return {v.name: [b.text for b in v.breaches] for v in verdicts_of(ended) if not v.holds}
+
+
+@contextmanager
+def planted(ended):
+    """What is planted inside ends with the block, as do the breaches that it causes."""
+    book, watch = ended.book, ended.watch
+    kept = (dict(book.orders), {s: list(row) for s, row in book.positions.items()}, book.cash,
+            list(watch.breaches), list(watch.entries), watch.before_halt)  # fmt: skip
+    yield
+    book.orders, book.positions, book.cash = kept[0], kept[1], kept[2]
+    watch.breaches, watch.entries, watch.before_halt = kept[3], kept[4], kept[5]
+
+
+def test_a_stressed_crash_ends_with_all_checks_holding(ran):
+    world, driver, ended = ran
+    verdicts = verdicts_of(ended)
+    assert tuple(v.name for v in verdicts) == CHECKS
+    assert broken(ended) == {}
+    kinds = {event.kind for event in world.events}
+    assert kinds >= {"gap", "outage", "kill"}
+    assert any(row.in_month and row.open_positions for row in driver.rows)
+
+
+def test_the_crash_was_traded_with_its_gap_and_wider_quotes(ran):
+    world, driver, _ = ran
+    by_session = {row.session: row for row in driver.rows}
+    before, after = by_session[date(2016, 3, 1)], by_session[CRASH]
+    assert after.spots["SPY"] / before.spots["SPY"] < 0.92
+    (gap,) = [e.text for e in world.events if e.kind == "gap" and e.text.startswith("SPY opens -1")]
+    # The overnight move of about 12%, and half of it more.
+    assert float(gap.split()[2].rstrip("%")) == pytest.approx(-18.0, abs=2.0)
+
+
+def test_the_same_seed_gives_the_same_rehearsal(month, tmp_path):
+    short = replace(month, warm_up=month.warm_up[-1:], sessions=month.sessions[:1])
+    settings = settings_of(tmp_path)
+    first, again = (rehearse(settings, short, intensity_of("severe"), seed=5) for _ in range(2))
+    assert (first.events, first.sessions) == (again.events, again.sessions)
+    assert [(o.client_order_id, o.status, o.avg_price) for o in first.orders] == [
+        (o.client_order_id, o.status, o.avg_price) for o in again.orders
+    ]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_of_the_users_account_is_used(ran, monkeypatch):
+    world, _, _ = ran
+    settings = world.settings
+    assert settings.alpaca.fake_address.startswith("http://127.0.0.1:")
+    assert not settings.is_live
+    assert settings.account == "rehearsal"
+    assert settings.ledger_path.parent != settings_of("elsewhere").home
+
+
+def test_sold_contracts_without_cover_are_seen(ran):
+    _, _, ended = ran
+    position = ended.ledger.positions()[0]
+    sold = next(leg.symbol(position.ticker) for leg in position.legs if leg.side == "sell")
+    with planted(ended):
+        ended.book.move(sold, -3, 1.0)
+        ended.watch.look(ended.now, "a planted sale")
+        (text,) = broken(ended)["uncovered"]
+    assert f"of {sold} without cover after a planted sale" in text
+
+
+def test_an_order_that_the_ledger_does_not_know_is_one_lost(ran):
+    _, _, ended = ran
+    with planted(ended):
+        ended.book.submit(_order("20160304-exit-0123456789", "SPY", "buy"))
+        ended.watch.look(ended.now, "a planted order")
+        texts = broken(ended)["orders"]
+    assert texts == ["order 20160304-exit-0123456789 is at the broker and not in the ledger"]
+
+
+def test_a_fill_that_the_ledger_missed_is_an_order_lost(ran):
+    _, _, ended = ran
+    with planted(ended):
+        order = next(o for o in ended.book.orders.values() if o["status"] == "filled")
+        ended.book.orders[order["id"]] = order | {"filled_qty": "7"}
+        (text,) = broken(ended)["orders"]
+    assert text.startswith(f"order {order['client_order_id']} has filled 7 at the broker and ")
+
+
+def test_two_orders_at_work_for_one_entry_are_an_order_sent_twice(ran):
+    _, _, ended = ran
+    attempts = {}
+    for order in ended.ledger.orders():
+        if order.purpose == "entry" and order.status != "not_sent":
+            attempts.setdefault(order.position_id, []).append(order.client_order_id)
+    first, second, *_ = next(ids for ids in attempts.values() if len(ids) > 1)
+    with planted(ended):
+        for order in list(ended.book.orders.values()):
+            if order["client_order_id"] in (first, second):
+                ended.book.orders[order["id"]] = order | {"status": "new"}
+        ended.watch.look(ended.now, "a planted doubling")
+        texts = broken(ended)["orders"]
+    assert any(text.startswith("2 orders work for one entry of ") for text in texts)
+
+
+def test_contracts_that_only_the_broker_has_break_the_agreement(ran):
+    _, _, ended = ran
+    with planted(ended):
+        ended.book.move("SPY160415P00050000", 2, 0.1)
+        assert broken(ended)["agreement"] == [
+            "2 SPY160415P00050000 at the broker and 0 in the ledger"
+        ]
+
+
+def test_a_cent_of_cash_that_no_fill_explains_is_seen(ran):
+    _, _, ended = ran
+    with planted(ended):
+        ended.book.cash += 0.01
+        assert set(broken(ended)) == {"cash"}
+
+
+def test_an_entry_after_a_halt_and_one_beyond_the_limits_are_seen(ran):
+    _, _, ended = ran
+    entry = ended.watch.entries[0]
+    own = next(each for each in entry.spreads if each.position_id == entry.position_id)
+    with planted(ended):
+        ended.watch.entries[0] = replace(
+            entry, after_halt=True, spreads=(replace(own, contracts=200),)
+        )
+        texts = broken(ended)
+    assert texts["kill switch"] == [f"entry {entry.order_id} was accepted after the halt"]
+    for name in ("the trade", own.ticker, str(own.expiry), "us_equity_index", "all positions"):
+        assert any(f"the risk of {name} is " in text for text in texts["limits"])
+
+
+def test_an_entry_that_one_gap_would_make_too_dear_is_seen(ran):
+    _, _, ended = ran
+    gap = replace(ended.settings.risk.gap, max_loss_pct=0.0001)
+    settings = replace(ended.settings, risk=replace(ended.settings.risk, gap=gap))
+    texts = broken(replace(ended, settings=settings))["limits"]
+    assert texts
+    assert all("one gap costs " in text for text in texts)
+
+
+def test_more_positions_than_allowed_are_seen(ran):
+    _, _, ended = ran
+    risk = replace(ended.settings.risk, max_positions=0, max_positions_per_ticker=0)
+    settings = replace(ended.settings, risk=risk)
+    texts = broken(replace(ended, settings=settings))["limits"]
+    assert any("1 positions, the limit is 0" in text for text in texts)
+
+
+def test_a_loss_beyond_the_line_without_a_halt_is_seen(ran):
+    _, driver, ended = ran
+    rows = [*driver.rows]
+    rows[-1] = replace(rows[-1], broker_equity_usd=0.9 * rows[-2].broker_equity_usd, halted=None)
+    (text,) = broken(replace(ended, sessions=rows))["kill switch"]
+    assert f"on {rows[-1].session} the account had lost 10.00% in a day" in text
+    rows[-1] = replace(rows[-1], halted="DAILY_LOSS: so much")
+    assert broken(replace(ended, sessions=rows)) == {}
+
+
+def test_a_month_in_which_nothing_was_held_shows_nothing(ran):
+    _, driver, ended = ran
+    empty = [replace(row, open_positions=0) for row in driver.rows]
+    assert list(broken(replace(ended, sessions=empty))) == ["exposed"]
+
+
+def test_the_looks_see_shares_of_an_assignment_without_their_cover(ran):
+    _, _, ended = ran
+    with planted(ended):
+        for symbol in list(ended.book.positions):
+            if contract_of(symbol) is not None:
+                ended.book.positions.pop(symbol)
+        ended.book.move("SPY", -100, 100.0)
+        ended.watch.look(ended.now + timedelta(minutes=1), "a planted assignment")
+        texts = broken(ended)["uncovered"]
+    assert texts == ["100 shares of SPY without cover after a planted assignment"]
+
+
+def _order(order_id, symbol, side):
+    return {"client_order_id": order_id, "symbol": symbol, "side": side, "qty": "1",
+            "type": "limit", "limit_price": "1"}  # fmt: skip
