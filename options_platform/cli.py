@@ -33,6 +33,7 @@ COMMANDS = {
     "models": ("models", "models"),
     "research": ("research", "research"),
     "backtest": ("backtest", "backtest"),
+    "study": ("study", "study"),
     "search": ("search", "search"),
     "record": ("record", "record"),
     "feasibility": ("feasibility", "feasibility"),
@@ -197,6 +198,9 @@ def _add_backtest(reading: AddCommand) -> None:
         help="only what each refusal saved or cost, without the baselines",
     )  # fmt: skip
     backtest.add_argument("--workers", type=int, help="processes (default: setting workers)")
+    study = reading("study", "backtest the hypotheses of a file: chosen early, checked later")
+    study.add_argument("name", help="name of a study, e.g. premium_ladder, or a file FILE.toml")
+    study.add_argument("--workers", type=int, help="processes (default: setting workers)")
 
 
 def _add_market(add: AddCommand, reading: AddCommand) -> None:

@@ -142,7 +142,8 @@ def _matrix(plan: PlanRules) -> list[str]:
             f"{selection.veto_credit_above:g} a credit. Iron condors are "
             f"{'on' if selection.iron_condor_enabled else 'off'} (`iron_condor_enabled`). "
             "`plan.selection.strategy` names one strategy to trade in place of the matrix, "
-            f"whatever the prediction (default `{selection.strategy}`)."
+            f"whatever the prediction (default `{selection.strategy}`). Only predictions among "
+            f"`plan.selection.directions` (default {', '.join(selection.directions)}) are traded."
         ),
     ]
 

@@ -79,6 +79,7 @@ from options_platform.contracts.rule_sets import (
     RULE_SET_CURVES,
     RULE_SET_SCORES,
 )
+from options_platform.contracts.studies import STUDIES, STUDY_RESULTS
 from options_platform.contracts.table import TIMESTAMP, Column, Table
 
 __all__ = (
@@ -129,6 +130,8 @@ __all__ = (
     "REVISIONS",
     "RULE_SET_CURVES",
     "RULE_SET_SCORES",
+    "STUDIES",
+    "STUDY_RESULTS",
     "SURFACE_ERROR",
     "SURFACE_FIT",
     "TIMESTAMP",

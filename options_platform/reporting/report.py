@@ -57,6 +57,7 @@ from options_platform.reporting.record_page import paper_section
 from options_platform.reporting.refusals_section import refusals_section
 from options_platform.reporting.research import research_section
 from options_platform.reporting.rule_sets_section import rule_sets_section
+from options_platform.reporting.studies import studies_section
 from options_platform.reporting.tearsheet import (
     StoredBacktest,
     position_cards,
@@ -127,6 +128,7 @@ def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
             warehouse.read(BACKTEST_REFUSAL_PRICES).filter(pl.col("run") == CONFIGURED)
         ),
         "rule_sets": rule_sets_section(settings, warehouse),
+        "studies": studies_section(settings, warehouse),
         "forward": forward_section(settings, warehouse, now),
         "paper_positions": position_cards(_paper_positions(settings)),
         "orders": sections.order_section(

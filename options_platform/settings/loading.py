@@ -52,11 +52,12 @@ def load_settings(
     environment: Mapping[str, str] | None = None,
     *,
     rule_set: str | None = None,
+    rules: RuleSet | None = None,
 ) -> Settings:
     """The settings of `directory` (default: the working directory) and the environment.
 
-    `rule_set` replaces what they choose, be it one set or several. The calendar of the process gets
-    the closures that they name.
+    `rule_set` replaces what they choose, be it one set or several, and `rules` what its file holds.
+    The calendar of the process gets the closures that they name.
 
     Raises :class:`SettingsError` on a file that is no TOML, an unknown key (naming the nearest
     known one), a value of the wrong type or out of its range, and a variable that would make
@@ -64,13 +65,17 @@ def load_settings(
     """
     directory = Path.cwd() if directory is None else directory
     values = _plain_values(directory, environment)
+    if rules is not None:
+        rule_set = rules.name
     if rule_set is not None:
         # One set alone, with the whole account.
         values["rule_set"] = rule_set
         values.pop("budgets", None)
     try:
-        settings = make_settings(values, directory=directory)
+        settings = make_settings(values, directory=directory, rules=rules)
     except SettingsError as error:
+        if rules is not None:
+            raise
         raise SettingsError(f"{error}{_way_out(values, directory)}") from error
     set_closures(settings.unplanned_closures)
     return settings
@@ -114,13 +119,17 @@ def _validator() -> TypeAdapter[Settings]:
     return TypeAdapter(Settings)
 
 
-def make_settings(values: Mapping[str, Any], *, directory: Path | None = None) -> Settings:
+def make_settings(
+    values: Mapping[str, Any], *, directory: Path | None = None, rules: RuleSet | None = None
+) -> Settings:
     """Settings from plain values, defaults filled in; `home` is taken relative to `directory`.
 
-    The rules of the set that `rule_set` names lie over the values. Raises :class:`SettingsError`
-    like :func:`load_settings`, and like :func:`read_rule_set`.
+    The rules of the set that `rule_set` names lie over the values, or `rules` in their place.
+    Raises :class:`SettingsError` like :func:`load_settings`, and like :func:`read_rule_set`.
     """
-    settings = _with_rules(values, _chosen_rules(values, directory), directory)
+    settings = _with_rules(
+        values, _chosen_rules(values, directory) if rules is None else rules, directory
+    )
     reader = _SetReader(values, directory)
     _require_budgets(settings, reader)
     return replace(settings, rules_of=reader)

@@ -202,7 +202,7 @@ def test_a_shipped_set_changes_only_with_its_version(tmp_path):
         rules = read_rule_set(name, tmp_path)
         text = json.dumps([rules.base, rules.values], sort_keys=True)
         hashes[name, rules.version] = hashlib.sha256(text.encode()).hexdigest()[:12]
-    assert hashes == {("plan", 1): "c8d54d7151f2", ("premium_ladder", 1): "d1634a90bbed"}
+    assert hashes == {("plan", 1): "c8d54d7151f2", ("premium_ladder", 2): "12380e341144"}
 
 
 def test_the_hash_of_the_rules_sees_every_rule_and_nothing_else(tmp_path):

@@ -34,6 +34,8 @@ from options_platform.contracts import (
     REVISIONS,
     RULE_SET_CURVES,
     RULE_SET_SCORES,
+    STUDIES,
+    STUDY_RESULTS,
     SURFACE_ERROR,
     SURFACE_FIT,
     TRADE_PLAN,
@@ -88,6 +90,8 @@ SIDE_TABLES = (
     RULE_SET_CURVES,
     PORTFOLIO_SETS,
     ACCOUNT_SET_SCORES,
+    STUDIES,
+    STUDY_RESULTS,
 )
 
 

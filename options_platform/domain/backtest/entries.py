@@ -83,4 +83,6 @@ class AccountAtClose:
 
 def with_gap(exposure: Exposure, one_spread: tuple[float, ...], contracts: int) -> Exposure:
     """The exposure with the losses of its spreads in a gap."""
+    if not one_spread:
+        return exposure
     return replace(exposure, gap_usd=tuple(loss * contracts for loss in one_spread))

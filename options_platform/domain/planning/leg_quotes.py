@@ -22,7 +22,7 @@ from options_platform.domain.chain import (
 )
 from options_platform.domain.chain.term_structure import row_underlying
 from options_platform.domain.planning.expiries import ChainOf, Dates, LegExpiries
-from options_platform.domain.planning.strike_settings import BY_DELTA, StrikeRules
+from options_platform.domain.planning.strike_settings import BY_DELTA, BY_MOVES, StrikeRules
 from options_platform.domain.pricing import black_scholes
 from options_platform.domain.strategies.base import Leg, Right, Strategy
 from options_platform.domain.strategies.opening import open_spread
@@ -198,7 +198,7 @@ def width_of(
     """The width that the rules ask for, USD a share; the fixed one where they ask for a delta."""
     if rules.width_mode == "percent":
         return spot * rules.width_pct
-    if rules.width_mode == "expected_move":
+    if rules.width_mode == BY_MOVES:
         return np.asarray(rules.width_moves * spot * atm * np.sqrt(years))
     widths = rows["regime"].replace_strict(rules.width_usd, return_dtype=pl.Float64)
     return np.asarray(widths.to_numpy(), dtype=np.float64)

@@ -273,10 +273,11 @@ def _plan_strategy(
     if rows.is_empty():
         return unlisted, TRADE_PLAN_LEGS.empty()
 
-    def price(some: pl.DataFrame, strikes: StrikeRules) -> Priced:
-        return _priced(some, strategy, replace(rules, strikes=strikes), chain_of)
+    def price(some: pl.DataFrame, at: StrikeRules) -> Priced:
+        return _priced(some, strategy, replace(rules, strikes=at), chain_of)
 
-    priced, legs = narrow_to_fit(*price(rows, rules.strikes), strategy, rules.strikes, price)
+    strikes = rules.strikes.of_kind(strategy.kind)
+    priced, legs = narrow_to_fit(*price(rows, strikes), strategy, strikes, price)
     trades, refused = _split(priced, *of_prices)
     source = "synthetic" if chain_of is None else "real"
     plans, legs = traded_rows(trades, legs, strategy, source)
