@@ -40,7 +40,7 @@ check: $(DEV_STAMP) ## lint, types, import contracts
 
 bench: $(DEV_STAMP) ## the benchmarks, as ratios against a named peer
 	@for name in features bookkeeping market_data startup warehouse option_chains option_import pricing \
-	    backtest models execution; do echo "== $$name"; \
+	    backtest ladder models execution; do echo "== $$name"; \
 	  $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 docs: $(DEV_STAMP) ## write the generated pages of docs/

@@ -29,7 +29,7 @@ from options_platform.domain.backtest import (
 from options_platform.domain.backtest_study.refusal_prices import price_refusals
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.planning.selection import SelectionRules
-from options_platform.domain.trading.exit_rules import ExitRules
+from options_platform.domain.trading.exits.exit_rules import ExitRules
 from options_platform.testing.market import from_source, random_market
 from options_platform.testing.plan_inputs import plan_inputs
 
@@ -41,17 +41,21 @@ VARIANTS = list(product((0.25, 0.4, 0.5, 0.75, 0.9), (1.0, 1.5, 2.0, 2.5, 3.0), 
 RULES = PlanRules(selection=SelectionRules(iron_condor_enabled=True))
 
 
+def bars_and_index() -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Bars and volatility index of SPY and QQQ, or of random walks of the same length."""
+    folder = os.environ.get("OPTIONS_REFERENCE_DATA")
+    if not folder:
+        return random_market(("QQQ", "SPY"), date(2001, 1, 2), date(2024, 12, 31))
+    from options_platform.adapters.sources import SourceOptions, open_source
+
+    places = os.pathsep.join(str(Path(folder) / part) for part in ("prices", "vol"))
+    return from_source(open_source("csv", SourceOptions(csv_dir=places)), 2000, 2024)
+
+
 @cache
 def market_and_inputs() -> tuple[BacktestMarket, pl.DataFrame]:
     """The market, and the inputs of plans in its sessions."""
-    folder = os.environ.get("OPTIONS_REFERENCE_DATA")
-    if folder:
-        from options_platform.adapters.sources import SourceOptions, open_source
-
-        places = os.pathsep.join(str(Path(folder) / part) for part in ("prices", "vol"))
-        bars, vix = from_source(open_source("csv", SourceOptions(csv_dir=places)), 2000, 2024)
-    else:
-        bars, vix = random_market(("QQQ", "SPY"), date(2001, 1, 2), date(2024, 12, 31))
+    bars, vix = bars_and_index()
     inputs = plan_inputs(bars, vix)
     late = pl.col("date") >= FIRST
     return make_market(bars.filter(late), vix.filter(late)), inputs.filter(late)

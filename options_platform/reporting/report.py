@@ -57,6 +57,7 @@ from options_platform.reporting.record_page import paper_section
 from options_platform.reporting.refusals_section import refusals_section
 from options_platform.reporting.research import research_section
 from options_platform.reporting.rule_sets_section import rule_sets_section
+from options_platform.reporting.studies import studies_section
 from options_platform.reporting.tearsheet import (
     StoredBacktest,
     position_cards,
@@ -66,7 +67,7 @@ from options_platform.services.market_data.learned_surface import measured_notes
 from options_platform.services.trading.replay import replay_ledger
 from options_platform.settings import Settings
 from options_platform.settings.broker_rules import LIVE_NOTE
-from options_platform.settings.rule_sets import in_words
+from options_platform.settings.rule_sets import all_in_words
 
 TEMPLATE = "report.html.j2"
 DASH = "\N{EN DASH}"
@@ -100,7 +101,7 @@ def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
         "version": __version__,
         "feature_version": feature_version(),
         "source": info,
-        "rule_set": in_words(settings),
+        "rule_set": all_in_words(settings),
         "live_note": LIVE_NOTE if settings.is_live else None,
         "generated": now,
         "account_value_usd": settings.plan.sizing.account_value_usd,
@@ -127,6 +128,7 @@ def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
             warehouse.read(BACKTEST_REFUSAL_PRICES).filter(pl.col("run") == CONFIGURED)
         ),
         "rule_sets": rule_sets_section(settings, warehouse),
+        "studies": studies_section(settings, warehouse),
         "forward": forward_section(settings, warehouse, now),
         "paper_positions": position_cards(_paper_positions(settings)),
         "orders": sections.order_section(

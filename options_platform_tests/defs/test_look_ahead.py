@@ -65,13 +65,18 @@ def test_day_by_day_gives_the_same_rows(whole, tmp_path):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("source", ["sample", "simulated"])
-def test_ten_days_one_by_one_and_a_truncated_history(source, tmp_path):
+@pytest.mark.parametrize(
+    ("source", "rule_set"),
+    [("sample", "plan"), ("sample", "premium_ladder"), ("simulated", "plan")],
+)
+def test_ten_days_one_by_one_and_a_truncated_history(source, rule_set, tmp_path):
     """(a) to (d) over ten sessions; on the sample with its real series."""
     span = {"sample": (date(2013, 1, 2), date(2017, 3, 31)), "simulated": (START, END)}[source]
-    settings = make_platform_settings(tmp_path / "whole", source=source, start=span[0], end=span[1])
+    asked = {"source": source, "start": span[0], "end": span[1], "rule_set": rule_set}
+    settings = make_platform_settings(tmp_path / "whole", **asked)
     run(settings)
-    short = make_platform_settings(tmp_path / "short", source=source, start=span[0], end=span[1])
+    assert (tables(settings)["trade_plan"]["decision"] == "trade").any()
+    short = make_platform_settings(tmp_path / "short", **asked)
     day = shift(span[1], -10)
     run(short, end=day)
     known = pl.col("known_on") <= day

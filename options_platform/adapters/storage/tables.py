@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from options_platform.contracts import (
+    ACCOUNT_SET_SCORES,
     BACKTEST_TABLES,
     CHAIN_INDEX,
     CHAMPIONS,
@@ -23,6 +24,9 @@ from options_platform.contracts import (
     MODEL_SCORES,
     OPTION_CHAIN,
     PAPER_ORDERS,
+    PLAN_ALTERNATE_LEGS,
+    PLAN_ALTERNATES,
+    PORTFOLIO_SETS,
     QUARANTINE,
     RAW_OHLCV,
     REGIME,
@@ -30,6 +34,8 @@ from options_platform.contracts import (
     REVISIONS,
     RULE_SET_CURVES,
     RULE_SET_SCORES,
+    STUDIES,
+    STUDY_RESULTS,
     SURFACE_ERROR,
     SURFACE_FIT,
     TRADE_PLAN,
@@ -62,6 +68,8 @@ EVENT_TABLES = (EARNINGS,)
 
 SIDE_TABLES = (
     TRADE_PLAN_LEGS,
+    PLAN_ALTERNATES,
+    PLAN_ALTERNATE_LEGS,
     MODEL_PREDICTIONS,
     REGIME_TRANSITIONS,
     QUARANTINE,
@@ -80,6 +88,10 @@ SIDE_TABLES = (
     MODEL_IMPORTANCE,
     RULE_SET_SCORES,
     RULE_SET_CURVES,
+    PORTFOLIO_SETS,
+    ACCOUNT_SET_SCORES,
+    STUDIES,
+    STUDY_RESULTS,
 )
 
 

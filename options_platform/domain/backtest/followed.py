@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from options_platform.domain.backtest.engine import EventLoop, require_complete, trades_within
+from options_platform.domain.backtest.engine import EventLoop
+from options_platform.domain.backtest.entries import require_complete, trades_within
 from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.backtest.paths import trade_paths
 from options_platform.domain.backtest.results import TRADES, BacktestResult
@@ -130,7 +131,7 @@ class _Beside(EventLoop):
             self.working.append(trade)
             if not self.gates[trade]:
                 # The account sent it, so that it counts for those asked after it.
-                account.exposures.append(self.entry_exposure(trade, account))
+                account.add(self.entry_exposure(trade, account), self.book.rule_set[trade])
 
     def _open(self, session_number: int) -> None:
         for trade in self.working:

@@ -14,7 +14,19 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from options_platform.contracts.regimes import REGIMES
-from options_platform.domain.planning.cadence import CADENCES, EVERY_SESSION, cadence_rules
+from options_platform.domain.planning.conditions.cadence import (
+    CADENCES,
+    EVERY_SESSION,
+    cadence_rules,
+)
+from options_platform.domain.planning.conditions.votes import (
+    HELD,
+    NO_STRATEGY,
+    VoteRules,
+    trades_otherwise,
+    vote_rules,
+    votes_held,
+)
 from options_platform.domain.planning.refusals import (
     RefusalRule,
     apart_from,
@@ -22,14 +34,6 @@ from options_platform.domain.planning.refusals import (
     first_needs,
     first_refusal,
     is_missing,
-)
-from options_platform.domain.planning.votes import (
-    HELD,
-    NO_STRATEGY,
-    VoteRules,
-    trades_otherwise,
-    vote_rules,
-    votes_held,
 )
 from options_platform.domain.strategies import STRATEGIES
 
@@ -59,10 +63,12 @@ class SelectionRules:
     set, is the probability that counts as confident instead. The vetoes are changes of IV rank (0
     to 1), and that of debits holds in `veto_debit_regimes` only; days are calendar days. `strategy`
     other than `matrix` trades the one that it names in every regime, whatever the predicted
-    direction and its probability; the vetoes still hold. `cadence` is how often entries are
+    direction and its probability; the vetoes still hold. Only predictions among `directions` are
+    traded. `cadence` is how often entries are
     planned: in each `session`, or in the first one of a `week` or `month`."""
 
     strategy: str = BY_MATRIX
+    directions: tuple[str, ...] = ORDER_OF_DIRECTIONS
     cadence: str = EVERY_SESSION
     votes: VoteRules = field(default_factory=VoteRules)
     iron_condor_enabled: bool = True
@@ -83,6 +89,8 @@ class SelectionRules:
     def __post_init__(self) -> None:
         if self.strategy not in (BY_MATRIX, *STRATEGIES):
             raise ValueError(f"strategy is {BY_MATRIX} or one of {', '.join(STRATEGIES)}")
+        if not self.directions or {*self.directions} - {*ORDER_OF_DIRECTIONS}:
+            raise ValueError(f"directions are some of {', '.join(ORDER_OF_DIRECTIONS)}")
         if self.cadence not in CADENCES:
             raise ValueError(f"cadence is one of {', '.join(CADENCES)}")
         if self.min_probability is not None and not 0.0 <= self.min_probability <= 1.0:
@@ -336,8 +344,16 @@ def target_dte(rules: SelectionRules) -> pl.Expr:
 
 def wanted_strategy(rules: SelectionRules) -> pl.Expr:
     """What the matrix, or the one strategy, asks for before any veto: its name or none."""
-    if rules.strategy != BY_MATRIX:
-        return pl.lit(rules.strategy)
+    by_call = by_matrix(rules) if rules.strategy == BY_MATRIX else pl.lit(rules.strategy)
+    if {*rules.directions} == {*ORDER_OF_DIRECTIONS}:
+        return by_call
+    return (
+        pl.when(pl.col("direction").is_in(rules.directions)).then(by_call).otherwise(pl.lit(NONE))
+    )
+
+
+def by_matrix(rules: SelectionRules) -> pl.Expr:
+    """What the matrix asks for: a name or none."""
     cheap = pl.col("iv_rank") < rules.debit_below_iv_rank
     chain: list[pl.Expr] = []
     for regime in REGIMES:

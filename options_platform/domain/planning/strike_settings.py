@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 
-FIXED, BY_DELTA = "fixed", "delta"
+FIXED, BY_DELTA, BY_MOVES = "fixed", "delta", "expected_move"
 
 
 def _by_regime(
@@ -27,7 +27,8 @@ class StrikeRules:
     Debit spreads anchor the bought leg at `long_delta`, credit spreads the sold leg at
     `short_delta`. `width_mode`: `fixed` takes `width_usd` (USD a share), `percent` `width_pct`
     of the spot, `expected_move` `width_moves` x spot x IV x sqrt(T), and `delta` puts the wing at
-    the listed strike nearest to `wing_delta`.
+    the listed strike nearest to `wing_delta`. `debit_width_moves`, if set, is the width of debit
+    spreads in expected moves, whatever the mode of the others.
 
     With `narrow_to_fit` a spread whose fixed width is too much for the account is planned at the
     widest of `narrower_usd` that fits, if the fees of entry and exit are at most `max_fee_share` of
@@ -46,6 +47,7 @@ class StrikeRules:
     )
     width_pct: float = 0.02
     width_moves: float = 0.5
+    debit_width_moves: float | None = None
     wing_delta: dict[str, float] = field(
         default_factory=lambda: _by_regime(0.15, 0.10, 0.08, 0.18, 0.12)
     )
@@ -54,7 +56,7 @@ class StrikeRules:
     max_fee_share: float = 0.20
 
     def __post_init__(self) -> None:
-        if self.width_mode not in (FIXED, "percent", "expected_move", BY_DELTA):
+        if self.width_mode not in (FIXED, "percent", BY_MOVES, BY_DELTA):
             raise ValueError("width_mode must be fixed, percent, expected_move or delta")
         each = (self.long_delta, self.short_delta, self.wing_delta)
         if not all(0.0 < delta < 1.0 for deltas in each for delta in deltas.values()):
@@ -73,9 +75,18 @@ class StrikeRules:
             raise ValueError(
                 "width_usd, narrower_usd, width_pct and width_moves must be positive numbers"
             )
+        if self.debit_width_moves is not None and not 0.0 < self.debit_width_moves < math.inf:
+            raise ValueError("debit_width_moves must be a positive number, or none")
         if not 0.0 <= self.max_fee_share <= 1.0:
             raise ValueError("max_fee_share is a share of the profit, 0 to 1")
 
+    def of_kind(self, kind: str) -> StrikeRules:
+        """The rules that hold for strategies of this kind, debit or credit."""
+        if kind != "debit" or self.debit_width_moves is None:
+            return self
+        return replace(self, width_mode=BY_MOVES, width_moves=self.debit_width_moves)
+
     def at_width(self, width_usd: float) -> StrikeRules:
-        """The same rules with one fixed width for every regime, USD a share."""
-        return replace(self, width_mode=FIXED, width_usd=dict.fromkeys(self.width_usd, width_usd))
+        """The same rules with one fixed width for every regime and kind, USD a share."""
+        widths = dict.fromkeys(self.width_usd, width_usd)
+        return replace(self, width_mode=FIXED, width_usd=widths, debit_width_moves=None)

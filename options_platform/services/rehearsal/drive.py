@@ -40,7 +40,8 @@ Plans = tuple[pl.DataFrame, pl.DataFrame]
 
 @dataclass
 class Driver:
-    """Drives one world by the plans of its rule set; `book` are those of the stress book."""
+    """Drives one world by the plans of its rule sets, with `alternates`; `book` are those of the
+    stress book."""
 
     world: RehearsalWorld
     plans: Plans
@@ -49,6 +50,7 @@ class Driver:
     seed: int
     rows: list[SessionRow] = field(default_factory=list)
     book_planned_on: list[date] = field(default_factory=list)
+    alternates: pl.DataFrame | None = None
 
     def run(self, progress: Callable[[str, int, int], None]) -> None:
         """All sessions of warm-up and month, and a quiet look at the end."""
@@ -171,7 +173,7 @@ class Driver:
         for _ in range(MOST_RUNS):
             ran = world.process(
                 "daily run",
-                lambda made: _daily(made, day, plans, legs, world),
+                lambda made: _daily(made, day, plans, legs, world, self.alternates),
                 kill,
             )
             if ran.is_done:
@@ -235,10 +237,15 @@ class Driver:
 
 
 def _daily(
-    made: TradingSession, day: date, plans: pl.DataFrame, legs: pl.DataFrame, world: RehearsalWorld
+    made: TradingSession,
+    day: date,
+    plans: pl.DataFrame,
+    legs: pl.DataFrame,
+    world: RehearsalWorld,
+    alternates: pl.DataFrame | None,
 ) -> bool:
     until = {session: closes for session, closes in world.data.closes.items() if session <= day}
-    made.run_session(day, plans, legs, until, world.now)
+    made.run_session(day, plans, legs, until, world.now, alternates)
     return True
 
 

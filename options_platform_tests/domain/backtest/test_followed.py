@@ -12,8 +12,8 @@ from options_platform.domain.backtest.followed import follow_refused
 from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.risk import GapRules, KillSwitchRules, RiskRules
 from options_platform.domain.risk.sizing import SizingRules
-from options_platform.domain.trading.exit_rules import ExitRules
-from options_platform.domain.trading.expiry_policy import ExpiryRules
+from options_platform.domain.trading.exits.exit_rules import ExitRules
+from options_platform.domain.trading.exits.expiry_policy import ExpiryRules
 from options_platform_tests.domain.backtest.bull_puts import (
     EXPIRY,
     FLAT_PRICES,

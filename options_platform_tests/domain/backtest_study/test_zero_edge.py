@@ -24,7 +24,8 @@ from options_platform.domain.chain import (
     years_of,
 )
 from options_platform.domain.strategies import STRATEGIES
-from options_platform.domain.trading.exit_rules import ExitRules
+from options_platform.domain.trading.exits.exit_rules import ExitRules
+from options_platform.settings import make_settings
 from options_platform_tests.domain.backtest.small import FLAT, FREE
 
 VOL, TICKERS, EVERY = 0.2, 110, 23
@@ -126,6 +127,17 @@ def discounted(trades):
     ],
 )
 def test_no_strategy_earns_or_loses_without_an_edge(brownian, strategy, exits):
+    require_no_edge(brownian, strategy, exits)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("strategy", ["bull_put_spread", "bull_call_spread"])
+def test_the_exits_of_the_ladder_earn_nothing_without_an_edge(brownian, strategy):
+    exits = make_settings({"rule_set": "premium_ladder"}).exits
+    require_no_edge(brownian, STRATEGIES[strategy], exits)
+
+
+def require_no_edge(brownian, strategy, exits):
     rules = replace(FREE, exits=exits, assignment=AssignmentRules(enabled=False))
     result = run_backtest(*planned(strategy, brownian), brownian, rules)
     trades = result.trades.drop_nulls("closed_on")

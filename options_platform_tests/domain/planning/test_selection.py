@@ -300,3 +300,22 @@ def test_one_strategy_replaces_the_matrix_whatever_is_predicted():
 def test_a_strategy_that_there_is_not_is_refused():
     with pytest.raises(ValueError, match="strategy is matrix or one of bull_call_spread"):
         SelectionRules(strategy="bull_put")
+
+
+@pytest.mark.parametrize("strategy", ["matrix", "bull_put_spread"])
+def test_only_the_predictions_that_are_named_are_traded(strategy):
+    rules = SelectionRules(strategy=strategy, directions=("bullish",))
+    assert select(rules, regime="high_vol")["strategy"] == "bull_put_spread"
+    refused = select(rules, regime="high_vol", direction="bearish")
+    assert refused["refusal"] == "NO_EDGE"
+    assert refused["needs"] == "a bullish prediction in high_vol"
+    every = SelectionRules(strategy=strategy, directions=DIRECTIONS)
+    for direction in DIRECTIONS:
+        changes = {"regime": "high_vol", "direction": direction}
+        assert select(every, **changes) == select(SelectionRules(strategy=strategy), **changes)
+
+
+@pytest.mark.parametrize("directions", [(), ("up",)])
+def test_directions_that_are_none_or_unknown_are_refused(directions):
+    with pytest.raises(ValueError, match="directions are some of bullish, bearish, neutral"):
+        SelectionRules(directions=directions)
