@@ -1,4 +1,4 @@
-"""Time of a backtest over 22 years and two tickers, and of a grid of fifty variants.
+"""Time of a backtest over 22 years and two tickers, of its refusals, and of fifty variants.
 
 Plans come from random predictions, as many as a model makes. The market is the real one if
 OPTIONS_REFERENCE_DATA is set (SPY and QQQ, 2003 to 2024), otherwise random walks of the same
@@ -26,6 +26,7 @@ from options_platform.domain.backtest import (
     make_market,
     run_backtest,
 )
+from options_platform.domain.backtest_study.refusal_prices import price_refusals
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.planning.selection import SelectionRules
 from options_platform.domain.trading.exit_rules import ExitRules
@@ -37,9 +38,12 @@ FIRST = date(2003, 1, 2)
 VARIANTS = list(product((0.25, 0.4, 0.5, 0.75, 0.9), (1.0, 1.5, 2.0, 2.5, 3.0), (14, 21)))
 
 
+RULES = PlanRules(selection=SelectionRules(iron_condor_enabled=True))
+
+
 @cache
-def market_and_plans() -> tuple[BacktestMarket, pl.DataFrame, pl.DataFrame]:
-    """The market, and plans and legs by the default rules with iron condors."""
+def market_and_inputs() -> tuple[BacktestMarket, pl.DataFrame]:
+    """The market, and the inputs of plans in its sessions."""
     folder = os.environ.get("OPTIONS_REFERENCE_DATA")
     if folder:
         from options_platform.adapters.sources import SourceOptions, open_source
@@ -50,9 +54,14 @@ def market_and_plans() -> tuple[BacktestMarket, pl.DataFrame, pl.DataFrame]:
         bars, vix = random_market(("QQQ", "SPY"), date(2001, 1, 2), date(2024, 12, 31))
     inputs = plan_inputs(bars, vix)
     late = pl.col("date") >= FIRST
-    rules = PlanRules(selection=SelectionRules(iron_condor_enabled=True))
-    plans, legs = build_plans(inputs.filter(late), rules)
-    return make_market(bars.filter(late), vix.filter(late)), plans, legs
+    return make_market(bars.filter(late), vix.filter(late)), inputs.filter(late)
+
+
+@cache
+def market_and_plans() -> tuple[BacktestMarket, pl.DataFrame, pl.DataFrame]:
+    """The market, and plans and legs by the default rules with iron condors."""
+    market, inputs = market_and_inputs()
+    return market, *build_plans(inputs, RULES)
 
 
 def variant(index: int) -> float:
@@ -62,6 +71,20 @@ def variant(index: int) -> float:
     exits = ExitRules(credit_take_profit=profit, credit_stop=stop, exit_dte=days)
     result = run_backtest(plans, legs, market, replace(BacktestRules(), exits=exits))
     return float(result.equity["equity_usd"][-1])
+
+
+def follow_refusals() -> None:
+    """Print the time of one backtest with its plans, and of the same with all that it refuses."""
+    market, inputs = market_and_inputs()
+    start = time.process_time()
+    run_backtest(*build_plans(inputs, RULES), market, BacktestRules())
+    alone = time.process_time() - start
+    start = time.process_time()
+    priced = price_refusals(inputs, RULES, BacktestRules(), market)
+    seconds = time.process_time() - start
+    followed = priced.trades["pnl_usd"].count()
+    print(f"with {followed} of {priced.trades.height} refusals followed and priced: "
+          f"{seconds:.2f} CPU s, {seconds / alone:.1f} times plans and backtest alone")  # fmt: skip
 
 
 def main() -> None:
@@ -78,6 +101,7 @@ def main() -> None:
     print(f"one backtest, {len(market.sessions)} sessions, {result.trades.height} trades: "
           f"{wall:.2f} s ({cpu:.2f} CPU s), goal {GOAL_SECONDS:.0f}: "
           f"{'met' if wall <= GOAL_SECONDS else 'MISSED'}")  # fmt: skip
+    follow_refusals()
     start = time.perf_counter()
     with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
         ends = list(pool.map(variant, range(len(VARIANTS))))

@@ -118,14 +118,24 @@ def _add_results(reading: AddCommand) -> None:
     reading("report", "write the HTML report and print its path")
     orders = reading("orders", "list the orders in the ledger")
     positions = reading("positions", "list the open positions in the ledger")
-    record = reading("record", "show how paper trading did: targets, slippage, drift, journal")
+    record = reading(
+        "record", "show how paper trading did, and what each rule set's recorded plans brought"
+    )
     record.add_argument("--csv", metavar="FILE", help="write the trade journal")
+    record.add_argument(
+        "--verify", action="store_true", help="check that no link of the forward record was altered"
+    )
+    record.add_argument(
+        "--head", metavar="HASH", help="with --verify: a head that left the machine must be in it"
+    )
+    record.add_argument("--at", type=int, metavar="NUMBER", help="the link of that --head")
     for sub in (orders, positions, record):
         sub.add_argument("--replay", action="store_true", help="read the demo's replay ledger")
     feasible = reading("feasibility", "show how much money each strategy needs in the account")
     feasible.add_argument(
         "--sessions", type=int, default=252, help="newest sessions to plan (default: 252)"
     )
+    feasible.add_argument("--rule-set", metavar="NAME", help="of this set (default: that trades)")
     export = reading("features-export", "write the features to Parquet with their version")
     export.add_argument(
         "--to", help="file to write (default: exports/features.parquet in the home)"
@@ -181,6 +191,10 @@ def _add_backtest(reading: AddCommand) -> None:
         "--rule-sets", type=_names, metavar="NAMES",
         help="rule sets side by side, e.g. plan,premium_ladder; the first is what the others are "
         "compared with",
+    )  # fmt: skip
+    backtest.add_argument(
+        "--refusals", action="store_true",
+        help="only what each refusal saved or cost, without the baselines",
     )  # fmt: skip
     backtest.add_argument("--workers", type=int, help="processes (default: setting workers)")
 

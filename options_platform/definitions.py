@@ -17,6 +17,7 @@ from options_platform.defs.chains.assets import make_chains
 from options_platform.defs.chains.snapshot import make_snapshot_job, make_snapshot_schedule
 from options_platform.defs.chains.surface import make_surface_error
 from options_platform.defs.contract_checks import make_checks
+from options_platform.defs.forward.assets import make_forward_checks, make_forward_record
 from options_platform.defs.jobs import make_backtest_job, make_job, make_reporting_job
 from options_platform.defs.models.checks import make_model_checks
 from options_platform.defs.reports.assets import make_marts, make_report
@@ -47,7 +48,12 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
         warnings.simplefilter("ignore", dg.BetaWarning)
         warnings.filterwarnings("ignore", "Asset job .* materializes assets with varying")
         chains = [make_chains(settings), make_surface_error(settings)] if has_chains else []
-        assets = [*make_assets(settings, with_chains=has_chains), *chains, make_backtest()]
+        assets = [
+            *make_assets(settings, with_chains=has_chains),
+            *chains,
+            make_forward_record(settings),
+            make_backtest(),
+        ]
         names = {key.to_user_string() for asset in assets for key in asset.keys}
         daily, backtest, reporting = (
             make_job(settings, tables),
@@ -61,6 +67,7 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
                 *make_model_checks(settings),
                 *make_backtest_checks(),
                 *make_portfolio_checks(),
+                *make_forward_checks(),
             ],
             jobs=[
                 daily,

@@ -112,3 +112,7 @@ class LedgerError(PlatformError):
 
 class PlanChangedError(LedgerError):
     """A different plan is already recorded for the session and ticker (PLAN_CHANGED)."""
+
+
+class ForwardRecordError(PlatformError):
+    """A link of the forward record was altered, or a head that left the machine is not in it."""

@@ -20,6 +20,8 @@ from options_platform.adapters.storage.tables import (
     SIDE_TABLES,
 )
 from options_platform.contracts import BACKTEST_TABLES, LEDGER_VIEWS, Column, Table
+from options_platform.domain.backtest.followed import NO_FILL
+from options_platform.domain.backtest_study.refusal_prices import GATES
 from options_platform.domain.features.registry import FEATURES
 from options_platform.domain.features.spec import Feature
 from options_platform.domain.planning.reasons import REASONS
@@ -127,6 +129,16 @@ def data_dictionary() -> str:
         "The codes in `trade_plan.reasons`.",
         markdown_table(
             ("Code", "Meaning"), ((f"`{code}`", text) for code, text in REASONS.items())
+        ),
+        "## Gates",
+        "The other codes in `gate`, `later_gates` and `not_followed` of refused trades.",
+        markdown_table(
+            ("Code", "Meaning"),
+            (
+                (f"`{code}`", text)
+                for code, text in (GATES | NO_FILL).items()
+                if code not in REASONS
+            ),
         ),
         "## Marts",
         (

@@ -21,7 +21,7 @@ from options_platform.domain.planning.strike_settings import StrikeRules
 from options_platform.domain.risk.sizing import SizingRules, account_needed, contracts
 from options_platform.domain.strategies import STRATEGIES
 from options_platform.domain.strategies.base import Leg
-from options_platform.domain.trading import ex_dividend
+from options_platform.domain.trading import ex_dividend, pin_risk
 from options_platform.domain.trading.fill_prices import FILL_MODELS
 from options_platform.settings import Settings
 from tools.markdown import table
@@ -63,13 +63,15 @@ def rules_page(generated: str) -> str:
         *section("Exits", "exits", settings.exits),
         (
             "Exits are checked at each close, in the order EXPIRY_NEAR, STOP_LOSS, EX_DIVIDEND, "
-            "TAKE_PROFIT, TIME, and sent for the next session. A stop alone, at three credits say, "
-            "is `exits.credit_stop=3` with `exits.credit_stop_cap=1`, a `credit_take_profit` above "
-            "1, which no credit reaches, and `exits.exit_dte=0`; positions then leave before their "
-            "expiry as the rules of expiry have it."
+            "TAKE_PROFIT, TIME, PIN_RISK, and sent for the next session. A stop alone, at three "
+            "credits say, is `exits.credit_stop=3` with `exits.credit_stop_cap=1`, a "
+            "`credit_take_profit` above 1, which no credit reaches, and `exits.exit_dte=0`; "
+            "positions then leave before their expiry as the rules of expiry have it."
         ),
         *section("Exits before an ex-date", "exits.ex_dividend", settings.exits.ex_dividend),
         paragraph(ex_dividend),
+        *section("Exits near the strike", "exits.pin_risk", settings.exits.pin_risk),
+        paragraph(pin_risk),
         *section("Expiry", "expiry", settings.expiry),
         *section("Limits of the account", "risk", settings.risk),
         *section("Limits of the greeks", "risk.greeks", settings.risk.greeks),
@@ -258,7 +260,8 @@ def _size(plan: PlanRules) -> list[str]:
         "the account is the smaller of `account_value_usd` and the account's equity, for sizes and "
         "limits, in backtests and live. `plan.sizing.by_votes` gives shares of the budget by the "
         "number of votes that hold, in place of 0.5 + 0.5 x confidence: with {2: 0.5, 3: 1.0} two "
-        "votes take half of it, three all of it, and fewer nothing.",
+        "votes take half of it, three all of it, and fewer nothing. It asks for votes, and where "
+        "`otherwise` trades with fewer than these, for a share for that: {0: 0.5, 2: 1.0}.",
         table(header, rows),
         f"{first(SizingRules)} At a confidence of {EXAMPLE_CONFIDENCE:g} in `{EXAMPLE_REGIME}`:",
         _single_spreads(sizing),

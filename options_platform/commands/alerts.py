@@ -10,6 +10,8 @@ from options_platform.adapters.notifier import VARIABLE, open_notifier
 from options_platform.adapters.storage.ledger import open_ledger
 from options_platform.commands.common import print_json, ready_settings, say
 from options_platform.errors import UsageError
+from options_platform.services.forward.alerts import forward_alerts, head_message
+from options_platform.services.forward.recording import forward_record
 from options_platform.services.trading.account_state import alerts_of
 
 
@@ -21,13 +23,21 @@ def alerts(args: argparse.Namespace) -> int:
     settings = ready_settings()
     if args.action == "test":
         return _test(args, settings.account)
-    conditions = alerts_of(settings, open_ledger(settings), datetime.now(UTC))
+    now = datetime.now(UTC)
+    chain = forward_record(settings).read()
+    conditions = [
+        *alerts_of(settings, open_ledger(settings), now),
+        *forward_alerts(settings, chain, now),
+    ]
+    head = head_message(chain)
     if args.json:
         print_json([asdict(alert) for alert in conditions])
     else:
         say(f"{len(conditions)} alerts:" if conditions else "No alerts.")
         for alert in conditions:
             say(f"  {alert.title}: {alert.text}")
+        if head is not None:
+            say(f"Sent each night, {head.title}: {head.text}")
     return 0
 
 

@@ -21,6 +21,7 @@ from options_platform.commands.backtest_output import (
     say_price_risk,
     say_sources,
 )
+from options_platform.commands.backtest_refusals import refusals, say_refusals
 from options_platform.commands.backtest_sets import compare, sets_to_compare, with_fill
 from options_platform.commands.common import (
     ConsoleProgress,
@@ -49,7 +50,9 @@ from options_platform.services.backtesting.run import (
 )
 from options_platform.services.backtesting.trials import earlier_ratios
 from options_platform.services.market_data.learned_surface import with_fits
+from options_platform.services.planning.plan_inputs import require_vote_features
 from options_platform.settings import Settings
+from options_platform.settings.rule_sets import active_rule_set
 
 SHOWN_VARIANTS = 12
 BESIDE = ("name", "fill_model", "trades", "equity_usd", "cagr", "sharpe", "interval",
@@ -79,6 +82,8 @@ def backtest(args: argparse.Namespace) -> int:
     settings = ready_settings()
     if args.optuna is not None and args.optuna < 2:
         raise UsageError("--optuna takes the number of variants to try, at least 2")
+    if args.refusals and (args.vary or args.optuna is not None or args.rule_sets is not None):
+        raise UsageError("--refusals prices one run; leave out --vary, --optuna and --rule-sets")
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
     settings = with_fits(settings, warehouse)
     base = make_variant(args.set, settings.plan, _with_fill(settings.backtest_rules, args.fill))
@@ -89,12 +94,18 @@ def backtest(args: argparse.Namespace) -> int:
     sets = sets_to_compare(args, warehouse) if args.rule_sets is not None else None
     store = ChainStore(settings.chains_path)
     data = load_backtest(warehouse, _tickers(args, settings), args.start, args.end, store)
+    tried = [*variants, base, *(each.variant for each in sets or ())]
+    require_vote_features(
+        warehouse, data.market.tickers, data.first, data.last, (each.plan for each in tried)
+    )
     if sets is not None:
         return compare(args, settings, warehouse, data, with_fill(sets, rules))
     if args.optuna is not None:
         from options_platform.commands.backtest_search import search
 
         return search(args, settings, warehouse, data, plan, rules)
+    if args.refusals:
+        return refusals(args, settings, warehouse, data, base)
     if args.vary:
         return _grid(args, settings, warehouse, data, variants, base)
     return _single(args, settings, warehouse, data, base)
@@ -123,6 +134,7 @@ def _single(
                     "own_errors": run.own_errors.to_dicts(),
                     "sharpe_over_error_band": widened(run.price_risk, AS_MEASURED).to_dicts(),
                     "confident_trades": added.to_dicts(),
+                    "refusals": run.refusals.prices.fill_nan(None).to_dicts(),
                     "targets": targets.to_dicts()})  # fmt: skip
         return 0
     _show(run, targets, added)
@@ -145,7 +157,8 @@ def _grid(
     record(settings, warehouse, data, scores)
     by_account = any(text.startswith(f"{ACCOUNT}=") for text in args.vary)
     accounts = _accounts(scores) if by_account else None
-    show_judgement(args, data, judge(scores, data.market, earlier), accounts)
+    elsewhere = active_rule_set(settings).trials
+    show_judgement(args, data, judge(scores, data.market, earlier, elsewhere), accounts)
     return 0
 
 
@@ -246,6 +259,7 @@ def _show(run: BacktestRun, targets: pl.DataFrame, added: pl.DataFrame) -> None:
         "share of draws that did at least as well as the model:")  # fmt: skip
     print_table([_drawn(row) for row in run.bands.to_dicts()], DRAWN)
     _show_confident(added)
+    say_refusals(run.refusals.prices)
     say("Targets of the plan:")
     shown = [
         {**row, "interval": f"[{_two(row['low'])}, {_two(row['high'])}]",

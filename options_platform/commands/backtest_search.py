@@ -30,6 +30,7 @@ from options_platform.errors import UsageError
 from options_platform.services.backtesting.run import BacktestData, run_grid
 from options_platform.services.backtesting.trials import earlier_ratios
 from options_platform.settings import Settings
+from options_platform.settings.rule_sets import active_rule_set
 
 SEARCHED_SHARE = 0.7
 NO_TRADES = -10.0
@@ -63,7 +64,7 @@ def search(
         scores = list({score.variant.name: score for _, score in objective.tried}.values())
         earlier = earlier_ratios(warehouse, [score.variant for score in scores])
         record(settings, warehouse, data, scores, purpose="search")
-    judged = judge(scores, data.market, earlier)
+    judged = judge(scores, data.market, earlier, active_rule_set(settings).trials)
     (base,) = run_grid([Variant("as set", plan, rules)], data, 1, lambda *_: None)
     _show(args, data, judged, _scored_after(cut, data, objective.best, base))
     return 0

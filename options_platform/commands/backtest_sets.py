@@ -31,7 +31,8 @@ from options_platform.settings import Settings, load_settings
 
 MORE_THAN_LUCK = 0.95
 COLUMNS = ("rule_set", "version", "trades", "sharpe", "interval", "gain", "cagr", "volatility",
-           "max_drawdown", "win_rate", "profit_factor", "own_trials", "deflated")  # fmt: skip
+           "max_drawdown", "win_rate", "profit_factor", "own_trials", "trials",
+           "deflated")  # fmt: skip
 
 
 def sets_to_compare(args: argparse.Namespace, warehouse: Warehouse) -> list[ComparedSet]:
@@ -94,9 +95,9 @@ def _show(rows: pl.DataFrame) -> None:
     beside = str(as_set["beside"][0])
     say(f"Intervals are 95% by bootstrap over blocks of {BLOCK_SESSIONS} sessions; gain is the "
         f"Sharpe ratio less that of {beside}, drawn with the same blocks.")  # fmt: skip
-    trials = max(as_set["trials"].to_list())
-    say(f"Deflated by all {trials} variants of any rules that were ever tried in this home; above "
-        f"{MORE_THAN_LUCK} is more than luck. {_verdict(as_set)}")  # fmt: skip
+    say("Deflated by all trials: the variants of any rules that were ever tried in this home, and "
+        f"those elsewhere that a set's file states; above {MORE_THAN_LUCK} is more than luck. "
+        f"{_verdict(as_set)}")  # fmt: skip
     say("Sharpe ratio if fills, volatilities or the policy of expiry were others:")
     wide = rows.pivot("case", index="rule_set", values="sharpe", maintain_order=True)
     print_table(wide.to_dicts(), wide.columns)

@@ -12,6 +12,7 @@ from options_platform.adapters.storage.backups.restoring import restore_archive
 from options_platform.adapters.storage.ledger import open_ledger
 from options_platform.adapters.storage.storage_faults import FULL_ERRNOS
 from options_platform.commands.common import print_json, ready_settings, say
+from options_platform.common import DEFAULT_RULE_SET
 from options_platform.errors import DiskFullError, HomeError, PlatformError, UsageError
 from options_platform.services.market_data.diagnosis import NEEDED, Diagnosis, diagnose
 from options_platform.settings import Settings, load_settings
@@ -25,6 +26,7 @@ def doctor(args: argparse.Namespace) -> int:
         from options_platform.services.backtesting.outlook_findings import outlook_findings
 
         findings += [*_equity_notes(settings, findings), *outlook_findings(settings, findings)]
+        findings += _forward_findings(settings)
     if args.json:
         print_json([finding.__dict__ for finding in findings])
     else:
@@ -44,6 +46,25 @@ def _equity_notes(settings: Settings, findings: Sequence[Diagnosis]) -> list[Dia
     except PlatformError as error:
         return [Diagnosis("account", Diagnosis.NOTE, f"its entries are not known: {error}")]
     return [] if refused is None else [Diagnosis("account", Diagnosis.NOTE, refused.text)]
+
+
+def _forward_findings(settings: Settings) -> list[Diagnosis]:
+    """Whether the chain of the forward record verifies, and what is wrong with it otherwise."""
+    from options_platform.services.forward.alerts import forward_alerts, head_text
+    from options_platform.services.forward.recording import forward_record
+
+    name = "forward record"
+    try:
+        chain = forward_record(settings).read()
+        chain.require_sound()
+    except PlatformError as error:
+        return [Diagnosis(name, Diagnosis.BROKEN, str(error))]
+    if chain.head is None:
+        return [Diagnosis(name, Diagnosis.NOTE, "empty; it begins with: options-platform daily")]
+    alerts = forward_alerts(settings, chain, datetime.now(UTC))
+    notes = [Diagnosis(name, Diagnosis.NOTE, f"{alert.title}: {alert.text}") for alert in alerts]
+    text = f"{len(chain.links)} links, every hash is right; {head_text(chain.head)}"
+    return [Diagnosis(name, Diagnosis.OK, text), *notes]
 
 
 def backup(args: argparse.Namespace) -> int:
@@ -76,7 +97,8 @@ def restore(args: argparse.Namespace) -> int:
 
     Raises :class:`UsageError` if the archive is no file.
     """
-    settings = load_settings()
+    # The file of the set that trades may be in the archive alone.
+    settings = load_settings(rule_set=DEFAULT_RULE_SET)
     archive = Path(args.archive)
     if not archive.is_file():
         raise UsageError(f"{archive} is not a file; name an archive that backup wrote")
@@ -92,6 +114,8 @@ def restore(args: argparse.Namespace) -> int:
         say(f"The former content is now in {restored.aside}")
     parts = ", ".join(args.only) + " of " if args.only else ""
     say(f"Restored {parts}{settings.home} from {archive}")
+    if restored.forward_note is not None:
+        say(restored.forward_note)
     if restored.halted:
         say(
             f"New entries are halted ({restored.reason}; {', '.join(restored.halted)}): only the "

@@ -18,9 +18,12 @@ from options_platform.settings import Settings, load_settings
 SECONDS_BETWEEN_LINES = 2.0
 
 
-def ready_settings() -> Settings:
-    """The settings, with their home created, checked and entered."""
-    settings = load_settings()
+def ready_settings(rule_set: str | None = None) -> Settings:
+    """The settings, with their home created, checked and entered.
+
+    `rule_set` takes the place of the set that they choose.
+    """
+    settings = load_settings(rule_set=rule_set)
     prepare_home(settings)
     enter_home(settings)
     configure_logs(settings.logs_path)

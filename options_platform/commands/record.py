@@ -1,15 +1,19 @@
-"""`record`: the result of paper trading, its slippage, and its drift from the backtest."""
+"""`record`: the result of paper trading, its slippage, its drift from the backtest, and the forward
+record of every rule set."""
 
 from __future__ import annotations
 
 import argparse
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from options_platform.adapters.storage.ledger import Ledger, open_ledger
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.commands.common import print_json, print_table, ready_settings, say
+from options_platform.commands.forward import forward_json, show_forward, verify
 from options_platform.domain.accounting.trading_record import (
     DIFFERS,
     ONLY_BACKTEST,
@@ -19,9 +23,11 @@ from options_platform.domain.accounting.trading_record import (
     TOO_FEW,
     Record,
 )
+from options_platform.domain.forward.verification import Chain
 from options_platform.errors import IncompleteDataError, UsageError
 from options_platform.services.accounting.trading_record import paper_record
 from options_platform.services.backtesting.outlook import outlook_or_problem, until_text
+from options_platform.services.forward.recording import forward_record
 from options_platform.services.trading.replay import replay_ledger
 from options_platform.settings import Settings
 
@@ -32,34 +38,50 @@ SHOWN = 12
 
 
 def record(args: argparse.Namespace) -> int:
-    """Print the record; with --csv also write the trade journal.
+    """Print the record; with --csv also write the trade journal, with --verify check the chain.
 
-    Raises :class:`IncompleteDataError` before the first traded session.
+    Raises :class:`IncompleteDataError` before the first traded session and the first forward plan,
+    and :class:`ForwardRecordError` if a link of the forward record was altered.
     """
     settings = ready_settings()
+    if args.verify or args.head is not None or args.at is not None:
+        return verify(settings, args)
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
     ledger = replay_ledger(settings) if args.replay else open_ledger(settings)
+    chain = Chain(()) if args.replay else forward_record(settings).read()
     paper = paper_record(settings, warehouse, ledger)
-    if paper is None:
+    if paper is None and not chain.links and chain.fault is None:
         raise IncompleteDataError("no session was traded yet; run: options-platform daily")
-    if args.csv:
+    if paper is not None and args.csv:
         write_journal(paper, Path(args.csv))
     if args.json:
-        print_json(
-            {
-                "targets": paper.targets.to_dicts(),
-                "journal": paper.journal.to_dicts(),
-                "drift": paper.drift.to_dicts(),
-                "later": paper.later,
-            }
-        )
+        forward = forward_json(settings, warehouse, chain, datetime.now(UTC))
+        print_json({**_paper_json(paper), "forward": forward})
+        return 0 if chain.fault is None else 1
+    if paper is None:
+        say("No session was traded yet.")
     else:
         _show(paper)
         if TOO_FEW in paper.targets["state"]:
             _say_until(settings, warehouse, ledger)
         if args.csv:
             say(f"Journal of {paper.journal.height} trades: {args.csv}")
+    if not args.replay:
+        say()
+        show_forward(settings, warehouse, chain)
     return 0
+
+
+def _paper_json(paper: Record | None) -> dict[str, Any]:
+    """The record of paper trading for programs; empty parts before the first traded session."""
+    if paper is None:
+        return {"targets": [], "journal": [], "drift": [], "later": 0}
+    return {
+        "targets": paper.targets.to_dicts(),
+        "journal": paper.journal.to_dicts(),
+        "drift": paper.drift.to_dicts(),
+        "later": paper.later,
+    }
 
 
 def _say_until(settings: Settings, warehouse: Warehouse, ledger: Ledger) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from itertools import chain
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +17,14 @@ from options_platform.commands.common import (
     print_table,
     ready_settings,
     say,
+    warn,
 )
 from options_platform.domain.backtest_study.confident_trades import LAST_OF_CHOICE
-from options_platform.errors import IncompleteDataError, UsageError
+from options_platform.errors import IncompleteDataError, PlatformError, UsageError
 
 if TYPE_CHECKING:
     from options_platform.adapters.storage.warehouse import Warehouse
+    from options_platform.models.selection.candidates import Candidate
     from options_platform.models.study.confidence import LevelScore
     from options_platform.settings import Settings
 
@@ -58,8 +61,11 @@ def research(args: argparse.Namespace) -> int:
     log, progress = TrialLog(settings.home, warehouse), ConsoleProgress()
     results: list[dict[str, Any]] = []
     for target, candidates in CANDIDATES.items():
-        chosen = [c for c in candidates if not args.models or c.model.name in args.models]
-        if not chosen or (args.target and args.target != target):
+        wanted = [c for c in candidates if not args.models or c.model.name in args.models]
+        if not wanted or (args.target and args.target != target):
+            continue
+        chosen = _installed(target, wanted)
+        if not chosen:
             continue
         if args.final and not args.again:
             names = [candidate.model.name for candidate in chosen]
@@ -79,11 +85,11 @@ def research(args: argparse.Namespace) -> int:
             chosen, tried_at=datetime.now(UTC), tried_ids=recorded, progress=progress
         ):
             log.record(trial)
-        wanted = [contest.trial_id(candidate) for candidate in chosen]
-        stored = warehouse.read(TRIALS).filter(pl.col("trial_id").is_in(wanted))
+        trial_ids = [contest.trial_id(candidate) for candidate in chosen]
+        stored = warehouse.read(TRIALS).filter(pl.col("trial_id").is_in(trial_ids))
         results += [_shown(row, recorded) for row in stored.sort("loss").iter_rows(named=True)]
     if not results:
-        raise UsageError(f"no candidate is called {', '.join(args.models or ())}")
+        _refuse_empty(args.models or (), [*chain.from_iterable(CANDIDATES.values())])
     _show(args, results, start, end)
     return 0
 
@@ -165,6 +171,26 @@ def _shown_level(row: dict[str, Any]) -> dict[str, Any]:
             for name in ("gap", "advantage")
         },
     }
+
+
+def _installed(target: str, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The candidates whose packages are installed; the others are named on standard error."""
+    absent = [candidate for candidate in candidates if candidate.missing]
+    if absent:
+        names = ", ".join(candidate.model.name for candidate in absent)
+        packages = ", ".join(sorted({name for each in absent for name in each.missing}))
+        warn(
+            f"{target}: not compared, because {packages} are not installed: {names}; install the "
+            "extra: pip install 'options-platform[lstm]'"
+        )
+    return [candidate for candidate in candidates if not candidate.missing]
+
+
+def _refuse_empty(names: Sequence[str], candidates: Sequence[Candidate]) -> None:
+    """Say why nothing was compared: packages are not installed, or no candidate has that name."""
+    if any(each.missing for each in candidates if each.model.name in names):
+        raise PlatformError(f"nothing to compare: {', '.join(names)} cannot be trained here")
+    raise UsageError(f"no candidate is called {', '.join(names)}")
 
 
 def _require_one_look(trials: pl.DataFrame, target: str, names: Sequence[str]) -> None:

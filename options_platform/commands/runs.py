@@ -72,6 +72,7 @@ def daily(args: argparse.Namespace) -> int:
     outcomes = run_job(settings, selected, progress=progress)
     _report_outcomes([w for o in outcomes for w in o.warnings])
     _show_plans(settings, day)
+    _show_head(settings)
     say(f"{day} done in {time.monotonic() - began:.1f} s.")
     return 0
 
@@ -151,3 +152,13 @@ def _show_plans(settings: Settings, day: date) -> None:
             say(f"    needs {row['needs']}")
         if row["iv_basis"] == "market":
             say(f"    {market_note(row['ticker'], row['iv_symbol'])}")
+
+
+def _show_head(settings: Settings) -> None:
+    """The head of the forward record: whoever keeps this line keeps a proof of the record."""
+    from options_platform.services.forward.alerts import head_text
+    from options_platform.services.forward.recording import forward_record
+
+    head = forward_record(settings).read().head
+    if head is not None:
+        say(f"  forward record: {head_text(head)}")

@@ -70,6 +70,7 @@ from options_platform.contracts.orders import (
     PORTFOLIO,
     POSITIONS,
 )
+from options_platform.contracts.refusals import BACKTEST_REFUSAL_PRICES, BACKTEST_REFUSED_TRADES
 from options_platform.contracts.rule_sets import RULE_SET_CURVES, RULE_SET_SCORES
 from options_platform.contracts.table import TIMESTAMP, Column, Table
 
@@ -81,6 +82,8 @@ __all__ = (
     "BACKTEST_FILLS",
     "BACKTEST_MARKS",
     "BACKTEST_PRICE_RISK",
+    "BACKTEST_REFUSAL_PRICES",
+    "BACKTEST_REFUSED_TRADES",
     "BACKTEST_SCORES",
     "BACKTEST_SOURCES",
     "BACKTEST_TABLES",

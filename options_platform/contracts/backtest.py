@@ -5,8 +5,12 @@ from __future__ import annotations
 import polars as pl
 
 from options_platform.contracts.features import DIRECTIONS
+from options_platform.contracts.refusals import (
+    BACKTEST_REFUSAL_PRICES,
+    BACKTEST_REFUSED_TRADES,
+)
 from options_platform.contracts.regimes import REGIMES
-from options_platform.contracts.table import DATE, RULE_SET, TICKER, Column, Table, usd
+from options_platform.contracts.table import DATE, RULE_SET, RUN, TICKER, Column, Table, usd
 
 CONFIGURED = "configured"
 """Name of the run with the settings as configured; the report shows this run."""
@@ -14,7 +18,6 @@ CONFIGURED = "configured"
 FILL_MODEL_NAMES = ("mid", "default", "worst")
 """From the most to the least favourable; the domain's `FILL_MODELS` defines each of them."""
 
-RUN = Column("run", pl.String, "name of the run", nullable=False)
 OF_RUN = (RUN.name, RULE_SET.name)
 """What all rows of a run have in common, whatever was computed."""
 
@@ -358,4 +361,6 @@ BACKTEST_TABLES = (
     BACKTEST_PRICE_RISK,
     BACKTEST_DECISIONS,
     BACKTEST_SOURCES,
+    BACKTEST_REFUSED_TRADES,
+    BACKTEST_REFUSAL_PRICES,
 )

@@ -66,8 +66,18 @@ RULE_SET_SCORES = Table(
         _number("exposure", "share of sessions with a position open", "fraction"),
         Column("held_to_expiry", pl.Int64, "trades settled at their expiry", "trades", low=0),
         _number("real_share", "legs times sessions at real quotes, of all", "fraction"),
-        Column("own_trials", pl.Int64, "variants of this set that were ever tried", low=0),
-        Column("trials", pl.Int64, "variants of all rules that were ever tried", low=0),
+        Column(
+            "own_trials",
+            pl.Int64,
+            "variants of this set that were ever tried here, and those that its file states",
+            low=0,
+        ),
+        Column(
+            "trials",
+            pl.Int64,
+            "variants of all rules that were ever tried here, and those that the set's file states",
+            low=0,
+        ),
         _number(
             "deflated_sharpe",
             "probability that the Sharpe ratio as set exceeds the luck of all `trials`; null in "

@@ -129,6 +129,7 @@ def _show_key(key: Sequence[object]) -> str:
 
 DATE = Column("date", pl.Date, "New York session", nullable=False)
 TICKER = Column("ticker", pl.String, "symbol of the underlying", nullable=False)
+RUN = Column("run", pl.String, "name of the run", nullable=False)
 RULE_SET = Column(
     "rule_set",
     pl.String,

@@ -20,11 +20,12 @@ BACKTEST_JOB_NAME = "backtest_job"
 REPORTING_JOB_NAME = "reporting"
 REPORTING_GROUP = "reporting"
 ORDERS_GROUP = "orders"
+FORWARD_RECORD = "forward_record"
 
 
 def make_job(settings: Settings, tables: Sequence[Table]) -> UnresolvedAssetJobDefinition:
-    """The job of the partitioned assets that fill `tables`, with their checks."""
-    names = [table.name for table in tables]
+    """The job of the assets that fill `tables` and of the forward record, with their checks."""
+    names = [*(table.name for table in tables), FORWARD_RECORD]
     about = "All partitioned assets for a session, or a range of sessions, of all tickers."
     return dg.define_asset_job(
         JOB_NAME,

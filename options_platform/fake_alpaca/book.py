@@ -13,6 +13,7 @@ from datetime import datetime
 from options_platform.fake_alpaca.activities import activity_id, fill_of, non_trade
 from options_platform.fake_alpaca.answers import Json, Refusal, number, stamp, text_of
 from options_platform.fake_alpaca.checks import (
+    FORBIDDEN,
     OPEN,
     SIGNS,
     BookRules,
@@ -20,6 +21,7 @@ from options_platform.fake_alpaca.checks import (
     invalid,
     reserved,
 )
+from options_platform.fake_alpaca.margin import buying_power_usd, order_usd
 from options_platform.fake_alpaca.symbols import OCC, size
 
 __all__ = ["OPEN", "SIGNS", "FakeBook", "Json", "Refusal", "stamp"]
@@ -63,7 +65,7 @@ class FakeBook:
             "portfolio_value": f"{self.cash + value:.2f}",
             "position_market_value": f"{value:.2f}",
             "buying_power": f"{max(self.cash, 0.0):.2f}",
-            "options_buying_power": f"{max(self.cash, 0.0):.2f}",
+            "options_buying_power": f"{self.options_power():.2f}",
             "options_approved_level": self.level,
             "options_trading_level": self.level,
             "account_blocked": self.blocked,
@@ -75,6 +77,11 @@ class FakeBook:
             "multiplier": "2",
             "created_at": "2023-01-01T18:20:20.272275Z",
         }
+
+    def options_power(self) -> float:
+        """Buying power for options with all open contracts and resting orders, USD."""
+        working = [order for order in self.orders.values() if order["status"] in OPEN]
+        return buying_power_usd(self.cash, self.quantities(), working)
 
     def _value(self, symbol: str, entry_price: float) -> float:
         price = self.marks.get(symbol, self.mark(symbol))
@@ -105,6 +112,12 @@ class FakeBook:
         if not float(quantity).is_integer() and (several or OCC.fullmatch(legs[0]["symbol"])):
             raise invalid("qty must be integer for options trading")
         order = self._new_order(body, client_id, legs, quantity, several=several)
+        power, needed = self.options_power(), order_usd(order)
+        if needed > power:
+            raise Refusal(
+                403, FORBIDDEN, "insufficient options buying power",
+                options_buying_power=f"{power:.2f}", required=f"{needed:.2f}",
+            )  # fmt: skip
         self.orders[order["id"]] = order
         return order
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from options_platform.common import Floats
 from options_platform.models.dataset import Rows, Sample
@@ -22,6 +22,21 @@ Predictions = Mapping[str, Floats]
 
 MIN_SESSIONS = 252
 """Least number of training sessions of a fold: one year."""
+
+
+@runtime_checkable
+class ReadsHistory(Protocol):
+    """A model or part that may read earlier sessions, or be fitted with packages of an extra."""
+
+    @property
+    def history_sessions(self) -> int:
+        """Sessions of a ticker that a prediction reads, today's included; 1 for today's alone."""
+        ...
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """Packages of an extra that determine the fit; empty if it needs none."""
+        ...
 
 
 class FoldModel(Protocol):
@@ -61,6 +76,17 @@ class FoldModel(Protocol):
         The walk-forward passes rows without targets.
         """
         ...
+
+
+def history_of(*models: object) -> int:
+    """The most sessions of a ticker that one of the models or parts reads, at least 1."""
+    return max([1, *(each.history_sessions for each in models if isinstance(each, ReadsHistory))])
+
+
+def libraries_of(*models: object) -> tuple[str, ...]:
+    """The packages of extras that the models or parts need to be fitted, sorted."""
+    readers = [each for each in models if isinstance(each, ReadsHistory)]
+    return tuple(sorted({name for each in readers for name in each.libraries}))
 
 
 def to_json(value: Mapping[str, Any]) -> bytes:

@@ -16,7 +16,7 @@ from options_platform.common import Floats
 from options_platform.models.base import from_json, to_json
 from options_platform.models.dataset import Rows, Sample
 from options_platform.models.linear import fit_logit, predict_logit
-from options_platform.models.walk_forward import Fold, require_purged
+from options_platform.models.walk_forward import purged_tail
 
 SMALLEST_PROBABILITY = 1e-6
 
@@ -39,15 +39,12 @@ class Calibration:
 
     def split(self, sample: Sample) -> tuple[Rows, Rows]:
         """Rows to fit the model and rows to calibrate on; both empty if the window is too short."""
-        sessions = np.unique(sample.dates)
-        nothing = np.array([], np.int64)
-        if len(sessions) < self.tail_sessions + self.fewest_sessions:
-            return nothing, nothing
-        first: np.datetime64 = sessions[-self.tail_sessions]
-        before = np.flatnonzero(np.less(sample.known_on, first))
-        tail = np.flatnonzero(np.greater_equal(sample.dates, first))
-        require_purged(Fold("calibration", before, tail), sample.known_on, first)
-        return before, tail
+        return purged_tail(
+            sample.dates,
+            sample.known_on,
+            tail_sessions=self.tail_sessions,
+            fewest_sessions=self.fewest_sessions,
+        )
 
     def fit(self, raw: Floats, direction: Rows) -> bytes:
         """Fit to the raw probabilities and the actual classes of the tail."""

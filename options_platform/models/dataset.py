@@ -15,13 +15,44 @@ from options_platform.contracts import DIRECTIONS
 from options_platform.domain.feature_engine.labels import HORIZON, known_too_early
 from options_platform.domain.features.registry import FEATURES
 from options_platform.domain.features.spec import Feature
-from options_platform.errors import ContractError, IncompleteDataError
+from options_platform.errors import ContractError, IncompleteDataError, UsageError
 from options_platform.models.walk_forward import LeakError
 
 Rows = NDArray[np.int64]
 Days = NDArray[np.datetime64]
 
 UNKNOWN_CLASS = -1
+NO_ROW = -1
+
+
+@dataclass(frozen=True)
+class History:
+    """Where the earlier sessions of a sample's rows are, for models that read sequences.
+
+    `inputs` are those of the whole dataset, shape (all rows, names), shared by all samples taken
+    from it. `previous` has the index of the row of the same ticker one session earlier, -1 before
+    its first. `rows` are the indices of the sample's rows. Only earlier rows can be reached.
+    """
+
+    inputs: Floats
+    previous: Rows
+    rows: Rows
+
+    def take(self, rows: Rows) -> History:
+        """The history of the given rows of the sample."""
+        return History(self.inputs, self.previous, self.rows[rows])
+
+    def earlier(self, sessions: int) -> Rows:
+        """Indices of the `sessions` rows before each row, oldest first, -1 before a ticker's first.
+
+        Shape (rows, sessions).
+        """
+        indices = np.full((len(self.rows), sessions), NO_ROW, dtype=np.int64)
+        row = self.rows
+        for column in range(sessions - 1, -1, -1):
+            row = np.where(row == NO_ROW, NO_ROW, self.previous[row])
+            indices[:, column] = row
+        return indices
 
 
 @dataclass(frozen=True)
@@ -32,6 +63,7 @@ class Sample:
     `inputs` has shape (rows, names). `direction` is the class: 0 bearish, 1 neutral, 2 bullish, -1
     unknown. `fwd_return` (fraction), `fwd_iv_rank` (0 to 1) and `fwd_rv` (annualised fraction) are
     5 sessions ahead. `regime_differs` is 1 if the regime in 5 sessions differs from today's.
+    `history` leads to the earlier sessions; None where rows are served one by one.
     """
 
     names: tuple[str, ...]
@@ -43,6 +75,7 @@ class Sample:
     fwd_iv_rank: Floats
     fwd_rv: Floats
     regime_differs: Floats
+    history: History | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -59,10 +92,32 @@ class Sample:
         """Whether all the named inputs of a row are finite, shape (rows,)."""
         return np.asarray(np.isfinite(self.matrix(names)).all(axis=1))
 
+    def sequences(self, names: Sequence[str], sessions: int) -> Floats:
+        """The named inputs of the last `sessions` sessions of each row's ticker, oldest first.
+
+        Shape (rows, sessions, names); the last session is the row itself. NaN before the ticker's
+        first session. A row has the same sequence whatever the other rows of the sample are.
+
+        Raises :class:`UsageError` if the sample has no history.
+        """
+        if self.history is None:
+            raise UsageError(
+                f"this model reads the last {sessions} sessions of a ticker, and these are single "
+                "rows without their history; its predictions are in the table model_predictions, "
+                "or choose a champion that reads one session"
+            )
+        earlier = self.history.earlier(sessions - 1)
+        columns = [self.names.index(name) for name in names]
+        before = self.history.inputs[:, columns][earlier]
+        before[earlier == NO_ROW] = np.nan
+        return np.concatenate([before, self.matrix(names)[:, None, :]], axis=1)
+
     def take(self, rows: Rows) -> Sample:
         """The given rows, in this order."""
         parts = {item.name: getattr(self, item.name) for item in fields(self)}
-        return Sample(**{k: v if k == "names" else v[rows] for k, v in parts.items()})
+        names, history = parts.pop("names"), parts.pop("history")
+        taken = {name: values[rows] for name, values in parts.items()}
+        return Sample(names=names, history=None if history is None else history.take(rows), **taken)
 
     def without_targets(self) -> Sample:
         """The same rows with all targets unknown, as a model may see them when it predicts."""
@@ -151,16 +206,18 @@ def make_dataset(
     columns = _columns(rows)
     dates = rows["date"].to_numpy().astype("datetime64[D]")
     known_on = rows["known_on"].to_numpy().astype("datetime64[D]")
+    inputs = np.column_stack([columns[name] for name in names])
     sample = Sample(
         names=names,
         dates=dates,
         known_on=known_on,
-        inputs=np.column_stack([columns[name] for name in names]),
+        inputs=inputs,
         direction=direction.to_numpy(),
         fwd_return=_floats(rows["fwd_return_5d"]),
         fwd_iv_rank=_floats(rows["fwd_iv_rank_5d"]),
         fwd_rv=_floats(rows["fwd_rv_5d"]),
         regime_differs=_floats(rows["regime_differs"]),
+        history=History(inputs, _previous_rows(rows), np.arange(len(inputs))),
     )
     return Dataset(
         keys=rows.select("date", "ticker"),
@@ -168,6 +225,13 @@ def make_dataset(
         known_on=known_on,
         sample=sample,
     )
+
+
+def _previous_rows(rows: pl.DataFrame) -> Rows:
+    """The index of each ticker's row one session earlier, -1 before its first."""
+    numbered = rows.select("ticker", row=pl.int_range(pl.len(), dtype=pl.Int64))
+    previous = pl.col("row").shift(1, fill_value=NO_ROW).over("ticker")
+    return numbered.select(previous)["row"].to_numpy()
 
 
 def _columns(rows: pl.DataFrame) -> dict[str, Floats]:

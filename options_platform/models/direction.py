@@ -19,7 +19,15 @@ import polars as pl
 
 from options_platform.common import Floats, Progress
 from options_platform.contracts import DIRECTION_MODEL, DIRECTIONS, MODEL_PREDICTIONS
-from options_platform.models.base import Artifacts, FoldModel, Predictions, from_json, to_json
+from options_platform.models.base import (
+    Artifacts,
+    FoldModel,
+    Predictions,
+    from_json,
+    history_of,
+    libraries_of,
+    to_json,
+)
 from options_platform.models.calibration import Calibration
 from options_platform.models.dataset import Dataset, Rows, Sample, make_dataset
 from options_platform.models.parts.base import Part
@@ -69,6 +77,16 @@ class ScaledDirection:
     def parameters(self) -> Mapping[str, Any]:
         """Everything besides the data that determines the fit."""
         return {**self._blend.parameters, "logit": self.logit.parameters}
+
+    @property
+    def history_sessions(self) -> int:
+        """The most sessions of a ticker that a part reads."""
+        return history_of(*self.parts)
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """Packages of extras that the parts need to be fitted."""
+        return libraries_of(*self.parts)
 
     def trainable(self, sample: Sample) -> Rows:
         """Rows with a known class and known volatility levels."""

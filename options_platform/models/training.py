@@ -17,14 +17,21 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Protocol
 
 import numpy as np
 
 from options_platform.common import Floats, Progress
-from options_platform.models.base import MIN_SESSIONS, Artifacts, FoldModel, to_json
-from options_platform.models.dataset import Dataset, Sample
+from options_platform.models.base import (
+    MIN_SESSIONS,
+    Artifacts,
+    FoldModel,
+    history_of,
+    libraries_of,
+    to_json,
+)
+from options_platform.models.dataset import NO_ROW, Dataset, Sample
 from options_platform.models.walk_forward import Fold, monthly_folds, require_purged
 
 LIBRARIES = ("scikit-learn", "xgboost-cpu", "numpy")
@@ -277,6 +284,7 @@ def _record(
     digest.update(_library_versions())
     digest.update(fitting_digest())
     digest.update(row_hashes[fold.train].tobytes())
+    digest.update(_extras(model, data, fold, row_hashes))
     return FoldRecord(
         model=model.name,
         fold=fold.name,
@@ -290,8 +298,34 @@ def _record(
 
 
 @cache
-def _library_versions() -> bytes:
-    return repr([(name, version(name)) for name in LIBRARIES]).encode()
+def _library_versions(names: tuple[str, ...] = LIBRARIES) -> bytes:
+    return repr([(name, _version(name)) for name in names]).encode()
+
+
+def _version(name: str) -> str | None:
+    """The installed version; None for a package of an extra that is not installed."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _extras(
+    model: FoldModel,
+    data: Dataset,
+    fold: Fold,
+    row_hashes: np.ndarray[tuple[int], np.dtype[np.bytes_]],
+) -> bytes:
+    """What besides the rows of a fold determines its fit: packages of an extra, earlier sessions.
+
+    Empty for a model that needs neither.
+    """
+    libraries, sessions = libraries_of(model), history_of(model)
+    extras = _library_versions(libraries) if libraries else b""
+    if sessions > 1 and data.sample.history is not None:
+        earlier = data.sample.history.take(fold.train).earlier(sessions - 1)
+        extras += row_hashes[np.unique(earlier[earlier != NO_ROW])].tobytes()
+    return extras
 
 
 def fitting_digest() -> bytes:

@@ -19,7 +19,15 @@ from numpy.typing import NDArray
 
 from options_platform.common import Floats, Progress
 from options_platform.contracts import MODEL_PREDICTIONS, VOLATILITY_MODEL
-from options_platform.models.base import Artifacts, FoldModel, Predictions, from_json, to_json
+from options_platform.models.base import (
+    Artifacts,
+    FoldModel,
+    Predictions,
+    from_json,
+    history_of,
+    libraries_of,
+    to_json,
+)
 from options_platform.models.baselines import AutoregressiveRank, naive_ranks
 from options_platform.models.dataset import Dataset, Rows, Sample, make_dataset
 from options_platform.models.linear import fit_logit, fit_ridge, predict_logit, predict_ridge
@@ -88,6 +96,16 @@ class ChangeVolatility:
         """Everything besides the data that determines the fit."""
         shift = {"shift_inverse_penalty": self.shift_inverse_penalty}
         return {**self._blend.parameters, **shift}
+
+    @property
+    def history_sessions(self) -> int:
+        """The most sessions of a ticker that a part reads."""
+        return history_of(*self.parts)
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """Packages of extras that the parts need to be fitted."""
+        return libraries_of(*self.parts)
 
     def trainable(self, sample: Sample) -> Rows:
         """Rows with known targets and inputs."""

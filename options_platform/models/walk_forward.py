@@ -103,6 +103,25 @@ def require_purged(fold: Fold, known_on: Days, first_day: np.datetime64) -> None
         )
 
 
+def purged_tail(
+    dates: Days, known_on: Days, *, tail_sessions: int, fewest_sessions: int
+) -> tuple[Rows, Rows]:
+    """Rows before the newest `tail_sessions` sessions, and the rows of these sessions.
+
+    The earlier rows have labels known before the tail begins. Both are empty if fewer than
+    `fewest_sessions` sessions would remain before the tail.
+    """
+    sessions = np.unique(dates)
+    nothing = np.array([], np.int64)
+    if len(sessions) < tail_sessions + fewest_sessions:
+        return nothing, nothing
+    first: np.datetime64 = sessions[-tail_sessions]
+    before = np.flatnonzero(np.less(known_on, first))
+    tail = np.flatnonzero(np.greater_equal(dates, first))
+    require_purged(Fold("tail", before, tail), known_on, first)
+    return before, tail
+
+
 def model_age(dates: Days, first_day: np.datetime64) -> Rows:
     """Number of each session counted from the first one on or after `first_day` (1); 0 before."""
     sessions = np.unique(dates)

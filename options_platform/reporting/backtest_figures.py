@@ -49,14 +49,24 @@ def equity_curves(sessions: Sequence[date], curves: Mapping[str, Floats]) -> byt
 
 
 def rule_set_curves(sessions: Sequence[date], curves: Mapping[str, Floats]) -> bytes:
-    """Equity of each rule set, each 100 at the start, on the axis of `equity_curves`."""
+    """Equity of each rule set, each 100 at the start, on the axis of `equity_curves` where one of
+    them doubled, which would press smaller differences into a line."""
     with new_figure(3.4) as (axes, made):
         for index, (name, equity) in enumerate(curves.items()):
             values = np.maximum(equity, 1e-9) * 100.0 / equity[0]
             axes.plot(np.array(sessions), values, color=LINES[index % len(LINES)], linewidth=1.2,
                       label=name)  # fmt: skip
-        _log_axis(axes, list(curves.values()))
+        reached = np.array([equity / equity[0] for equity in curves.values()])
+        if reached.max() < 2.0 * max(reached.min(), LOWEST):
+            _linear_axis(axes)
+        else:
+            _log_axis(axes, list(curves.values()))
     return made()
+
+
+def _linear_axis(axes: Any) -> None:
+    axes.set_ylabel("start = 100")
+    _finish(axes)
 
 
 def _log_axis(axes: Any, curves: Sequence[Floats]) -> None:
@@ -71,6 +81,10 @@ def _log_axis(axes: Any, curves: Sequence[Floats]) -> None:
     low, top = max(0.9 * float(reached.min()), LOWEST), max(1.1 * float(reached.max()), 1.2)
     axes.set_ylim(100.0 * low, 100.0 * top)
     axes.set_ylabel("start = 100 (log)")
+    _finish(axes)
+
+
+def _finish(axes: Any) -> None:
     date_axis(axes)
     axes.margins(x=0)
     axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=4, fontsize=8)
@@ -160,6 +174,36 @@ def profit_bars(rows: pl.DataFrame, by: str) -> bytes:
         axes.set_xlabel("profit (USD)")
         axes.grid(visible=False, axis="y")
         axes.margins(x=0.14)
+    return made()
+
+
+def saved_by_gates(
+    names: Sequence[str], saved: Floats, low: Floats, high: Floats, proven: Sequence[bool]
+) -> bytes:
+    """What each gate saved a refused trade in R, with its interval; the first name on top.
+
+    A cost is negative and lies to the left. Bars without a proven effect are pale, those without an
+    interval (NaN ends) grey.
+    """
+    with new_figure(0.75 + 0.32 * max(len(names), 2), width=5.6) as (axes, made):
+        at, has_interval = np.arange(len(names)), np.isfinite(low) & np.isfinite(high)
+        colours = np.where(has_interval, np.where(saved >= 0, GAIN, LOSS), MUTED)
+        bars = axes.barh(at, saved, color=colours, height=0.62)
+        for bar, is_proven in zip(bars, proven, strict=True):
+            bar.set_alpha(1.0 if is_proven else 0.4)
+        ends = np.stack([saved - low, high - saved])[:, has_interval]
+        axes.errorbar(saved[has_interval], at[has_interval], xerr=np.maximum(ends, 0.0), fmt="none",
+                      ecolor=INK, elinewidth=1.1, capsize=3)  # fmt: skip
+        axes.axvline(0.0, color=INK, linewidth=0.8)
+        reach = float(np.nanmax(np.abs([saved, low, high]), initial=0.05))
+        axes.set_xlim(-1.08 * reach, 1.08 * reach)
+        axes.set_yticks(at, names)
+        axes.invert_yaxis()
+        axes.xaxis.set_major_formatter("{x:+.2f}")
+        axes.set_xlabel(
+            "cost  \N{LEFTWARDS ARROW}   R a refused trade   \N{RIGHTWARDS ARROW}  saved"
+        )
+        axes.grid(visible=False, axis="y")
     return made()
 
 

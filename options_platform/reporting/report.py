@@ -21,6 +21,7 @@ from options_platform.contracts import (
     BACKTEST_FILLS,
     BACKTEST_MARKS,
     BACKTEST_PRICE_RISK,
+    BACKTEST_REFUSAL_PRICES,
     BACKTEST_SCORES,
     BACKTEST_SOURCES,
     BACKTEST_TRADES,
@@ -49,9 +50,11 @@ from options_platform.domain.features.registry import feature_version
 from options_platform.domain.trading.positions import Position
 from options_platform.reporting import sections
 from options_platform.reporting.data_page import StoredData, data_section
+from options_platform.reporting.forward_section import forward_section
 from options_platform.reporting.outlook_section import outlook_section
 from options_platform.reporting.provenance import settings_digest, settings_rows, versions
 from options_platform.reporting.record_page import paper_section
+from options_platform.reporting.refusals_section import refusals_section
 from options_platform.reporting.research import research_section
 from options_platform.reporting.rule_sets_section import rule_sets_section
 from options_platform.reporting.tearsheet import (
@@ -120,7 +123,11 @@ def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
         "outlook": outlook_section(settings, warehouse) if plans.height else None,
         "measured_prices": measured_notes(settings, warehouse),
         "backtest": tearsheet_section(stored_backtest(warehouse)),
+        "refusals": refusals_section(
+            warehouse.read(BACKTEST_REFUSAL_PRICES).filter(pl.col("run") == CONFIGURED)
+        ),
         "rule_sets": rule_sets_section(settings, warehouse),
+        "forward": forward_section(settings, warehouse, now),
         "paper_positions": position_cards(_paper_positions(settings)),
         "orders": sections.order_section(
             warehouse.read(PAPER_ORDERS),

@@ -51,7 +51,6 @@ def rule_sets_section(settings: Settings, warehouse: Warehouse) -> dict[str, Any
         "last": rows[0]["last"],
         "tickers": rows[0]["tickers"],
         "compared_at": rows[0]["compared_at"],
-        "trials": max(row["trials"] for row in rows),
         "block_sessions": BLOCK_SESSIONS,
         "cases": _by_case(scores, [row["rule_set"] for row in rows]),
         "held_note": HELD_NOTE if scores["held_to_expiry"].sum() else None,

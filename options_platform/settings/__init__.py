@@ -5,7 +5,12 @@ Other folders import them from here. Rules of the domain bring settings of their
 """
 
 from options_platform.settings.keys import field_names
-from options_platform.settings.loading import ALERT_URLS, load_settings, make_settings
+from options_platform.settings.loading import (
+    ALERT_URLS,
+    load_settings,
+    make_settings,
+    settings_without_effect,
+)
 from options_platform.settings.settings import Settings
 
 __all__ = [
@@ -14,4 +19,5 @@ __all__ = [
     "field_names",
     "load_settings",
     "make_settings",
+    "settings_without_effect",
 ]

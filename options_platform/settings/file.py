@@ -22,7 +22,8 @@ def toml_values(path: Path) -> dict[str, Any]:
         return tomllib.loads(content.decode(encoding).replace("\r\n", "\n"))
     except FileNotFoundError:
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except (ValueError, OSError) as error:
+        # Also numbers of thousands of digits, which are no error of TOML.
         raise SettingsError(f"{path.name} cannot be read as TOML: {error}") from error
 
 

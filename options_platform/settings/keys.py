@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, NoReturn, get_type_hints
 
-from options_platform.domain.planning.retired_settings import RETIRED
+from options_platform.domain.planning.retired_settings import RESHAPED, RETIRED
 from options_platform.errors import SettingsError
 from options_platform.settings.settings import Settings
 
@@ -15,13 +15,16 @@ from options_platform.settings.settings import Settings
 def require_known(
     values: Mapping[str, Any], kind: type, *, where: str, inside: tuple[str, ...] = ()
 ) -> None:
-    """Raise :class:`SettingsError` for the first key of `values` that `kind` does not have."""
+    """Raise :class:`SettingsError` for the first key of `values` that `kind` does not have, or that
+    has a value where it is a table."""
     hints = get_type_hints(kind)
     for key, value in values.items():
         path = (*inside, key)
         if key not in hints:
             raise_unknown(f"{where}: ", path, list(hints))
-        if is_dataclass(hints[key]) and isinstance(value, Mapping):
+        if is_dataclass(hints[key]):
+            if not isinstance(value, Mapping):
+                raise_no_table(f"{where}: ", path, value)
             require_known(value, hints[key], where=f"{where} [{key}]", inside=path)
 
 
@@ -31,6 +34,14 @@ def raise_unknown(where: str, path: Sequence[str], known_names: Sequence[str]) -
     if name in RETIRED:
         raise SettingsError(f"{where}{name} is no longer a setting: {RETIRED[name]}")
     raise SettingsError(f"{where}unknown setting {key!r}; {nearest(key, known_names)}")
+
+
+def raise_no_table(where: str, path: Sequence[str], value: object) -> NoReturn:
+    """Say what replaced a setting that was no table, or else how one is written."""
+    name = ".".join(path)
+    if name in RESHAPED:
+        raise SettingsError(f"{where}{name} is no longer {RESHAPED[name]}")
+    raise SettingsError(f"{where}{name} is a table, written [{name}], not {value!r}")
 
 
 def nearest(name: str, known_names: Sequence[str]) -> str:

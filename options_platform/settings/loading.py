@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
+from options_platform.common import DEFAULT_RULE_SET
 from options_platform.domain.calendar.sessions import set_closures
 from options_platform.domain.feature_engine.iv_history import CHAIN
 from options_platform.domain.planning.plan import PlanRules
@@ -23,7 +24,12 @@ from options_platform.settings.broker_rules import LIVE_SWITCH
 from options_platform.settings.file import require_safe_home, toml_values
 from options_platform.settings.keys import merge, raise_unknown, require_known
 from options_platform.settings.live_switches import require_live_by_file
-from options_platform.settings.rule_sets import RuleSet, put_over, read_rule_set
+from options_platform.settings.rule_sets import (
+    RuleSet,
+    put_over,
+    read_rule_set,
+    without_effect,
+)
 from options_platform.settings.sensible import require_sensible
 from options_platform.settings.settings import Settings
 from options_platform.settings.sources import source_entry
@@ -55,15 +61,45 @@ def load_settings(
     trading live, which only the file may.
     """
     directory = Path.cwd() if directory is None else directory
+    values = _plain_values(directory, environment)
+    if rule_set is not None:
+        values["rule_set"] = rule_set
+    try:
+        settings = make_settings(values, directory=directory)
+    except SettingsError as error:
+        raise SettingsError(f"{error}{_way_out(values, directory)}") from error
+    set_closures(settings.unplanned_closures)
+    return settings
+
+
+def settings_without_effect(
+    directory: Path | None = None, environment: Mapping[str, str] | None = None
+) -> list[str]:
+    """The dotted names of settings of `directory` and the environment that the rule set which they
+    choose replaces, or leaves out. Raises :class:`SettingsError` like :func:`load_settings`."""
+    directory = Path.cwd() if directory is None else directory
+    values = _plain_values(directory, environment)
+    return without_effect(values, _chosen_rules(values, directory))
+
+
+def _plain_values(directory: Path, environment: Mapping[str, str] | None) -> dict[str, Any]:
+    """The values of the file, and of the environment over them."""
     environment = os.environ if environment is None else environment
     values, variables = _from_file(directory / FILE_NAME), _from_environment(environment)
     require_live_by_file(values, variables, FILE_NAME)
     merge(values, variables)
-    if rule_set is not None:
-        values["rule_set"] = rule_set
-    settings = make_settings(values, directory=directory)
-    set_closures(settings.unplanned_closures)
-    return settings
+    return values
+
+
+def _way_out(values: Mapping[str, Any], directory: Path) -> str:
+    """What to do before settings are mended that only a rule set keeps from being read."""
+    if values.get("rule_set", DEFAULT_RULE_SET) == DEFAULT_RULE_SET:
+        return ""
+    try:
+        make_settings({**values, "rule_set": DEFAULT_RULE_SET}, directory=directory)
+    except SettingsError:
+        return ""
+    return f"; to halt or flatten before that is mended: {PREFIX}RULE_SET={DEFAULT_RULE_SET}"
 
 
 @cache
@@ -131,7 +167,8 @@ def _named(rules: RuleSet) -> str:
 
 def _place(where: str, rules: RuleSet) -> str:
     """Where to set a setting, or a part of them, by its dotted name."""
-    if any(f"{key}.".startswith(f"{where}.") for key in rules.keys):
+    inside = f"{where}."
+    if any(f"{key}.".startswith(inside) or inside.startswith(f"{key}.") for key in rules.keys):
         return f"change it in the {_named(rules)}"
     return f"set it in {FILE_NAME} or as {PREFIX}{where.upper().replace('.', '__')}"
 

@@ -18,6 +18,7 @@ from options_platform.domain.calendar.closures import Closure, parse_closures
 from options_platform.domain.chain.ingest import ChainGates
 from options_platform.domain.feature_engine.iv_history import AtTheMoneyRules
 from options_platform.domain.feature_engine.regime import RegimeRules
+from options_platform.domain.forward.links import FILE_NAME
 from options_platform.domain.planning.plan import PlanRules
 from options_platform.domain.risk import FreshnessRules, RiskRules
 from options_platform.domain.trading.alerts import AlertRules
@@ -120,6 +121,11 @@ class Settings:
     def ledger_path(self) -> Path:
         """The order ledger, never rebuilt; live trading and other accounts have their own."""
         return self.home / f"ledger{'-live' if self.is_live else ''}{self._of_account}.duckdb"
+
+    @property
+    def forward_record_path(self) -> Path:
+        """The forward record of all rule sets, which is only ever lengthened."""
+        return self.home / FILE_NAME
 
     @property
     def simulated_broker_path(self) -> Path:

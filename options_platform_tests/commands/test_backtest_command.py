@@ -37,7 +37,8 @@ def test_a_run_shows_the_band_the_baselines_and_the_targets(home, capsys):
     for text in ("mid", "worst", "always_bull_put", "oracle_direction", "hold_SPY", "MISSED",
                  "on synthetic chains", "cash earns no interest", "p_value", "without_neutral",
                  "No confident call was traded", "with one vol point less",
-                 "vol points as shipped", "]*"):  # fmt: skip
+                 "vol points as shipped", "]*", "What each gate saved", "trades that were made",
+                 "saved_r", "NO_EDGE "):  # fmt: skip
         assert text in shown.out
     assert "is priced on" not in shown.out
     assert "backtests 20/20" in shown.err
@@ -98,8 +99,27 @@ def test_json_has_every_score_with_its_interval(home, capsys):
         "as_measured", "iv_minus_1pt", "iv_minus_8pct", "error_band_low", "error_band_high",
     }  # fmt: skip
     assert {row["target"] for row in found["targets"]} == {1.0, 0.55, 1.3}
+    priced = {row["gate"]: row for row in found["refusals"] if row["scope"] == "alone"}
+    (model,) = (row for row in found["scores"] if row["name"] == "model"
+                and row["fill_model"] == "worst")  # fmt: skip
+    assert priced["MADE"]["followed"] == model["trades"]
     added = {row["period"]: row["trades"] for row in found["confident_trades"]}
     assert added == {"all": 0, "to 2020": 0, "2021 on": 0}
+
+
+def test_the_price_of_refusals_alone_is_shown_for_one_run(home, capsys):
+    one = ["backtest", "--refusals", "--tickers", "SPY", "--set", "exits.exit_dte=7"]
+    assert main(one) == 0
+    shown = capsys.readouterr().out
+    for text in ("What each gate saved", "LOW_CONFIDENCE", "too few", "trades that were made"):
+        assert text in shown
+    assert "hold_SPY" not in shown
+    assert main([*one, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["settings"] == "exits.exit_dte=7"
+    assert {row["scope"] for row in found["refusals"]} <= {"alone", "first"}
+    assert main(["backtest", "--refusals", "--vary", "exits.exit_dte=7,14"]) == 2
+    assert "leave out --vary" in capsys.readouterr().err
 
 
 @pytest.mark.long

@@ -86,6 +86,8 @@ def assert_report_shows(rows):
         assert f"{row['sharpe_low']:,.2f} to {row['sharpe_high']:,.2f}" in section
         assert row["title"] in section
     assert section.count("NOT PROVEN") == 3
+    # The verdict stands beside the ratio: the columns further right are out of a phone's sight.
+    assert section.index("More than luck</th>") < section.index("Gain</th>")
     assert "The rules of the set that trades were changed" not in section
     changed = replace(settings, exits=replace(settings.exits, credit_stop=1.5))
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=5)
@@ -128,3 +130,40 @@ def test_what_cannot_be_compared_is_refused_in_one_line(home, capsys, options, s
     assert said in shown
     assert "\n" not in shown
     assert stored(home, RULE_SET_SCORES).is_empty()
+
+
+VOTING = """version = 1
+title = "By votes"
+[plan.selection.votes]
+needed = 1
+below = { vix_to_mean_10 = 1.0 }
+"""
+
+
+@pytest.mark.parametrize(
+    ("traded", "options"),
+    [("plan", ["--rule-sets", "plan,voting"]), ("voting", ["--vary", "exits.exit_dte=14"])],
+)
+def test_votes_on_features_of_a_former_version_are_no_trial(
+    home, capsys, monkeypatch, traded, options
+):
+    (home / "rule_sets" / "voting.toml").write_text(VOTING)
+    monkeypatch.setenv("OPTIONS_RULE_SET", traded)
+    warehouse = Warehouse(home / "warehouse.duckdb", wait_seconds=5)
+    warehouse.execute(["UPDATE features SET feature_version = 'former'"])
+    before = trials(home)
+    assert main(["backtest", *options]) != 0
+    assert "--select features" in capsys.readouterr().err
+    assert stored(home, RULE_SET_SCORES).is_empty()
+    assert trials(home) == before
+
+
+def test_a_set_counts_the_trials_that_its_file_states(home, capsys):
+    file = home / "rule_sets" / "mine.toml"
+    file.write_text(f"trials = 830\n{file.read_text()}")
+    assert main(["backtest", "--rule-sets", "plan,mine", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["rule_sets"]
+    counted = {
+        row["rule_set"]: (row["own_trials"], row["trials"]) for row in rows if row["case"] == AS_SET
+    }
+    assert counted == {"plan": (1, 2), "mine": (831, 832)}

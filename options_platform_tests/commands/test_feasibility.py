@@ -6,12 +6,18 @@ from datetime import timedelta
 import polars as pl
 import pytest
 
+from options_platform.adapters.storage.ledger import open_ledger
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.cli import main
+from options_platform.commands.feasibility import account_fields
 from options_platform.contracts import DIRECTION_MODEL, TRADE_PLAN
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.trading.exposures import one_spread_rows, planned_exposures
+from options_platform.fake_alpaca import FakeAlpaca
+from options_platform.settings import make_settings
+from options_platform.testing.market import NOW
 from options_platform.testing.plan_rows import one
+from options_platform_tests.services.trading.entries.test_account_checks import ENTRY
 
 
 @pytest.fixture
@@ -60,6 +66,64 @@ def test_the_pace_of_trading_and_the_cells_of_the_matrix_are_beside_it(home, cap
     shown = capsys.readouterr().out
     for text in ("trades a year (95%: ", "never called", "30 closed paper trades are needed"):
         assert text in shown
+
+
+def test_the_ladder_of_a_rule_set_and_the_account_are_beside_it(home, capsys, monkeypatch):
+    monkeypatch.setenv("OPTIONS_RISK__MAX_POSITIONS_PER_TICKER", "3")
+    own = home.home / "rule_sets"
+    own.mkdir()
+    text = 'version = 1\ntitle = "A ladder"\nbase = "defaults"\n[plan.selection]\n'
+    text += 'strategy = "bull_put_spread"\ncadence = "week"\nveto_credit_above = 1.0\n'
+    (own / "weekly.toml").write_text(text + "[exits]\nexit_dte = 0\n")
+    answer = needs_of(capsys, "--rule-set", "weekly", "--sessions", "120")
+    assert answer["rule_set"] == "weekly"
+    assert {row["strategy"] for row in answer["strategies"]} == {"bull_put_spread"}
+    whole, within = answer["ladder"]["whole"], answer["ladder"]["within_positions"]
+    assert 0 < within["rungs"] <= 6
+    assert within["rungs"] <= whole["rungs"] <= answer["ladder"]["plans"]
+    assert within["buying_power_usd"] <= whole["buying_power_usd"]
+    assert set(whole["gap_usd"]) == {"-0.2", "-0.105", "+0.07"}
+    assert max(whole["gap_usd"].values()) <= whole["buying_power_usd"] * 1.5
+    assert whole["account_needed_usd"] >= answer["trades_from_usd"] > 0
+    account = answer["account"]
+    assert (account["broker"], account["needed_level"], account["problem"]) == (
+        "simulated", 3, None,
+    )  # fmt: skip
+    # It only reads.
+    assert not (home.home / "simulated_broker.duckdb").exists()
+    assert not (home.home / "ledger.duckdb").exists()
+    assert main(["feasibility", "--rule-set", "weekly", "--sessions", "120"]) == 0
+    shown = capsys.readouterr().out
+    for said in ("Rule set weekly.", "its whole ladder, one spread a rung, takes",
+                 "(risk.gap.max_loss_pct)", "The account at simulated: "):  # fmt: skip
+        assert said in shown
+    assert main(["feasibility", "--rule-set", "weekli"]) != 0
+    assert "did you mean weekly" in capsys.readouterr().err
+
+
+def test_an_account_that_may_not_trade_the_plans_is_named(tmp_path):
+    with FakeAlpaca(fills="rest") as fake:
+        settings = make_settings(
+            {"home": tmp_path, "broker": "alpaca", "alpaca": {"fake_address": fake.address}}
+        )
+        ledger = open_ledger(settings)
+        account = account_fields(settings, ledger, 3)
+        assert (account["options_level"], account["problem"]) == (3, None)
+        assert account["free_usd"] == account["buying_power_usd"] == 100_000.0
+        assert not ledger.exists
+        ledger.record_intent(ENTRY, NOW)
+        ledger.record(ENTRY.to("unknown"), NOW)
+        account = account_fields(settings, ledger, 3)
+        assert (account["working_entries"], account["working_risk_usd"]) == (1, 840.0)
+        assert account["free_usd"] == 100_000.0 - 840.0
+        fake.book.level = 2
+        problem = account_fields(settings, ledger, 3)["problem"]
+        assert problem == "the account has level 2 for options; the plans take 3"
+        fake.book.blocked = True
+        assert account_fields(settings, ledger, 3)["problem"] == "the account may not trade"
+        fake.book.cash = -1.0
+        assert "equity of -1.00 USD" in account_fields(settings, ledger, 3)["problem"]
+    assert "did not answer" in account_fields(settings, ledger, 3)["problem"]
 
 
 def test_plans_without_predictions_have_no_pace(home, capsys):

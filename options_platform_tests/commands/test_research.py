@@ -10,9 +10,11 @@ import pytest
 
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.cli import build_parser, main
+from options_platform.commands import research as command
 from options_platform.commands.research import _range, _require_one_look
 from options_platform.contracts import TRIALS
-from options_platform.errors import UsageError
+from options_platform.errors import PlatformError, UsageError
+from options_platform.models.selection import candidates
 
 FEATURES = pl.DataFrame({"date": [date(2000, 1, 3), date(2024, 12, 31)]})
 
@@ -109,3 +111,22 @@ def test_levels_of_confidence_are_compared_counted_and_looked_at_once(
     assert "upper_third was scored on them already" in capsys.readouterr().err
     assert main(["research", "--confidence", *months, "--models", "upper_tenth"]) == 2
     assert "no level is called upper_tenth" in capsys.readouterr().err
+
+
+def test_without_the_extra_the_lstm_is_named_as_not_installed_and_the_others_are_compared(
+    monkeypatch, capsys
+):
+    monkeypatch.setattr(candidates, "find_spec", lambda name: None)
+    for target, every in candidates.CANDIDATES.items():
+        compared = [each.model.name for each in command._installed(target, every)]
+        assert len(compared) > 20
+        assert not [name for name in compared if "lstm" in name]
+        printed = capsys.readouterr()
+        assert not printed.out
+        assert printed.err.startswith(f"{target}: not compared, because jax, jaxlib, keras are not")
+        assert "lstm" in printed.err
+        assert "pip install 'options-platform[lstm]'" in printed.err
+    with pytest.raises(PlatformError, match="lstm cannot be trained here"):
+        command._refuse_empty(["lstm"], candidates.DIRECTION)
+    with pytest.raises(UsageError, match="no candidate is called gru"):
+        command._refuse_empty(["gru"], candidates.DIRECTION)

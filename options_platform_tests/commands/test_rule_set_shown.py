@@ -63,6 +63,38 @@ def test_doctor_names_it_and_every_other_set_that_cannot_be_used(home, capsys):
     assert "did you mean credit_stop?" in detail
 
 
+def test_doctor_names_the_settings_that_the_set_leaves_without_effect(home, capsys, monkeypatch):
+    values = {
+        "EXITS__CREDIT_STOP": "1.5",
+        "EXITS__EXIT_DTE": "10",
+        "PLAN__COSTS__FEE_PER_CONTRACT_USD": "0.5",
+    }
+    for name, value in values.items():
+        monkeypatch.setenv(f"OPTIONS_{name}", value)
+
+    def notes():
+        main(["doctor", "--json"])
+        findings = json.loads(capsys.readouterr().out)
+        return [f["detail"] for f in findings if (f["what"], f["state"]) == ("rule set", "note")]
+
+    assert notes() == ["it replaces your settings, which have no effect: exits.credit_stop"]
+    (home / "rule_sets" / "mine.toml").write_text(f'base = "defaults"\n{MINE}')
+    (note,) = notes()
+    assert note.endswith("no effect: exits.credit_stop, exits.exit_dte")
+    monkeypatch.setenv("OPTIONS_RULE_SET", "plan")
+    assert notes() == []
+
+
+def test_a_home_is_restored_whose_set_is_in_the_archive_alone(home, tmp_path, capsys):
+    archive = tmp_path / "home.tar.gz"
+    assert main(["backup", str(archive)]) == 0
+    (home / "rule_sets" / "mine.toml").unlink()
+    assert main(["status"]) != 0
+    assert "there is no rule set 'mine'" in capsys.readouterr().err
+    assert main(["restore", str(archive)]) == 0
+    assert load_settings().rule_set == "mine"
+
+
 def test_the_head_of_the_report_names_it(home):
     settings = load_settings()
     text = render(settings, Warehouse(settings.warehouse_path, wait_seconds=5), now=NOW)

@@ -47,7 +47,8 @@ def test_there_are_nine_assets_and_those_derived_from_them(graph):
     marts = {f"marts/{path.stem}" for path in FOLDER.glob("*.sql")}
     views = {"fills", "positions", "portfolio"}
     chains = {"option_chain", "iv_history", "surface_error"}
-    assert names == {*NINE, *chains, "earnings", "backtest", *views, *marts, "report"}
+    others = {"earnings", "forward_record", "backtest", "report"}
+    assert names == {*NINE, *chains, *views, *marts, *others}
     assert tuple(table.name for table in ASSET_TABLES) == NINE
 
 
@@ -61,6 +62,16 @@ def test_earnings_are_an_asset_of_their_own_in_the_daily_job(definitions, graph)
     assert checks == {rule.name for rule in rules_for(EARNINGS)}
     assert "sessions_complete" not in checks
     assert "reports_apart" in checks
+
+
+def test_the_forward_record_has_no_partitions_so_that_no_backfill_fills_it(graph):
+    node = graph.get(dg.AssetKey("forward_record"))
+    assert node.partitions_def is None
+    assert (node.group_name, node.owners) == ("decisions", ["team:options-platform"])
+    assert {key.to_user_string() for key in node.parent_keys} == {"trade_plan"}
+    checks = [key for key in graph.asset_check_keys if key.asset_key == node.key]
+    assert {key.name for key in checks} == {"chain_verifies"}
+    assert not any(graph.get_check_spec(key).blocking for key in checks)
 
 
 @pytest.mark.parametrize("name", NINE)
@@ -181,7 +192,7 @@ def test_every_rule_of_the_contracts_is_a_check_and_structure_blocks(graph):
 def test_one_job_and_one_schedule_serve_all(definitions):
     job = definitions.resolve_job_def(JOB_NAME)
     assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == {
-        *NINE, "option_chain", "iv_history", "surface_error", "earnings",
+        *NINE, "option_chain", "iv_history", "surface_error", "earnings", "forward_record",
     }  # fmt: skip
     schedules = list(definitions.resolve_all_job_defs())
     assert JOB_NAME in {one.name for one in schedules}

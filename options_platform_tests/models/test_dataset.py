@@ -159,3 +159,32 @@ def test_an_infinite_feature_is_refused_by_name():
         wrong = features.with_columns(hv_20=pl.when(one_row).then(value).otherwise("hv_20"))
         with pytest.raises(ContractError, match="hv_20 of BBB on 2017-11-01 is infinite; run: opt"):
             make_dataset(wrong, labels, pool=POOL, end=END)
+
+
+def test_a_sequence_has_the_last_sessions_of_its_ticker_oldest_first():
+    data = random_dataset()
+    rows = np.array([1501, 800, 7])
+    sequences = data.sample.take(rows).sequences(("vix", "returns_1d"), 5)
+    assert sequences.shape == (3, 5, 2)
+    for row, sequence in zip(rows, sequences, strict=True):
+        ticker = data.keys["ticker"][int(row)]
+        of_ticker = np.flatnonzero((data.keys["ticker"] == ticker).to_numpy())
+        wanted = data.sample.matrix(("vix", "returns_1d"))[of_ticker[of_ticker <= row][-5:]]
+        np.testing.assert_array_equal(sequence[5 - len(wanted) :], wanted)
+        assert np.isnan(sequence[: 5 - len(wanted)]).all()
+
+
+def test_a_sequence_is_the_same_out_of_a_shorter_dataset_and_across_a_month():
+    longer, day = random_dataset(), date(2017, 6, 1)
+    shorter = random_dataset(day)
+    for ticker in POOL:
+        last, same = (
+            data.sample.take(
+                np.flatnonzero(
+                    (data.dates == np.datetime64(day)) & (data.keys["ticker"] == ticker).to_numpy()
+                )
+            ).sequences(model_inputs(), 30)
+            for data in (shorter, longer)
+        )
+        np.testing.assert_array_equal(last, same)
+        assert np.isfinite(last[0, 0, model_inputs().index("vix")])

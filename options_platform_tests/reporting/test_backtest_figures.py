@@ -50,3 +50,17 @@ def test_profits_are_drawn_by_group_also_of_an_unknown_one(by):
 
 def test_an_attribution_ends_in_the_profit():
     assert size(figures.attribution({"delta": 100.0, "theta": -150.0, "fees": -10.0}))
+
+
+def test_what_gates_saved_is_drawn_with_and_without_intervals():
+    saved, none = np.array([-0.1, 0.2, 0.0]), np.full(3, np.nan)
+    names = ["LOW_CONFIDENCE", "ILLIQUID", "HALTED"]
+    some = np.array([-0.3, np.nan, -0.1]), np.array([0.1, np.nan, 0.1])
+    for low, high in (some, (none, none)):
+        png = figures.saved_by_gates(names, saved, low, high, [True, False, False])
+        assert (
+            size(png)[1]
+            > size(figures.saved_by_gates(names[:2], saved[:2], low[:2], high[:2], [True, False]))[
+                1
+            ]
+        )

@@ -10,6 +10,8 @@ from options_platform.errors import SettingsError
 from options_platform.settings import load_settings
 from tools.votes_page import VOTES_EXAMPLE
 
+VOTES = "[plan.selection.votes]\nneeded = 2\nbelow = { vix = 20, iv_rank = 0.5 }\n"
+
 
 def load(tmp_path, toml="", **environment):
     (tmp_path / "options.toml").write_text(toml)
@@ -53,6 +55,19 @@ def test_a_file_gives_the_whole_list_of_votes_and_a_variable_one_of_them(tmp_pat
         ("[plan.selection.votes]\nneeded = 2\n", "0 to 0 votes can be needed"),
         ('[plan.selection]\ncadence = "day"\n', "cadence is one of session, week, month"),
         ("[plan.sizing.by_votes]\n2 = 1.5\n", "shares of the budget, 0 to 1"),
+        ("[plan.sizing.by_votes]\n2 = 0.5\n", "takes plan.selection.votes.needed above 0"),
+        ("[plan.selection.votes]\nneeded = 1\nbelow = { vix = nan }\n", "are finite numbers"),
+        (
+            f"{VOTES}otherwise = 'bull_call_spread'\n[plan.sizing.by_votes]\n2 = 0.5\n",
+            "traded with fewer than 2 votes, for which plan.sizing.by_votes has no share",
+        ),
+        (
+            f"{VOTES}otherwise = 'short_straddle'\n",
+            "short_straddle takes plan.allow_undefined_risk",
+        ),
+        ("plan = 5\n", "plan is a table"),
+        ("[plan]\nselection = 5\n", "plan.selection is a table, written .plan.selection., not 5"),
+        (f"workers = {'9' * 5000}\n", "options.toml cannot be read as TOML"),
     ],
 )
 def test_a_setting_that_cannot_hold_is_refused_with_its_name(tmp_path, toml, message):

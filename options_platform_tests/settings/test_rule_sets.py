@@ -107,6 +107,12 @@ def test_a_set_is_chosen_by_file_variable_or_argument(tmp_path):
         ("[plan]\nallow_undefined_risk = true\n", "plan.allow_undefined_risk is no rule"),
         ("[plan]\nrule_set = 'plan'\n", "plan.rule_set is no rule"),
         ("base = 'mine'\n", "base is plan or defaults"),
+        ("plan = 5\n", r"rule set mine \(rule_sets/mine.toml\): plan is a table"),
+        ("plan = 'costs'\n", "plan is a table"),
+        ("exits = [1]\n", "exits is a table"),
+        ("trials = -1\n", "trials is a whole number"),
+        ("trials = 1.5\n", "trials is a whole number"),
+        ("[plan.sizing.by_votes]\ntwo = 0.5\n", "change it in the rule set mine"),
         ("home = \n", r"rule_sets/mine.toml.*cannot be read as TOML"),
     ],
 )
@@ -122,7 +128,9 @@ def test_a_wrong_set_is_one_line_that_names_file_key_and_remedy(tmp_path, text, 
         ("title = 'Mine'\n", "version is missing"),
         ("version = 0\ntitle = 'Mine'\n", "version is missing or no whole number"),
         ("version = true\ntitle = 'Mine'\n", "version is missing or no whole number"),
+        (f"version = {10**30}\ntitle = 'Mine'\n", "version is missing or no whole number"),
         ("version = 1\n", "title is missing"),
+        (f"version = 1\ntitle = '{'x' * 121}'\n", "at most 120 characters"),
         ('version = 1\ntitle = "two\\nlines"\n', "title is missing or not one line"),
     ],
 )
@@ -143,6 +151,34 @@ def test_a_set_without_version_or_title_is_refused(tmp_path, text, said):
 def test_an_unknown_set_is_refused_with_the_nearest_one(tmp_path, name, said):
     with pytest.raises(SettingsError, match=said):
         load(tmp_path, f'rule_set = "{name}"\n', {"mine": MINE})
+
+
+def test_only_files_are_sets_and_what_is_no_file_is_not_suggested(tmp_path):
+    load(tmp_path, "", {"mine": MINE})
+    folder = tmp_path / ".options" / "rule_sets"
+    (folder / "broken.toml").symlink_to(folder / "nowhere")
+    (folder / "folder.toml").mkdir()
+    assert rule_set_names(tmp_path / ".options") == ["plan", "premium_ladder", "mine"]
+    with pytest.raises(SettingsError, match="known are mine, plan, premium_ladder; one of your"):
+        load(tmp_path, 'rule_set = "broken"\n')
+
+
+@pytest.mark.parametrize("text", [None, "version = \n", f"{MINE}[exits]\ncredit_stop = -1.0\n"])
+def test_what_is_wrong_with_a_set_alone_comes_with_a_way_to_halt(tmp_path, text):
+    own = {} if text is None else {"mine": text}
+    with pytest.raises(SettingsError, match=r"halt or flatten .*: OPTIONS_RULE_SET=plan$"):
+        load(tmp_path, 'rule_set = "mine"\n', own)
+    assert load(tmp_path, 'rule_set = "mine"\n', rule_set="plan").rule_set == "plan"
+    with pytest.raises(SettingsError) as error:
+        load(tmp_path, 'rule_set = "mine"\nworkers = 0\n', own)
+    assert "OPTIONS_RULE_SET" not in str(error.value)
+
+
+def test_the_trials_that_a_file_states_are_no_rule(tmp_path):
+    plain = rules_digest(load(tmp_path, 'rule_set = "mine"\n', {"mine": MINE}))
+    stated = load(tmp_path, 'rule_set = "mine"\n', {"mine": f"trials = 830\n{MINE}"})
+    assert active_rule_set(stated).trials == 830
+    assert rules_digest(stated) == plain
 
 
 def test_a_file_of_the_home_may_not_take_the_name_of_a_shipped_set(tmp_path):

@@ -252,7 +252,8 @@ def account_of(row: Mapping[str, Any]) -> BrokerAccount:
         buying_power_usd=None if power is None else finite(power),
         options_level=None if level is None else int(level),
         blocked=bool(
-            row.get("account_blocked")
+            row.get("status", "ACTIVE") != "ACTIVE"
+            or row.get("account_blocked")
             or row.get("trading_blocked")
             or row.get("trade_suspended_by_user")
         ),

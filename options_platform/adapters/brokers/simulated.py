@@ -212,7 +212,9 @@ class SimulatedBroker:
                     "reason = ?, worked_on = ? WHERE client_order_id = ?",
                     [*outcome, session, order_id],
                 )
-                connection.execute("DELETE FROM demands WHERE ticker = ?", [ticker])
+                connection.execute(
+                    "DELETE FROM demands WHERE ticker = ? AND outcome = 'partial'", [ticker]
+                )
         self._settle(session, market)
 
     def _settle(self, session: date, market: Mapping[str, MarketClose]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from options_platform.errors import ModelStoreError
 from options_platform.models.base import Artifacts
 
-OPEN_FORMATS = frozenset({".json", ".ubj"})
+OPEN_FORMATS = frozenset({".json", ".npz", ".ubj"})
 PICKLE_STARTS = tuple(b"\x80" + bytes([protocol]) for protocol in range(2, 6))
 
 
@@ -55,10 +55,10 @@ def hash_of(artifacts: Artifacts) -> str:
 
 
 def _require_open_formats(path: str, artifacts: Artifacts) -> None:
-    """Refuse anything but JSON and UBJSON, since loading a pickle can run any code."""
+    """Refuse anything but JSON, NPZ and UBJSON, since loading a pickle can run any code."""
     for name, data in artifacts.items():
         if Path(name).suffix not in OPEN_FORMATS or data.startswith(PICKLE_STARTS):
             raise ModelStoreError(
-                f"the stored model {path} holds {name}, which is not JSON or UBJSON; pickles are "
-                "never loaded: delete its row of model_folds to have it trained again"
+                f"the stored model {path} holds {name}, which is not JSON, NPZ or UBJSON; pickles "
+                "are never loaded: delete its row of model_folds to have it trained again"
             )

@@ -1,7 +1,7 @@
 """A fold model as MLflow serves it: columns named like the features in, predictions out.
 
 MLflow runs this file to load the model ("models from code"), so that nothing is pickled; the
-fold's JSON and UBJSON files are its artifacts.
+fold's files are its artifacts. A model that reads earlier sessions refuses single rows.
 """
 
 from __future__ import annotations

@@ -15,7 +15,9 @@ from options_platform.defs.alerts.failed_runs import (
     write_cursor,
 )
 from options_platform.domain.trading.alerts import Alert, sent_sizes, unsent
-from options_platform.errors import NotifyError, WarehouseBusyError
+from options_platform.errors import HomeError, NotifyError, WarehouseBusyError
+from options_platform.services.forward.alerts import forward_alerts, head_message
+from options_platform.services.forward.recording import forward_record
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.trading.account_state import alerts_of
 from options_platform.settings import Settings
@@ -70,7 +72,8 @@ def _account_sensor(
     @dg.sensor(
         name="alert_on_account",
         description="Reports once: a halt, differences between ledger and broker, rejected orders, "
-        "a drawdown, a missing daily run; a difference of cash again once it has doubled.",
+        "a drawdown, a missing daily run; a difference of cash again once it has doubled. Sends "
+        "each new head of the forward record.",
         minimum_interval_seconds=settings.alerts.every_seconds,
         default_status=_default_status(),
     )
@@ -82,6 +85,7 @@ def _account_sensor(
             return NO_ADDRESSES
         try:
             alerts = alerts_of(settings, open_ledger(settings), platform.now())
+            alerts += _of_forward_record(settings, platform.now())
         except WarehouseBusyError as busy:
             return dg.SkipReason(str(busy))
         sizes_by_address = _read_cursor(context.cursor, sender)
@@ -94,6 +98,16 @@ def _account_sensor(
         return deliveries.result(context, f"{len(alerts)} alerts")
 
     return alert_on_account
+
+
+def _of_forward_record(settings: Settings, now: datetime) -> list[Alert]:
+    """What is wrong with the forward record, and its head, so that it leaves the machine."""
+    try:
+        chain = forward_record(settings).read()
+    except HomeError as error:
+        return [Alert("forward unreadable", "the forward record cannot be read", str(error))]
+    head = head_message(chain)
+    return [*forward_alerts(settings, chain, now), *([] if head is None else [head])]
 
 
 def _default_status() -> dg.DefaultSensorStatus:

@@ -30,6 +30,8 @@ SCORES = ("name", "fill_model", "trades", "equity_usd", "sharpe", "sharpe_low", 
 BANDS = ("name", "draws", "sharpe_mean", "sharpe_p05", "sharpe_p95", "better", "p_value")
 PRICE_RISK = ("name", "scenario", "trades", "sharpe", "sharpe_low", "sharpe_high", "cagr",
               "max_drawdown")  # fmt: skip
+REFUSALS = ("gate", "scope", "refused", "followed", "mean_usd", "saved_r", "saved_r_low",
+            "saved_r_high", "p_corrected", "verdict")  # fmt: skip
 TARGETS = ("fill_model", "metric", "value", "low", "high", "target", "met")
 
 
@@ -108,6 +110,7 @@ def _metadata(run: BacktestRun, name: str, variant: Variant) -> dict[str, Any]:
         "scores": dg.MetadataValue.md(markdown_table(run.scores, SCORES)),
         "draws_without_skill": dg.MetadataValue.md(markdown_table(run.bands, BANDS)),
         "price_risk": dg.MetadataValue.md(markdown_table(run.price_risk, PRICE_RISK)),
+        "refusals": dg.MetadataValue.md(markdown_table(run.refusals.prices, REFUSALS)),
         "targets": dg.MetadataValue.md(markdown_table(targets, TARGETS)),
         **{n: dg.MetadataValue.md(f"![{n}]({figures.data_uri(png)})") for n, png in drawn.items()},
     }

@@ -18,6 +18,7 @@ from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.market_data.stored_chains import stored_chains
 from options_platform.services.planning.later_plans import make_plans
+from options_platform.services.planning.plan_inputs import require_vote_features
 from options_platform.settings import Settings
 
 PLAN_INPUTS = ("raw_ohlcv", "vix", "features", "direction_model", "volatility_model", "regime")
@@ -84,6 +85,9 @@ def make_trade_plan(settings: Settings, *, with_chains: bool = False) -> dg.Asse
     ) -> dg.MaterializeResult:
         selected = selected_range(context, settings)
         rules = with_fits(settings, platform.warehouse).plan
+        require_vote_features(
+            platform.warehouse, selected.tickers, selected.start, selected.end, [rules]
+        )
 
         def build(inputs: pl.DataFrame, scope: PartitionRange) -> tuple[pl.DataFrame, pl.DataFrame]:
             chain_of = stored_chains(platform.chains, scope.tickers, scope.start, scope.end)

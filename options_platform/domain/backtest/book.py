@@ -181,14 +181,15 @@ class Book:
         )
 
     def close(self, position: BacktestPosition, session_number: int, reason: str) -> None:
-        """Close a position at this session's prices; legs that expire cost no fee."""
+        """Close a position at this session's prices; what expires or is assigned costs no fee."""
         row = position.row(session_number)
         assigned = reason == "ASSIGNED" and position.assigned_on == session_number - 1
         price = float((self.paths.assigned_closing if assigned else self.paths.closing)[row])
         traded = self.paths.legs.last_day[position.trade] > self.market.days[session_number]
         if reason == "NO_MARKET":
             traded = np.zeros_like(traded)
-        fee = self._fee(position.trade, session_number, position.contracts, traded)
+        paid = traded & ~self.paths.assigned_legs[row - 1] if assigned else traded
+        fee = self._fee(position.trade, session_number, position.contracts, paid)
         legs = self.paths.leg_assigned if assigned else self.paths.leg_closing
         proceeds = to_cents(price, position.units)
         self.cash += proceeds - fee

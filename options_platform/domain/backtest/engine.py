@@ -1,7 +1,8 @@
 """The event loop of the backtest. Each session, in the order of live trading:
 
 1. Cash earns interest since the previous session.
-2. Exits decided on the previous close fill at this close, and expiring positions settle.
+2. Exits decided on the previous close fill at this close, unless that is beyond the worst price of
+   their orders, and expiring positions settle.
 3. Entries decided on the previous close fill at this close; at a price above the plan's with fewer
    contracts, if no more fit there.
 4. Exit rules are applied to this close, and early assignments after it are noted; both take effect
@@ -15,7 +16,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import pairwise
@@ -25,15 +26,21 @@ import polars as pl
 
 from options_platform.domain.backtest.book import Book
 from options_platform.domain.backtest.gap_losses import spread_gap_losses
+from options_platform.domain.backtest.legs import Bools, is_bounded, order_legs
 from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.backtest.paths import TradePaths, trade_paths
+from options_platform.domain.backtest.position import BacktestPosition
 from options_platform.domain.backtest.results import SETTLED, BacktestResult
 from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.risk import Check, Exposure, KillSwitch, refusals
 from options_platform.domain.trading.exit_rules import PositionMark, exit_reason, is_due
+from options_platform.domain.trading.orders import closing
+from options_platform.domain.trading.orders.price_ladder import worst_of_exit
 from options_platform.errors import IncompleteDataError
 
 CENT = 0.005
+FAR_BELOW = 0.9
+"""Of the gap limit; the rest is for quotes, which are rounded to ticks."""
 
 
 def run_backtest(
@@ -56,18 +63,23 @@ def run_backtest(
     Raises:
         IncompleteDataError: a trade has no legs, or its ticker has no bars.
     """
-    trades = plans.filter(
-        (pl.col("decision") == "trade") & pl.col("date").is_in(market.sessions)
-    ).sort("date", "ticker")
-    _require_complete(trades, legs, market)
+    trades = trades_within(plans, market)
+    require_complete(trades, legs, market)
     paths = trade_paths(trades, legs, market, rules)
-    loop = _Loop(trades, paths, market, rules, exit_on)
+    loop = EventLoop(trades, paths, market, rules, exit_on)
     for session_number in range(len(market.sessions)):
         loop.run_session(session_number)
     return loop.book.result()
 
 
-def _require_complete(trades: pl.DataFrame, legs: pl.DataFrame, market: BacktestMarket) -> None:
+def trades_within(plans: pl.DataFrame, market: BacktestMarket) -> pl.DataFrame:
+    """The plans that trade in a session of the market, in the order in which they are asked."""
+    is_trade = (pl.col("decision") == "trade") & pl.col("date").is_in(market.sessions)
+    return plans.filter(is_trade).sort("date", "ticker")
+
+
+def require_complete(trades: pl.DataFrame, legs: pl.DataFrame, market: BacktestMarket) -> None:
+    """Raise :class:`IncompleteDataError` for a trade without legs, or without bars."""
     without_legs = trades.join(legs, on="plan_id", how="anti")
     if without_legs.height:
         raise IncompleteDataError(
@@ -82,13 +94,30 @@ def _require_complete(trades: pl.DataFrame, legs: pl.DataFrame, market: Backtest
         )
 
 
+@dataclass(frozen=True)
+class AccountAtClose:
+    """What an entry is asked against after a session's mark.
+
+    `halt` is the loss that halted entries; `exposures` are those of the open positions, and of the
+    entries that were accepted before; `gap_usd` has what one spread of a trade loses in a gap, USD.
+    """
+
+    equity_usd: float
+    halt: Check | None
+    exposures: list[Exposure]
+    gap_usd: dict[int, tuple[float, ...]]
+
+
 @dataclass
-class _Loop:
+class EventLoop:
+    """One account through the sessions; it sends the `trades` that are `sent`, by default all."""
+
     trades: pl.DataFrame
     paths: TradePaths
     market: BacktestMarket
     rules: BacktestRules
-    exit_on: Mapping[str, date] | None
+    exit_on: Mapping[str, date] | None = None
+    sent: Bools | None = None
     book: Book = field(init=False)
     working: list[int] = field(default_factory=list)
     switch: KillSwitch | None = None
@@ -98,9 +127,12 @@ class _Loop:
         self.book = Book(self.trades, self.paths, self.market, self.rules)
         planned = self.paths.entry - 1
         order = np.argsort(planned, kind="stable")
+        if self.sent is not None:
+            order = order[self.sent[order]]
         bounds = np.searchsorted(planned[order], np.arange(len(self.market.sessions) + 1))
         self._planned = [order[a:b].tolist() for a, b in pairwise(bounds)]
         self._expiry: list[date] = self.paths.legs.first_expiry.tolist()
+        self._bounded = is_bounded(self.paths.legs)
         self._last_decision = [self.rules.expiry.last_decision(day) for day in self._expiry]
 
     def run_session(self, session_number: int) -> None:
@@ -118,36 +150,57 @@ class _Loop:
             at_expiry = session_number == position.last_session
             row = position.row(session_number)
             has_data = bool(self.paths.has_data[row])
-            if position.exit_reason is not None and has_data and self.paths.fillable[row]:
-                self.book.close(position, session_number, position.exit_reason)
+            trades = position.exit_reason is not None and has_data and self.paths.fillable[row]
+            if trades and self._is_met(position, row):
+                self.book.close(position, session_number, str(position.exit_reason))
             elif at_expiry:
                 self.book.close(position, session_number, SETTLED if has_data else "NO_MARKET")
+            elif trades:
+                # The order expires at this close, which then decides anew.
+                price = -float(self.paths.closing[row])
+                self.book.refuse(position.trade, session_number, "NO_BUYER", price, math.nan)
+                position.exit_reason = None
             elif position.exit_reason is not None and has_data:
                 # The order works on: without two-sided quotes of all legs nothing fills.
                 self.book.refuse(position.trade, session_number, "NO_QUOTE", math.nan, math.nan)
 
+    def _is_met(self, position: BacktestPosition, row: int) -> bool:
+        """Whether the session's price is within the worst one that an exit is sent at."""
+        if self.exit_on is not None or position.assigned_on is not None:
+            return True
+        fair, price = -float(self.paths.mark[row - 1]), -float(self.paths.closing[row])
+        legs = closing(order_legs(self.paths.legs, position.trade))
+        return price <= worst_of_exit(fair, legs) + CENT
+
     def _open(self, session_number: int) -> None:
         for trade in self.working:
-            row = int(self.paths.first[trade])
-            if self.paths.length[trade] == 0 or not self.paths.has_data[row]:
-                self.book.refuse(trade, session_number, "NO_MARKET", math.nan, math.nan)
-                continue
-            if self.market.days[session_number] >= self.paths.legs.first_expiry[trade]:
-                self.book.refuse(trade, session_number, "EXPIRED", math.nan, math.nan)
-                continue
-            if not self.paths.fillable[row]:
-                self.book.refuse(trade, session_number, "NO_QUOTE", math.nan, math.nan)
-                continue
-            price = float(self.paths.opening[row])
-            limit = self.book.limit_price[trade]
+            check = next(self.fill_refusals(trade, session_number), None)
+            if check is not None:
+                self._refuse(trade, session_number, check)
+            else:
+                self.book.open_position(trade, session_number, self.opening_price(trade))
+        self.working = []
+
+    def opening_price(self, trade: int) -> float:
+        """Price of an entry's fill, net, USD a share."""
+        return float(self.paths.opening[int(self.paths.first[trade])])
+
+    def fill_refusals(self, trade: int, session_number: int) -> Iterator[Check]:
+        """What keeps a working entry from filling in this session; the first one does."""
+        row = int(self.paths.first[trade])
+        if self.paths.length[trade] == 0 or not self.paths.has_data[row]:
+            yield Check("NO_MARKET", math.nan, math.nan)
+        elif self.market.days[session_number] >= self.paths.legs.first_expiry[trade]:
+            yield Check("EXPIRED", math.nan, math.nan)
+        elif not self.paths.fillable[row]:
+            yield Check("NO_QUOTE", math.nan, math.nan)
+        else:
+            price, limit = self.opening_price(trade), self.book.limit_price[trade]
             if self.rules.entry_order == "limit":
                 if price > limit + CENT:
-                    self.book.refuse(trade, session_number, "LIMIT_NOT_REACHED", price, limit)
-                    continue
-            elif price > limit and not self._fits(trade, session_number, price):
-                continue
-            self.book.open_position(trade, session_number, price)
-        self.working = []
+                    yield Check("LIMIT_NOT_REACHED", price, limit)
+            elif price > limit and (too_large := self._resize(trade, price)) is not None:
+                yield too_large
 
     def _decide_exits(self, session_number: int) -> None:
         session = self.market.sessions[session_number]
@@ -187,6 +240,7 @@ class _Loop:
                         session=session,
                         last_decision_on=last_decision,
                         before_ex_date=bool(self.paths.before_ex_date[row]),
+                        at_pin_risk=bool(self.paths.at_pin_risk[row]),
                     ),
                     self.rules.exits,
                 )
@@ -206,60 +260,108 @@ class _Loop:
             self.switch, self.halted_at = self.switch.reset(), None
 
     def _decide_entries(self, session_number: int) -> None:
-        halted = None if self.switch is None else self.switch.tripped
-        if halted is not None:
-            for trade in self._planned[session_number]:
-                self.book.refuse(trade, session_number, "HALTED", halted.value, halted.threshold)
+        planned = self._planned[session_number]
+        if not planned:
             return
-        session = self.market.sessions[session_number]
-        gaps = self._gap_losses(session_number)
-        exposures = [
-            _with_gap(self.book.exposure(position, session_number), gaps[trade], position.contracts)
-            for trade, position in self.book.open.items()
-        ]
-        for trade in self._planned[session_number]:
-            expiry = self._expiry[trade]
-            if not self.rules.holds_to_expiry and self.rules.expiry.is_too_late(session, expiry):
-                days = (expiry - session).days
-                self.book.refuse(trade, session_number, "EXPIRY_NEAR", days, math.nan)
-                continue
-            if not self._fits(trade, session_number):
-                continue
-            entry = self.book.planned_exposure(trade)
-            entry = _with_gap(entry, gaps[trade], self.book.contracts[trade])
-            account_usd = self.rules.account_usd(self.book.equity_usd)
-            broken = refusals(entry, exposures, account_usd, self.rules.risk)
-            reserved = entry.max_loss_usd + sum(exposure.max_loss_usd for exposure in exposures)
-            power = Check("BUYING_POWER", reserved, self.book.equity_usd)
-            if self.rules.buying_power and not power.passed:
-                broken.append(power)
+        account = self.account_for(planned, session_number)
+        for trade in planned:
+            broken = next(self.entry_refusals(trade, session_number, account), [])
             for check in broken:
-                self.book.refuse(trade, session_number, check.code, check.value, check.threshold)
+                self._refuse(trade, session_number, check)
             if not broken:
                 self.working.append(trade)
-                exposures.append(entry)
+                account.exposures.append(self.entry_exposure(trade, account))
 
-    def _gap_losses(self, session_number: int) -> dict[int, tuple[float, ...]]:
-        """What one spread of each open and each planned trade loses in a gap."""
-        trades = [*self.book.open, *self._planned[session_number]]
-        if self.rules.risk.gap.max_loss_pct is None or not self._planned[session_number]:
+    def account_for(self, entries: Sequence[int], session_number: int) -> AccountAtClose:
+        """The account after this session's mark, against which `entries` can be asked."""
+        gaps = self._gap_losses(entries, session_number)
+        return AccountAtClose(
+            self.book.equity_usd,
+            None if self.switch is None else self.switch.tripped,
+            [
+                _with_gap(
+                    self.book.exposure(position, session_number), gaps[trade], position.contracts
+                )
+                for trade, position in self.book.open.items()
+            ],
+            gaps,
+        )
+
+    def entry_exposure(self, trade: int, account: AccountAtClose) -> Exposure:
+        """Exposure that an entry would add, at its present size."""
+        planned = self.book.planned_exposure(trade)
+        return _with_gap(planned, account.gap_usd[trade], self.book.contracts[trade])
+
+    def entry_refusals(
+        self, trade: int, session_number: int, account: AccountAtClose
+    ) -> Iterator[list[Check]]:
+        """What refuses an entry, stage by stage: a halt, its expiry, its size, and all limits.
+
+        The first stage that refuses ends an entry. The trade is resized on the way to what the
+        account's equity allows.
+        """
+        if account.halt is not None:
+            yield [Check("HALTED", account.halt.value, account.halt.threshold)]
+        session, expiry = self.market.sessions[session_number], self._expiry[trade]
+        if not self.rules.holds_to_expiry and self.rules.expiry.is_too_late(session, expiry):
+            yield [Check("EXPIRY_NEAR", (expiry - session).days, math.nan)]
+        too_large = self._resize(trade)
+        if too_large is not None:
+            yield [too_large]
+        entry = self.entry_exposure(trade, account)
+        account_usd = self.rules.account_usd(account.equity_usd)
+        broken = refusals(entry, account.exposures, account_usd, self.rules.risk)
+        reserved = entry.max_loss_usd + sum(held.max_loss_usd for held in account.exposures)
+        power = Check("BUYING_POWER", reserved, account.equity_usd)
+        if self.rules.buying_power and not power.passed:
+            broken.append(power)
+        if broken:
+            yield broken
+
+    def _gap_losses(
+        self, entries: Sequence[int], session_number: int
+    ) -> dict[int, tuple[float, ...]]:
+        """What one spread of each open trade and of each of `entries` loses in a gap."""
+        trades = [*self.book.open, *entries]
+        gap = self.rules.risk.gap
+        if gap.max_loss_pct is None or not entries:
             return dict.fromkeys(trades, ())
+        limit_usd = gap.max_loss_pct * self.rules.account_usd(self.book.equity_usd)
+        if self._loses_at_most(entries, session_number) <= FAR_BELOW * limit_usd:
+            return dict.fromkeys(trades, (0.0,) * len(gap.moves))
         tickers = {trade: self.book.ticker[trade] for trade in trades}
         return spread_gap_losses(tickers, session_number, self.paths, self.market, self.rules)
 
-    def _fits(self, trade: int, session_number: int, price: float | None = None) -> bool:
-        """Reduce a trade to what the last mark's equity allows; False if no contract fits.
+    def _loses_at_most(self, entries: Sequence[int], session_number: int) -> float:
+        """What everything open and `entries` can lose from this close on, USD; infinite if unknown.
+
+        Pricing it at the moves takes far longer, and is needed only near the limit.
+        """
+        held = self.book.open
+        if not self._bounded[[*held, *entries]].all():
+            return math.inf
+        profits: float = sum(
+            (float(self.paths.mark[own.row(session_number)]) - own.entry_price) * own.units
+            for own in held.values()
+        )
+        losses = sum(own.max_loss_usd for own in held.values())
+        return float(profits + losses + sum(self.book.max_loss_usd[trade] for trade in entries))
+
+    def _resize(self, trade: int, price: float | None = None) -> Check | None:
+        """Reduce a trade to what the last mark's equity allows; the refusal if no contract fits.
 
         `price` is that of its fill, USD a share; see :meth:`Book.size_of`.
         """
         if self.rules.sizing is None:
-            return True
+            return None
         size = self.book.size_of(trade, self.rules.sizing, price)
         if size.contracts < 1:
-            self.book.refuse(trade, session_number, "RISK_BUDGET", size.loss_usd, size.budget_usd)
-            return False
+            return Check("RISK_BUDGET", size.loss_usd, size.budget_usd)
         self.book.resize(trade, size.contracts)
-        return True
+        return None
+
+    def _refuse(self, trade: int, session_number: int, check: Check) -> None:
+        self.book.refuse(trade, session_number, check.code, check.value, check.threshold)
 
 
 def _with_gap(exposure: Exposure, one_spread: tuple[float, ...], contracts: int) -> Exposure:

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from options_platform.domain.backtest.legs import order_legs
 from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.backtest.paths import TradePaths
 from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.trading.exposures import DatedClose
 from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.domain.trading.gaps import HeldSpreads, gap_losses
-from options_platform.domain.trading.orders import OrderLeg
 
 
 def spread_gap_losses(
@@ -58,15 +58,5 @@ def _held(
         rate,
         ticker=market.tickers[column],
     )
-    legs = paths.legs
-    own = [
-        OrderLeg(
-            "buy" if legs.side[trade, n] > 0 else "sell",
-            "call" if legs.sign[trade, n] > 0 else "put",
-            float(legs.strike[trade, n]),
-            legs.expiry[trade, n].astype(object),
-            abs(int(legs.side[trade, n])),
-        )
-        for n in np.flatnonzero(legs.side[trade]).tolist()
-    ]
+    own = order_legs(paths.legs, trade)
     return HeldSpreads(close.ticker, own, 1, DatedClose(market.sessions[at], close))

@@ -12,6 +12,7 @@ from options_platform.common import Floats
 from options_platform.domain.calendar.sessions import last_trading_days
 from options_platform.domain.chain import Underlying, option_sign
 from options_platform.domain.trading.fill_prices import LEG_SIDES
+from options_platform.domain.trading.orders import OrderLeg
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
@@ -79,6 +80,32 @@ def trade_legs(plans: pl.DataFrame, legs: pl.DataFrame) -> Legs:
     last_day = expiry.copy()
     last_day[trade, leg_number] = last_trading_days(rows["expiry"]).to_numpy()
     return Legs(side, sign, strike, expiry, last_day, expiry.min(axis=1))
+
+
+def is_bounded(legs: Legs) -> Bools:
+    """Which trades can lose no more than their stated maximum loss, shape [trades].
+
+    Their legs expire together, and no fewer are bought than sold of each right.
+    """
+    together = np.where(legs.side != 0, legs.expiry, legs.first_expiry[:, None])
+    one_expiry = (together == legs.first_expiry[:, None]).all(axis=1)
+    calls = np.where(legs.sign > 0, legs.side, 0.0).sum(axis=1)
+    puts = np.where(legs.sign < 0, legs.side, 0.0).sum(axis=1)
+    return np.asarray(one_expiry & (calls >= 0) & (puts >= 0))
+
+
+def order_legs(legs: Legs, trade: int) -> tuple[OrderLeg, ...]:
+    """The legs of one trade as an order for one spread has them."""
+    return tuple(
+        OrderLeg(
+            "buy" if legs.side[trade, n] > 0 else "sell",
+            "call" if legs.sign[trade, n] > 0 else "put",
+            float(legs.strike[trade, n]),
+            legs.expiry[trade, n].astype(object),
+            abs(int(legs.side[trade, n])),
+        )
+        for n in np.flatnonzero(legs.side[trade]).tolist()
+    )
 
 
 def leg_sum(side: Floats, values: Floats) -> Floats:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from options_platform.common import Floats
 from options_platform.domain.backtest.assignment import assigned_legs, closing_after_assignment
@@ -32,6 +33,7 @@ from options_platform.domain.chain import NO_TERM, Underlying, quote, years_of
 from options_platform.domain.chain.term_structure import term_of
 from options_platform.domain.pricing import intrinsic_value
 from options_platform.domain.trading.ex_dividend import calls_to_close
+from options_platform.domain.trading.pin_risk import near_the_money
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,11 @@ class TradePaths:
     length 0 if the data end before. `has_data` is False in a session without bar or index; its
     values are carried forward. `opening`, `closing` and `mark` are the net prices to open, to close
     and at the mids, bought legs positive. `assigned`: a short leg is exercised overnight;
-    `assigned_closing`: closing value in the session after. `before_ex_date`: a short call should be
-    closed because of the dividend expected at this close. `parts`: the change of the mark since the
-    previous row, attributed to `GREEKS`. `source`, shape [rows, legs], `fillable` and `evidence`
-    as in `PricedLegs`.
+    `assigned_legs`, shape [rows, legs]: which; `assigned_closing`: closing value in the session
+    after. `before_ex_date`: a short call should be closed because of the dividend expected at this
+    close. `at_pin_risk`: a short leg is too near the money for the days that it has left. `parts`:
+    the change of the mark since the previous row, attributed to `GREEKS`. `source`, shape
+    [rows, legs], `fillable` and `evidence` as in `PricedLegs`.
     """
 
     legs: Legs
@@ -58,8 +61,10 @@ class TradePaths:
     closing: Floats
     mark: Floats
     assigned: Bools
+    assigned_legs: Bools
     assigned_closing: Floats
     before_ex_date: Bools
+    at_pin_risk: Bools
     leg_opening: Floats
     leg_closing: Floats
     leg_assigned: Floats
@@ -112,10 +117,13 @@ def trade_paths(
         closing=closing[row],
         mark=net_price(all_legs.side[trade], priced.mid)[row],
         assigned=exercised.any(axis=1) & has_data,
-        assigned_closing=net_price(all_legs.side[trade], after),
+        assigned_legs=exercised,
+        # Shares and what covered them are closed one by one, each at a price of its own.
+        assigned_closing=net_price(all_legs.side[trade], np.round(after, 4)),
         before_ex_date=_before_ex_date(
             all_legs, trade, priced, market, session, column, factor, rules
         ),
+        at_pin_risk=_at_pin_risk(all_legs, trade, priced, market.days[session], index, rules),
         leg_opening=priced.opening[row],
         leg_closing=priced.closing[row],
         leg_assigned=after,
@@ -141,6 +149,35 @@ def _before_ex_date(
         due[:, None],
     )  # fmt: skip
     return np.asarray((must_close & priced.alive).any(axis=1))
+
+
+def _at_pin_risk(
+    legs: Legs,
+    trade: Ints,
+    priced: PricedLegs,
+    day: NDArray[np.datetime64],
+    index: Floats,
+    rules: BacktestRules,
+) -> Bools:
+    at_risk = np.zeros(len(trade), dtype=bool)
+    if rules.exits is None or not rules.exits.pin_risk.sessions:
+        return at_risk
+    pin = rules.exits.pin_risk
+    sold = legs.side < 0
+    expiries, at = np.unique(legs.expiry[sold], return_inverse=True)
+    asked_from = np.full(legs.expiry.shape, np.datetime64("NaT", "D"))
+    first = [pin.asked_from(expiry) for expiry in expiries.tolist()]
+    asked_from[sold] = np.array(first, dtype="datetime64[D]")[at]
+    # Few rows are so near to an expiry.
+    rows = np.flatnonzero(day >= np.nanmin(asked_from, axis=1)[trade])
+    own = trade[rows]
+    near = near_the_money(
+        legs.side[own], legs.strike[own], priced.underlying.spot[rows], index[rows, None],
+        priced.years[rows], pin.moves,
+    )  # fmt: skip
+    asked = priced.alive[rows] & (asked_from[own] <= day[rows, None])
+    at_risk[rows] = (asked & near).any(axis=1)
+    return at_risk
 
 
 def _price(

@@ -63,7 +63,10 @@ class Judgement:
 
 
 def judge(
-    scores: Sequence[VariantScore], market: BacktestMarket, earlier: Sequence[float] = ()
+    scores: Sequence[VariantScore],
+    market: BacktestMarket,
+    earlier: Sequence[float] = (),
+    unrecorded: int = 0,
 ) -> Judgement:
     """Judge the variants of a grid.
 
@@ -72,6 +75,7 @@ def judge(
         market: the market that they traded.
         earlier: annualised Sharpe ratios of all other variants ever tried; more trials make a good
             result by luck more likely.
+        unrecorded: number of trials elsewhere that the rules were chosen from.
     """
     returns = {score.variant.name: excess_returns(score.equity, market) for score in scores}
     columns = np.stack(list(returns.values()), axis=1)
@@ -82,8 +86,8 @@ def judge(
     others = [ratio / np.sqrt(SESSIONS_A_YEAR) for ratio in earlier]
     return Judgement(
         table=table,
-        trials=len(scores) + len(others),
-        deflated_sharpe=deflated_best(columns, others=others),
+        trials=len(scores) + len(others) + unrecorded,
+        deflated_sharpe=deflated_best(columns, others=others, unrecorded=unrecorded),
         overfitting_probability=overfitting_probability(columns) if enough else float("nan"),
         walk_forward=_walk_forward(market, returns) if walked else None,
     )

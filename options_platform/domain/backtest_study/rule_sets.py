@@ -95,9 +95,9 @@ def compare_sets(sets: Sequence[SetResult], market: BacktestMarket) -> pl.DataFr
     """
     first = sets[0].variant.name
     curves = [
-        # The scorecard compares everything with the curve of that name.
-        Curve(MODEL if each is sets[0] else each.variant.name, case, MODEL, equity_of(result),
-              result)
+        # The scorecard compares everything with the curve of that name, which a set may have too.
+        Curve(MODEL if each is sets[0] else f"set {each.variant.name}", case, MODEL,
+              equity_of(result), result)
         for each in sets
         for case, result in each.cases.items()
     ]  # fmt: skip
@@ -122,12 +122,15 @@ def compare_sets(sets: Sequence[SetResult], market: BacktestMarket) -> pl.DataFr
     )
 
 
-def deflated(each: SetResult, market: BacktestMarket, others: Sequence[float]) -> float:
+def deflated(
+    each: SetResult, market: BacktestMarket, others: Sequence[float], unrecorded: int = 0
+) -> float:
     """Deflated Sharpe ratio of a set: probability that its skill exceeds the luck of all trials.
 
     `others` are annualised Sharpe ratios of every other variant that was ever tried, the other sets
-    among them. NaN for a set that does not trade.
+    among them; `unrecorded` is the number of trials elsewhere that the set was chosen from. NaN for
+    a set that does not trade.
     """
     returns = excess_returns(each.equity, market)
     per_session = [ratio / np.sqrt(SESSIONS_A_YEAR) for ratio in others if np.isfinite(ratio)]
-    return deflated_best(returns[:, None], others=per_session)
+    return deflated_best(returns[:, None], others=per_session, unrecorded=unrecorded)

@@ -31,6 +31,7 @@ from options_platform.domain.statistics.curve import CurveMetrics, curve_metrics
 MODEL = "model"
 # Below a tenth of the account, a single spread is most of it and returns are mere chance.
 RUIN_SHARE = 0.1
+CENT = 0.01
 WITH_INTERVAL = ("sharpe", "sharpe_gain", "win_rate", "profit_factor")
 # Left out because equity, max_drawdown and profit_factor already show them.
 OMITTED = ("total_return", "best_session", "worst_session", "average_win_usd", "average_loss_usd")
@@ -61,13 +62,16 @@ def excess_returns(
     """Daily returns in excess of cash, shape [sessions - 1]; fractions.
 
     Ruin is the first session with equity at or below `ruin_share` of the starting equity. The
-    return of that session is -1, all later ones are 0.
+    return of that session is -1, all later ones are 0. An account that only ever earns interest,
+    which is paid in whole cents, has none.
     """
     alive = np.cumprod(equity > ruin_share * equity[0]).astype(bool)
     safe = np.where(alive, equity, 1.0)
     returns = np.where(alive[1:], returns_of(safe), 0.0)
     returns = np.where(alive[:-1] & ~alive[1:], -1.0, returns)
-    return np.asarray(np.where(alive[:-1], returns - market.interest[1:], 0.0))
+    excess = np.where(alive[:-1], returns - market.interest[1:], 0.0)
+    is_cash = bool((np.abs(excess) * np.abs(equity[:-1]) <= CENT).all())
+    return np.zeros_like(excess) if is_cash else np.asarray(excess)
 
 
 def scorecard(

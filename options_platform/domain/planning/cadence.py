@@ -29,7 +29,11 @@ def cadence_rules(cadence: str) -> tuple[RefusalRule, ...]:
     if cadence == EVERY_SESSION:
         return ()
     days = first_sessions(cadence)
-    following = pl.lit(days).gather(pl.lit(days).search_sorted(pl.col("date")))
+    place = pl.lit(days).search_sorted(pl.col("date"))
+    # In the last period of the calendar the next entry day is not known.
+    following = pl.when(place < days.len()).then(
+        pl.lit(days).gather(place.clip(upper_bound=days.len() - 1))
+    )
     return (
         RefusalRule(
             "NOT_ENTRY_DAY",

@@ -55,7 +55,6 @@ from options_platform.domain.planning.refusals import (
     first_refusal,
 )
 from options_platform.domain.planning.selection import (
-    BY_MATRIX,
     NONE,
     SelectionRules,
     select_strategies,
@@ -98,9 +97,24 @@ class PlanRules:
         low, high, name = self.selection.min_dte, self.selection.max_dte, self.selection.strategy
         if not 1 <= low <= high:
             raise ValueError(f"1 <= min_dte <= max_dte must hold, not {low} and {high}")
-        if name == BY_MATRIX or self.permits(STRATEGIES[name]):
+        for traded in (name, self.selection.votes.otherwise):
+            if traded in STRATEGIES and not self.permits(STRATEGIES[traded]):
+                raise ValueError(f"strategy {traded} takes plan.allow_undefined_risk=true as well")
+        self._require_sized_votes()
+
+    def _require_sized_votes(self) -> None:
+        votes, shares = self.selection.votes, self.sizing.by_votes
+        if not shares:
             return
-        raise ValueError(f"strategy {name} takes plan.allow_undefined_risk=true as well")
+        if not votes.asked:
+            raise ValueError("plan.sizing.by_votes takes plan.selection.votes.needed above 0")
+        if votes.otherwise != NONE and not any(
+            share for count, share in shares.items() if count < votes.needed
+        ):
+            raise ValueError(
+                f"votes.otherwise is traded with fewer than {votes.needed} votes, for which "
+                "plan.sizing.by_votes has no share; add one, such as 0 = 0.5"
+            )
 
 
 def build_plans(

@@ -6,6 +6,7 @@ not hold.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -39,6 +40,8 @@ class VoteRules:
         unknown = sorted({*self.below, *self.above} - {*VOTE_FEATURES})
         if unknown:
             raise ValueError(f"votes: {unknown[0]} is none of {', '.join(VOTE_FEATURES)}")
+        if not all(map(math.isfinite, (*self.below.values(), *self.above.values()))):
+            raise ValueError("votes: bounds are finite numbers")
         if not 0 <= self.needed <= self.count:
             raise ValueError(f"votes: 0 to {self.count} votes can be needed, not {self.needed}")
         if self.otherwise not in (NO_STRATEGY, *STRATEGIES):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 
@@ -39,13 +40,14 @@ class KillSwitchRules:
 @dataclass(frozen=True)
 class GapRules:
     """The most that all open positions, working entries and an entry may lose together in one gap:
-    `max_loss_pct` of the account value; none asks nothing. In a gap all tickers move at once by one
-    of `moves` (fractions of the spot, times the ticker's beta) before anything can be closed. After
-    a fall the volatility index is higher by `vol_rise` times the fall (both relative). The moves
-    are -20%, and beyond the worst overnight moves of SPY and QQQ from 2000 to 2024: -10.4% on
-    2020-03-16 and +6.9% on 2000-12-08. A single stock moves further."""
+    `max_loss_pct` of the account value, by default as much as `max_total_risk_pct`; none asks
+    nothing. In a gap all tickers move at once by one of `moves` (fractions of the spot, times the
+    ticker's beta) before anything can be closed. After a fall the volatility index is higher by
+    `vol_rise` times the fall (both relative). The moves are -20%, and beyond the worst overnight
+    moves of SPY and QQQ from 2000 to 2024: -10.4% on 2020-03-16 and +6.9% on 2000-12-08. A single
+    stock moves further."""
 
-    max_loss_pct: float | None = None
+    max_loss_pct: float | None = 0.10
     moves: tuple[float, ...] = (-0.20, -0.105, 0.07)
     vol_rise: float = 5.0
 
@@ -54,7 +56,7 @@ class GapRules:
             raise ValueError("gap.max_loss_pct is above 0, or none")
         if not self.moves or not all(-1.0 < move < 10.0 for move in self.moves):
             raise ValueError("gap.moves are fractions of the spot above -1, at least one")
-        if self.vol_rise < 0.0:
+        if not 0.0 <= self.vol_rise < math.inf:
             raise ValueError("gap.vol_rise must not be negative")
 
 
@@ -93,6 +95,7 @@ class RiskRules:
             max_group_risk_pct=none,
             max_total_risk_pct=none,
             greeks=GreekLimits(none, none, none, none),
+            gap=GapRules(None),
             kill_switch=KillSwitchRules(none, none),
         )
 

@@ -85,12 +85,14 @@ def deflated_sharpe_ratio(
     )
 
 
-def deflated_best(returns: Floats, *, others: Sequence[float] = ()) -> float:
+def deflated_best(returns: Floats, *, others: Sequence[float] = (), unrecorded: int = 0) -> float:
     """Deflated Sharpe ratio of the best column of `returns`, shape (periods, trials).
 
     `others` are Sharpe ratios per period of trials over other periods: they count as trials, but
     cannot be the best. Include each trial once, because copies reduce the variance between trials.
     A trial that never varies has no ratio and does not count; NaN if no column varies.
+    `unrecorded` trials, whose ratios are not known, count too; the variance between trials is then
+    at least that of luck alone, 1 / periods.
     """
     # Loading scipy.stats takes a second, and every daily run imports this module.
     from scipy.stats import kurtosis, skew
@@ -102,11 +104,12 @@ def deflated_best(returns: Floats, *, others: Sequence[float] = ()) -> float:
     ratio = ratios[best]
     ratios = np.concatenate([ratios, np.array(others, dtype=np.float64)])
     defined = ratios[np.isfinite(ratios)]
+    variance = float(np.var(defined, ddof=1)) if len(defined) > 1 else 0.0
     return deflated_sharpe_ratio(
         ratio,
         periods=len(returns),
-        variance=float(np.var(defined, ddof=1)) if len(defined) > 1 else 0.0,
-        trials=len(defined),
+        variance=max(variance, 1.0 / len(returns)) if unrecorded else variance,
+        trials=len(defined) + unrecorded,
         skewness=float(skew(returns[:, best])),
         kurtosis=float(kurtosis(returns[:, best], fisher=False)),
     )

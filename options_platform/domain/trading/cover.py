@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from options_platform.domain.chain.occ_symbols import parse_symbol
-from options_platform.domain.trading.orders import SHARES
+from options_platform.domain.trading.orders import SHARES, OrderLeg
+
+SINGLE_LEVEL, SPREAD_LEVEL, UNCOVERED_LEVEL = 2, 3, 4
+"""Levels for options as brokers count them: bought ones, spreads, sold ones without cover."""
 
 
 def uncovered_count(contracts: Mapping[str, int]) -> dict[tuple[str, str], int]:
@@ -30,6 +33,16 @@ def uncovered_count(contracts: Mapping[str, int]) -> dict[tuple[str, str], int]:
         if count > 0:
             naked[root, right] = int(count)
     return naked
+
+
+def needed_level(ticker: str, legs: Sequence[OrderLeg]) -> int:
+    """The level for options that an order of `legs` takes; what is held beside it covers nothing.
+
+    Several legs in one order take the level of spreads, also where all are bought.
+    """
+    if uncovered_count({leg.symbol(ticker): leg.signed_ratio for leg in legs}):
+        return UNCOVERED_LEVEL
+    return SPREAD_LEVEL if len(legs) > 1 else SINGLE_LEVEL
 
 
 def uncovers(contracts: Mapping[str, int], change: Mapping[str, int]) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from options_platform.domain.trading.ex_dividend import ExDividendRules
+from options_platform.domain.trading.pin_risk import PinRiskRules
 
 
 @dataclass(frozen=True)
@@ -17,8 +18,8 @@ class ExitRules:
     `credit_stop` credits, at most `credit_stop_cap` of the maximum loss. Debit spreads: take
     `debit_take_profit` of the maximum profit, or of the debit where the profit has no bound, stop
     at `debit_stop` of the debit. All: close when the days left reach min(`exit_dte`, half the
-    entry's), before an ex-date as `ex_dividend` has it, and at the latest when the rules of expiry
-    ask for it.
+    entry's), before an ex-date as `ex_dividend` has it, near the strike as `pin_risk` has it, and
+    at the latest when the rules of expiry ask for it.
     """
 
     credit_take_profit: float = 0.5
@@ -28,10 +29,11 @@ class ExitRules:
     debit_stop: float = 0.5
     exit_dte: int = 21
     ex_dividend: ExDividendRules = field(default_factory=ExDividendRules)
+    pin_risk: PinRiskRules = field(default_factory=PinRiskRules)
 
     def __post_init__(self) -> None:
         for name, share in vars(self).items():
-            if name not in ("exit_dte", "ex_dividend") and not share > 0.0:
+            if name not in ("exit_dte", "ex_dividend", "pin_risk") and not share > 0.0:
                 raise ValueError(f"{name} must be positive, not {share:g}")
         if self.exit_dte < 0:
             raise ValueError("exit_dte must not be negative")
@@ -50,7 +52,8 @@ class PositionMark:
     `entry_price` and `close_price` are net: debit positive, credit negative. `close_price` is
     what the spread is worth now, in the same sense. `max_profit` is infinite without a bound.
     `last_decision_on` is the last close at which leaving before the expiry can be decided, None if
-    it is held into it. `before_ex_date` is whether a sold call is to be closed before an ex-date.
+    it is held into it. `before_ex_date` is whether a sold call is to be closed before an ex-date,
+    `at_pin_risk` whether a sold leg is too near the money for the days that it has left.
     """
 
     entry_price: float
@@ -62,6 +65,7 @@ class PositionMark:
     session: date
     last_decision_on: date | None
     before_ex_date: bool = False
+    at_pin_risk: bool = False
 
 
 def is_due(session: date, last_decision_on: date | None) -> bool:
@@ -72,8 +76,8 @@ def is_due(session: date, last_decision_on: date | None) -> bool:
 def exit_reason(mark: PositionMark, rules: ExitRules) -> str | None:
     """The first rule that closes the position on this session, or None to hold it.
 
-    EXPIRY_NEAR, STOP_LOSS, EX_DIVIDEND, TAKE_PROFIT, TIME; checked in that order, risk before
-    profit.
+    EXPIRY_NEAR, STOP_LOSS, EX_DIVIDEND, TAKE_PROFIT, TIME, PIN_RISK; checked in that order: what
+    needs an order at once comes first, and PIN_RISK closes what nothing else does.
     """
     profit = mark.close_price - mark.entry_price
     if is_due(mark.session, mark.last_decision_on):
@@ -95,4 +99,4 @@ def exit_reason(mark: PositionMark, rules: ExitRules) -> str | None:
     days_left = (mark.expiry - mark.session).days
     if days_left <= min(rules.exit_dte, mark.entry_dte // 2):
         return "TIME"
-    return None
+    return "PIN_RISK" if mark.at_pin_risk else None

@@ -1,4 +1,4 @@
-"""Parts from which models are blended: regressions, logits and trees, fitted per fold.
+"""Parts from which models are blended: regressions, logits, trees and an LSTM, fitted per fold.
 
 Which blends compete is decided in `models/selection/`.
 """

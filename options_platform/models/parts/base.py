@@ -22,7 +22,7 @@ class Part(Protocol):
 
     @property
     def suffix(self) -> str:
-        """Format of the stored bytes: json or ubj."""
+        """Format of the stored bytes: json, npz or ubj."""
         ...
 
     @property

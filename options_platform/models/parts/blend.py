@@ -10,7 +10,7 @@ import numpy as np
 
 from options_platform.common import Floats
 from options_platform.contracts import DIRECTIONS
-from options_platform.models.base import Artifacts, Predictions
+from options_platform.models.base import Artifacts, Predictions, history_of, libraries_of
 from options_platform.models.calibration import Calibration
 from options_platform.models.dataset import Rows, Sample
 from options_platform.models.parts.base import Part
@@ -38,6 +38,16 @@ class DirectionBlend:
         """Everything besides the data that determines the fit."""
         calibration = None if self.calibration is None else self.calibration.parameters
         return _parameters(self) | {"calibration": calibration}
+
+    @property
+    def history_sessions(self) -> int:
+        """The most sessions of a ticker that a part reads."""
+        return history_of(*self.parts)
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """Packages of extras that the parts need to be fitted."""
+        return libraries_of(*self.parts)
 
     def trainable(self, sample: Sample) -> Rows:
         """Rows with a known class and known inputs."""
@@ -84,6 +94,16 @@ class RankBlend:
     def parameters(self) -> Mapping[str, Any]:
         """Everything besides the data that determines the fit."""
         return _parameters(self) | {"shrink": self.shrink}
+
+    @property
+    def history_sessions(self) -> int:
+        """The most sessions of a ticker that a part reads."""
+        return history_of(*self.parts)
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """Packages of extras that the parts need to be fitted."""
+        return libraries_of(*self.parts)
 
     def trainable(self, sample: Sample) -> Rows:
         """Rows with a known rank in 5 sessions and known inputs."""

@@ -6,8 +6,9 @@ To add a variant, add a line here. docs/models.md lists the scores of all of the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 
-from options_platform.models.base import FoldModel
+from options_platform.models.base import FoldModel, libraries_of
 from options_platform.models.baselines import AutoregressiveRank, PriorDirection
 from options_platform.models.calibration import Calibration
 from options_platform.models.dataset import model_inputs
@@ -16,6 +17,7 @@ from options_platform.models.parts.base import Part
 from options_platform.models.parts.blend import DirectionBlend, RankBlend
 from options_platform.models.parts.boosted import Boosted
 from options_platform.models.parts.logits import Logit
+from options_platform.models.parts.lstm import Lstm
 from options_platform.models.parts.ridge import Ridge
 from options_platform.models.selection.importance import without_family
 from options_platform.models.volatility import CHANGE_INPUTS, RANK_PARTS
@@ -28,6 +30,11 @@ class Candidate:
     model: FoldModel
     pooled: bool = True
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Packages that the model needs to be fitted and that are not installed."""
+        return tuple(name for name in libraries_of(self.model) if find_spec(name) is None)
+
 
 EMBARGO = 21
 """Embargo of one month, in sessions, in addition to the purge."""
@@ -38,6 +45,16 @@ MORE_LEVELS = ("vix", "hv_5", "hv_20", "hv_60", "parkinson_hv")
 SCALE_FREE = ("iv_rank", "hv_iv_ratio", "vix_zscore", "returns_5d", "dist_from_high")
 VIX_LOGIT = Logit(inputs=(), logs=LEVELS)
 WIDE_LOGIT = Logit(inputs=(), logs=MORE_LEVELS, name="wide", inverse_penalty=0.01)
+SEQUENCE_INPUTS = (
+    "iv_rank",
+    "hv_iv_ratio",
+    "vix_zscore",
+    "vix_change_1d",
+    "returns_1d",
+    "dist_from_high",
+)
+LSTM = Lstm(inputs=SEQUENCE_INPUTS, logs=MORE_LEVELS)
+RANK_LSTM = Lstm(target="rank_change", inputs=SEQUENCE_INPUTS, logs=MORE_LEVELS, needs=("iv_rank",))
 TREES = Boosted()
 SCALED, CALM = DIRECTION_PARTS
 
@@ -101,6 +118,10 @@ DIRECTION: tuple[Candidate, ...] = (
     _direction("logit_scaled_trees", VIX_LOGIT, SCALED, TREES),
     _direction("wide_scaled_trees", WIDE_LOGIT, SCALED, TREES),
     _direction("logit_trees_by_ticker", VIX_LOGIT, TREES, pooled=False),
+    _direction("lstm", LSTM),
+    _direction("scaled_lstm", SCALED, LSTM),
+    _direction("scaled_calm_trees_lstm", SCALED, CALM, LSTM),
+    _direction("scaled_calm_trees_lstm_calibrated", SCALED, CALM, LSTM, calibration=Calibration()),
 )
 
 RANK_RIDGE = Ridge(inputs=CHANGE_INPUTS, name="ridge_weak")
@@ -151,6 +172,8 @@ VOLATILITY: tuple[Candidate, ...] = (
     _rank("reversion_trees", REVERSION, RANK_TREES),
     _rank("ridge_5_years", RANK_RIDGE, window_sessions=1260),
     _rank("ridge_by_ticker", RANK_RIDGE, pooled=False),
+    _rank("lstm", RANK_LSTM),
+    _rank("har_ridge_strong_calm_trees_lstm", HAR_STRONG, RIDGE_STRONG, CALM_TREES, RANK_LSTM),
 )
 
 ABLATIONS: dict[str, tuple[Candidate, ...]] = {

@@ -102,7 +102,7 @@ def comparison(
     The sets have to be recorded as trials before, so that they are counted.
     """
     about = pl.concat([_about(each, now, data) for each in sets])
-    judged = pl.DataFrame(_judged(results, data, warehouse))
+    judged = pl.DataFrame(_judged(sets, results, data, warehouse))
     of_case = ["rule_set", "case"]
     rows = compare_sets(results, data.market).join(about, on="rule_set", maintain_order="left")
     rows = rows.join(judged, on=of_case, how="left", maintain_order="left")
@@ -141,15 +141,19 @@ def _about(each: ComparedSet, now: datetime, data: BacktestData) -> pl.DataFrame
 
 
 def _judged(
-    results: Sequence[SetResult], data: BacktestData, warehouse: Warehouse
+    sets: Sequence[ComparedSet],
+    results: Sequence[SetResult],
+    data: BacktestData,
+    warehouse: Warehouse,
 ) -> list[dict[str, object]]:
-    """How each set as it is set stands against all that was ever tried."""
+    """How each set as it is set stands against all that was ever tried, here or elsewhere."""
     hashes = [rules_hash(each.variant) for each in results]
     ratios = [float(sharpe(excess_returns(each.equity, data.market))) for each in results]
     earlier = earlier_ratios(warehouse, [each.variant for each in results])
     own_trials = trials_by_set(warehouse)
     rows: list[dict[str, object]] = []
-    for each, own_hash in zip(results, hashes, strict=True):
+    for compared, each, own_hash in zip(sets, results, hashes, strict=True):
+        elsewhere = compared.rules.trials
         beside = dict(zip(hashes, ratios, strict=True))
         beside.pop(own_hash)
         others = [ratio for ratio in (*earlier, *beside.values()) if np.isfinite(ratio)]
@@ -157,9 +161,9 @@ def _judged(
             {
                 "rule_set": each.variant.name,
                 "case": AS_SET,
-                "own_trials": own_trials.get(each.variant.name, 0),
-                "trials": len(others) + 1,
-                "deflated_sharpe": deflated(each, data.market, others),
+                "own_trials": own_trials.get(each.variant.name, 0) + elsewhere,
+                "trials": len(others) + 1 + elsewhere,
+                "deflated_sharpe": deflated(each, data.market, others, elsewhere),
             }
         )
     return rows

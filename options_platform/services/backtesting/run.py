@@ -12,7 +12,7 @@ import polars as pl
 
 from options_platform.adapters.storage.chain_store import ChainStore
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.common import Progress
+from options_platform.common import KEY, Progress
 from options_platform.contracts import DIRECTION_MODEL, RAW_OHLCV, SURFACE_ERROR, VIX
 from options_platform.domain.backtest import BacktestMarket, BacktestRules, make_market
 from options_platform.domain.backtest.results import BacktestResult
@@ -21,6 +21,7 @@ from options_platform.domain.backtest_study.baselines import buy_and_hold
 from options_platform.domain.backtest_study.draws import draw_bands
 from options_platform.domain.backtest_study.error_band import own_errors
 from options_platform.domain.backtest_study.price_risk import SCENARIO_NAMES, price_risk
+from options_platform.domain.backtest_study.refusal_prices import Refusals, price_refusals
 from options_platform.domain.backtest_study.scorecard import Curve, curves_of, scorecard
 from options_platform.domain.backtest_study.variants import (
     Variant,
@@ -72,7 +73,8 @@ class BacktestRun:
     `band` has the model's result by fill model; `draws` are the draws of the random baselines, and
     `bands` compare the model with their distribution. `price_risk` has the rows of
     `backtest_price_risk` without `OF_RUN`, `own_errors` the surface's error at the strikes and
-    tenors of the model's own trades (`domain.backtest_study.error_band`).
+    tenors of the model's own trades (`domain.backtest_study.error_band`). `refusals` are those of
+    the model under the configured fill model.
     """
 
     data: BacktestData
@@ -85,6 +87,7 @@ class BacktestRun:
     bands: pl.DataFrame
     price_risk: pl.DataFrame
     own_errors: pl.DataFrame
+    refusals: Refusals
 
     @property
     def model(self) -> BacktestResult:
@@ -120,20 +123,34 @@ def load_backtest(
             f"predictions are stored from {stored[0]} to {stored[1]}; a backtest needs at least "
             "two sessions of them"
         )
-    bars = warehouse.read(RAW_OHLCV, tickers=tickers, start=first, end=last)
-    vix = warehouse.read(VIX, tickers=tickers, start=first, end=last)
+    market = stored_market(warehouse, tickers, first, last, chains)
+    vix = warehouse.read(VIX, columns=[*KEY, "iv_symbol"], tickers=tickers, start=first, end=last)
+    indices = dict(vix.sort("date").group_by("ticker").agg(pl.col("iv_symbol").last()).iter_rows())
+    inputs = plan_inputs(warehouse, tickers, first, last)
+    return BacktestData(inputs, market, indices, warehouse.read(SURFACE_ERROR, tickers=tickers))
+
+
+def stored_market(
+    warehouse: Warehouse,
+    tickers: Sequence[str],
+    first: date,
+    last: date,
+    chains: ChainStore | None = None,
+) -> BacktestMarket:
+    """The market of a backtest from `first` to `last`, with the stored chains of `chains`.
+
+    Raises :class:`IncompleteDataError` if there are no bars.
+    """
     market = make_market(
-        bars,
-        vix,
+        warehouse.read(RAW_OHLCV, tickers=tickers, start=first, end=last),
+        warehouse.read(VIX, tickers=tickers, start=first, end=last),
         stored_yields(warehouse),
         stored_tenors(warehouse),
         stored_dividends(warehouse, tickers, last),
     )
     if chains is not None and (quotes := StoredQuotes(chains, tickers, first, last)):
-        market = replace(market, chains=quotes)
-    indices = dict(vix.sort("date").group_by("ticker").agg(pl.col("iv_symbol").last()).iter_rows())
-    inputs = plan_inputs(warehouse, tickers, first, last)
-    return BacktestData(inputs, market, indices, warehouse.read(SURFACE_ERROR, tickers=tickers))
+        return replace(market, chains=quotes)
+    return market
 
 
 def run_with_baselines(
@@ -162,6 +179,7 @@ def run_with_baselines(
         variant.rules.fills.model: result
         for variant, result in run_variants(fill_band(plan, rules), data.inputs, data.market)
     }
+    refusals = price_refusals(data.inputs, plan, rules, data.market)
     step()
     comparison = BaselineComparison(data.inputs, data.market, plan, rules)
     baselines = run_baselines(comparison, seeds, workers, step)
@@ -178,8 +196,9 @@ def run_with_baselines(
     if finished < total:
         progress("backtests", total, total)
     return BacktestRun(
-        data, plan, rules, band, curves, scores, baselines.draws, bands, pl.concat(moved), own
-    )
+        data, plan, rules, band, curves, scores, baselines.draws, bands, pl.concat(moved), own,
+        refusals,
+    )  # fmt: skip
 
 
 def _own_errors(

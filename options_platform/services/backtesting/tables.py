@@ -12,6 +12,8 @@ from options_platform.contracts import (
     BACKTEST_FILLS,
     BACKTEST_MARKS,
     BACKTEST_PRICE_RISK,
+    BACKTEST_REFUSAL_PRICES,
+    BACKTEST_REFUSED_TRADES,
     BACKTEST_SCORES,
     BACKTEST_SOURCES,
     BACKTEST_TRADES,
@@ -48,6 +50,8 @@ def backtest_frames(run: BacktestRun, name: str) -> Frames:
         (BACKTEST_DRAWS, run.draws),
         (BACKTEST_PRICE_RISK, run.price_risk),
         (BACKTEST_DECISIONS, _decisions(run)),
+        (BACKTEST_REFUSED_TRADES, run.refusals.trades),
+        (BACKTEST_REFUSAL_PRICES, run.refusals.prices),
     ]
     of_run = {"run": pl.lit(name), "rule_set": pl.lit(run.plan.rule_set)}
     return [(table, _fitted(table, rows.with_columns(**of_run))) for table, rows in frames]

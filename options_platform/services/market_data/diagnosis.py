@@ -101,11 +101,14 @@ def _databases(settings: Settings) -> Iterator[Diagnosis]:
 
 
 def _rule_sets(settings: Settings) -> Iterator[Diagnosis]:
-    """The set to trade by, and each other one whose file cannot be used."""
-    from options_platform.settings import make_settings
+    """The set to trade by, the settings that it replaces, and other sets that cannot be used."""
+    from options_platform.settings import make_settings, settings_without_effect
     from options_platform.settings.rule_sets import in_words, rule_set_names
 
     yield Diagnosis("rule set", Diagnosis.OK, in_words(settings))
+    if replaced := settings_without_effect():
+        detail = f"it replaces your settings, which have no effect: {', '.join(replaced)}"
+        yield Diagnosis("rule set", Diagnosis.NOTE, detail)
     for name in rule_set_names(settings.home):
         try:
             make_settings({"home": settings.home, "rule_set": name})

@@ -11,8 +11,8 @@ from options_platform.adapters.ports.market_data import MarketDataSource
 from options_platform.adapters.storage.chain_store import ChainStore
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.common import Progress
-from options_platform.errors import PlatformError
-from options_platform.settings import Settings
+from options_platform.errors import PlatformError, SettingsError
+from options_platform.settings import Settings, load_settings
 
 Clock = Callable[[], datetime]
 
@@ -27,7 +27,8 @@ class Platform:
     """The stores, sources and clock that an asset may use.
 
     `progress` is called with (what, done, total) during long work; `second_source` returns the
-    source that the first one is compared with, or None if none is configured.
+    source that the first one is compared with, or None if none is configured. `settings_of` gives
+    the settings by a rule set's name, with the rules of that set.
     """
 
     settings: Settings
@@ -37,6 +38,7 @@ class Platform:
     second_source: Callable[[], MarketDataSource | None]
     now: Clock
     progress: Progress
+    settings_of: Callable[[str], Settings]
 
 
 def source_gives(platform: Platform, kind: str) -> bool:
@@ -66,8 +68,21 @@ def make_platform(settings: Settings, **overrides: Any) -> Platform:
         "second_source": lambda: _open_second(settings),
         "now": utc_now,
         "progress": quiet,
+        "settings_of": lambda name: _settings_of(settings, name),
     }
     return Platform(**{**parts, **overrides})
+
+
+def _settings_of(settings: Settings, name: str) -> Settings:
+    if name == settings.rule_set:
+        return settings
+    other = load_settings(rule_set=name)
+    if other.home != settings.home:
+        raise SettingsError(
+            f"rule set {name}: the working directory and the environment are of another home, "
+            f"{other.home}; run from the folder of options.toml, or set OPTIONS_HOME"
+        )
+    return other
 
 
 def _open_source(settings: Settings) -> MarketDataSource:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 import polars as pl
@@ -11,7 +11,9 @@ from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.common import KEY
 from options_platform.contracts import DIRECTION_MODEL, RAW_OHLCV, REGIME, VIX, VOLATILITY_MODEL
 from options_platform.domain.features.premium import PREMIUM
+from options_platform.domain.features.registry import feature_version
 from options_platform.domain.features.table import FEATURES_TABLE
+from options_platform.domain.planning.plan import PlanRules
 from options_platform.errors import IncompleteDataError
 from options_platform.services.market_data.yields_and_tenors import stored_tenors
 from options_platform.services.planning.ranked_calls import stored_ranks
@@ -62,6 +64,29 @@ def plan_inputs(
     if tenors is None:
         return joined
     return joined.join(tenors, on="date", how="left", maintain_order="left")
+
+
+def require_vote_features(
+    warehouse: Warehouse, tickers: Sequence[str], start: date, end: date, plans: Iterable[PlanRules]
+) -> None:
+    """Raise :class:`IncompleteDataError` if votes ask about features that were not computed.
+
+    Features of a former version lack them, and a vote on what is not known does not hold: nothing
+    would be traded, for no reason of the market's.
+    """
+    if not any(plan.selection.votes.asked for plan in plans):
+        return
+    columns = [*KEY, "feature_version"]
+    stored = warehouse.read(FEATURES_TABLE, columns=columns, tickers=tickers, start=start, end=end)
+    former = stored.filter(pl.col("feature_version") != feature_version())
+    if former.height:
+        day, ticker = former.select(KEY).row(0)
+        last = max(former["date"].to_list())
+        raise IncompleteDataError(
+            f"{FEATURES_TABLE.name}: {former.height} rows are of a former version and may lack "
+            f"what votes ask about, first {day} {ticker}; run: options-platform backfill "
+            f"--start {day} --end {last} --select {FEATURES_TABLE.name}"
+        )
 
 
 def _require_rows(table: str, bars: pl.DataFrame, frame: pl.DataFrame) -> None:

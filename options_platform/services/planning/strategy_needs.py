@@ -36,6 +36,11 @@ class StrategyNeeds:
     needs: pl.DataFrame
 
     @property
+    def smallest_usd(self) -> float | None:
+        """The account that takes half of the plans of the cheapest strategy; None for none."""
+        return self.needs["smallest_account_usd"].min()  # type: ignore[return-value]
+
+    @property
     def notes(self) -> list[str]:
         """One sentence for each strategy that the account does not always trade at full width."""
         is_full = pl.col("full_width") == pl.col("plans")

@@ -12,7 +12,12 @@ from options_platform.settings.rule_sets.files import (
     read_rule_set,
     rule_set_names,
 )
-from options_platform.settings.rule_sets.overlay import in_words, put_over, rules_digest
+from options_platform.settings.rule_sets.overlay import (
+    in_words,
+    put_over,
+    rules_digest,
+    without_effect,
+)
 
 __all__ = [
     "RuleSet",
@@ -23,4 +28,5 @@ __all__ = [
     "read_rule_set",
     "rule_set_names",
     "rules_digest",
+    "without_effect",
 ]

@@ -1,9 +1,10 @@
 """The files of rule sets: finding them, reading them, and saying what is wrong with one.
 
-A file has `version` (a whole number, raised with each change), `title` (one line), `base` and any
-settings that a set may hold, written as in `options.toml`. With the base `plan` (the default) the
-set lies over the user's own settings; with `defaults` it lies over the default rules, so that it
-is the same in every home.
+A file has `version` (a whole number, raised with each change), `title` (one line), `base`, `trials`
+and any settings that a set may hold, written as in `options.toml`. With the base `plan` (the
+default) the set lies over the user's own settings; with `defaults` it lies over the default rules,
+so that it is the same in every home. `trials` is how many variants were tried elsewhere before
+these rules were chosen (default 0), which no home can count by itself.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from options_platform.common import DEFAULT_RULE_SET
 from options_platform.errors import SettingsError
@@ -23,7 +24,10 @@ from options_platform.settings.settings import Settings
 SHIPPED = Path(__file__).parent
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 PLAN, DEFAULTS = "plan", "defaults"
-HEAD = ("version", "title", "base")
+HEAD = ("version", "title", "base", "trials")
+LONGEST_TITLE = 120
+MOST = 10**9
+"""The largest version and number of trials; what is stored is a number of 64 bits."""
 
 TOP = ("iron_condor_enabled", "exits", "plan")
 """The settings that a set may hold."""
@@ -37,7 +41,7 @@ class RuleSet:
     """A rule set as its file states it.
 
     `values` are its settings as in `options.toml`, `file` says where they are from, and `base` is
-    `plan` or `defaults`: what the set lies over.
+    `plan` or `defaults`: what the set lies over. `trials` are those that the file states.
     """
 
     name: str
@@ -45,6 +49,7 @@ class RuleSet:
     title: str
     file: str
     base: str = PLAN
+    trials: int = 0
     values: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -61,7 +66,8 @@ def own_folder(home: Path) -> Path:
 def rule_set_names(home: Path) -> list[str]:
     """The names of all sets: `plan` first, then the shipped ones, then the user's own."""
     shipped = sorted({path.stem for path in SHIPPED.glob("*.toml")} - {DEFAULT_RULE_SET})
-    own = sorted({path.stem for path in own_folder(home).glob("*.toml")} - {*shipped})
+    files = (path for path in own_folder(home).glob("*.toml") if path.is_file())
+    own = sorted({path.stem for path in files} - {*shipped})
     return [DEFAULT_RULE_SET, *shipped, *(name for name in own if name != DEFAULT_RULE_SET)]
 
 
@@ -91,7 +97,7 @@ def read_rule_set(name: str, home: Path) -> RuleSet:
     if not is_shipped and not is_own:
         raise SettingsError(
             f"setting rule_set: there is no rule set {name!r}; "
-            f"{nearest(name, rule_set_names(home))} Your own is a file {own}"
+            f"{nearest(name, rule_set_names(home))}; one of your own is a file {own}"
         )
     path = shipped if is_shipped else own
     try:
@@ -107,17 +113,29 @@ def _shown(path: Path) -> str:
 
 def _checked(name: str, values: dict[str, Any], file: str) -> RuleSet:
     where = f"rule set {name} ({file})"
-    version, title = values.get("version"), values.get("title")
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+    version, title, trials = values.get("version"), values.get("title"), values.get("trials", 0)
+    if not _is_count(version) or version < 1:
         raise SettingsError(f"{where}: version is missing or no whole number from 1 on")
-    if not isinstance(title, str) or not title.strip() or not title.isprintable():
-        raise SettingsError(f"{where}: title is missing or not one line of text")
+    if not _is_count(trials):
+        raise SettingsError(f"{where}: trials is a whole number, 0 or more, not {trials!r}")
+    if not isinstance(title, str) or not _is_line(title.strip()):
+        raise SettingsError(
+            f"{where}: title is missing or not one line of text, at most {LONGEST_TITLE} characters"
+        )
     base = values.get("base", PLAN)
     if base not in (PLAN, DEFAULTS):
         raise SettingsError(f"{where}: base is {PLAN} or {DEFAULTS}, not {base!r}")
     settings = {key: value for key, value in values.items() if key not in HEAD}
     _require_rules(settings, where)
-    return RuleSet(name, version, title.strip(), file, base, settings)
+    return RuleSet(name, version, title.strip(), file, base, trials, settings)
+
+
+def _is_line(title: str) -> bool:
+    return 0 < len(title) <= LONGEST_TITLE and title.isprintable()
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST
 
 
 def _require_rules(values: Mapping[str, Any], where: str) -> None:
@@ -126,12 +144,13 @@ def _require_rules(values: Mapping[str, Any], where: str) -> None:
     for key in values:
         if key not in every:
             raise SettingsError(f"{where}: unknown setting {key!r}; {nearest(key, every)}")
-    require_known(values, Settings, where=where)
-    outside = [key for key in values if key not in TOP]
-    outside += [f"plan.{key}" for key in values.get("plan", {}) if key in OF_ACCOUNT]
+    outside, plan = [key for key in values if key not in TOP], values.get("plan")
+    if isinstance(plan, Mapping):
+        outside += [f"plan.{key}" for key in plan if key in OF_ACCOUNT]
     if outside:
         raise SettingsError(
             f"{where}: {outside[0]} is no rule of trading but describes the account, the market or "
             f"the platform; a set holds {', '.join(TOP)} (of plan not {', '.join(OF_ACCOUNT)}); "
             "write it in options.toml"
         )
+    require_known(values, Settings, where=where)

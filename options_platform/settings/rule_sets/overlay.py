@@ -9,7 +9,7 @@ from copy import deepcopy
 from dataclasses import asdict
 from typing import Any
 
-from options_platform.settings.keys import merge
+from options_platform.settings.keys import flat_keys, merge
 from options_platform.settings.rule_sets.files import (
     DEFAULTS,
     OF_ACCOUNT,
@@ -34,6 +34,14 @@ def put_over(values: Mapping[str, Any], rules: RuleSet) -> dict[str, Any]:
             combined["plan"] = deepcopy(of_account)
     merge(combined, deepcopy(dict(rules.values)))
     return combined
+
+
+def without_effect(values: Mapping[str, Any], rules: RuleSet) -> list[str]:
+    """The dotted names of plain values of the settings that a set replaces, or leaves out."""
+    of_sets = flat_keys({key: values[key] for key in TOP if key in values})
+    of_account = tuple(f"plan.{part}." for part in OF_ACCOUNT)
+    replaced = of_sets if rules.base == DEFAULTS else rules.keys
+    return [key for key in of_sets if key in replaced and not f"{key}.".startswith(of_account)]
 
 
 def rules_digest(settings: Settings) -> str:

@@ -195,8 +195,8 @@ def disguise_pickle(folder):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (add_pickle, "holds model.pkl, which is not JSON or UBJSON"),
-        (disguise_pickle, "holds scaled.json, which is not JSON or UBJSON"),
+        (add_pickle, "holds model.pkl, which is not JSON, NPZ or UBJSON"),
+        (disguise_pickle, "holds scaled.json, which is not JSON, NPZ or UBJSON"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )

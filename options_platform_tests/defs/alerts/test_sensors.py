@@ -10,14 +10,17 @@ from options_platform.adapters.notifier import VARIABLE, open_notifier
 from options_platform.adapters.storage.ledger import open_ledger
 from options_platform.definitions import build_defs
 from options_platform.defs.alerts.sensors import make_alert_sensors
-from options_platform.domain.calendar.sessions import NEW_YORK
+from options_platform.domain.calendar.sessions import NEW_YORK, newest_session, shift
+from options_platform.domain.forward.verification import read_chain
 from options_platform.domain.trading.positions import AccountMark
 from options_platform.domain.trading.reconciliation.differences import Difference
 from options_platform.settings import make_settings
 from options_platform_tests.domain.trading.test_alerts import FRIDAY, ORDER
 from options_platform_tests.fakes.receiver import receiver
+from options_platform_tests.forward_links import chain_bytes
 
 NOW = datetime(2024, 7, 6, 12, tzinfo=NEW_YORK)
+NEWEST = newest_session(NOW)
 
 
 @pytest.fixture
@@ -118,6 +121,33 @@ def test_a_difference_in_cash_that_has_grown_is_reported_again(tick, there, ledg
         tick()
         tick()
     assert [text for _, text in there.got] == ["CASH: 100.0 less", "CASH: 5100.0 less"]
+
+
+def test_the_head_of_the_forward_record_leaves_once_for_each_night(tick, there, settings):
+    data = chain_bytes(2, first=shift(NEWEST, -1))
+    lines = data.splitlines(keepends=True)
+    settings.forward_record_path.write_bytes(b"".join(lines[:2]))
+    there.status = 503
+    tick()
+    there.status = 200
+    tick()
+    tick()
+    settings.forward_record_path.write_bytes(data)
+    tick()
+    tick()
+    links = read_chain(data).links
+    assert titles(there) == [f"forward record: {shift(NEWEST, -1)}", f"forward record: {NEWEST}"]
+    for link, (_, text) in zip((links[1], links[3]), there.got, strict=True):
+        assert f"link {link.number}, head {link.hash}" in text
+
+
+def test_an_altered_forward_record_is_reported_and_its_head_is_not_sent(tick, there, settings):
+    data = chain_bytes(1, first=NEWEST)
+    settings.forward_record_path.write_bytes(data.replace(b'"votes"', b'"Votes"', 1))
+    tick()
+    ((title, text),) = there.got
+    assert title == "CRITICAL: the forward record was altered"
+    assert f"link 1 (session {NEWEST}, rule set plan)" in text
 
 
 def test_an_undelivered_alert_is_sent_by_a_later_tick(tick, there, ledger):

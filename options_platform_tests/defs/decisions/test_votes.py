@@ -4,12 +4,14 @@ import shutil
 from dataclasses import replace
 
 import polars as pl
+import pytest
 
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import TRADE_PLAN
 from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.domain.planning.cadence import first_sessions
 from options_platform.domain.planning.votes import VoteRules
+from options_platform.runs import RunFailedError
 from options_platform_tests.platform import run
 
 
@@ -40,4 +42,30 @@ def test_plans_by_votes_follow_the_stored_features_alone_and_in_a_range(simulate
     assert kept["plan_id"].to_list() == trades.sort("date", "ticker")["plan_id"].to_list()
     day = trades["date"].max()
     run(settings, day, day, assets=["trade_plan"])
+    assert warehouse.read(TRADE_PLAN).equals(plans)
+
+
+def test_votes_on_features_of_a_former_version_are_refused_with_the_remedy(
+    simulated_home, tmp_path
+):
+    home = tmp_path / "home"
+    shutil.copytree(simulated_home.home, home)
+    votes = VoteRules(needed=1, below={"vix_to_mean_10": 1.0})
+    selection = replace(simulated_home.plan.selection, votes=votes)
+    settings = replace(
+        simulated_home, home=home, plan=replace(simulated_home.plan, selection=selection)
+    )
+    warehouse = Warehouse(settings.warehouse_path, wait_seconds=30.0)
+    plans = warehouse.read(TRADE_PLAN)
+    day = plans["date"].max()
+    warehouse.execute(["UPDATE features SET feature_version = 'former', vix_to_mean_10 = NULL"])
+    advice = f"backfill --start {day} --end {day} --select features"
+    with pytest.raises(RunFailedError, match=advice):
+        run(settings, day, day, assets=["trade_plan"])
+    assert warehouse.read(TRADE_PLAN).equals(plans)
+    run(settings, day, day, assets=["features", "trade_plan"])
+    assert warehouse.read(TRADE_PLAN, start=day)["votes"].null_count() == 0
+    # Without votes the plans need none of these features.
+    warehouse.execute(["UPDATE features SET feature_version = 'former', vix_to_mean_10 = NULL"])
+    run(replace(settings, plan=simulated_home.plan), day, day, assets=["trade_plan"])
     assert warehouse.read(TRADE_PLAN).equals(plans)

@@ -1,13 +1,16 @@
 """The gap limit in a backtest: computed as live, and asked of entries."""
 
+import math
 from dataclasses import replace
 from datetime import date
 
+import numpy as np
 import polars as pl
 import pytest
 
-from options_platform.domain.backtest import run_backtest
+from options_platform.domain.backtest import engine, run_backtest
 from options_platform.domain.backtest.gap_losses import spread_gap_losses
+from options_platform.domain.backtest.legs import is_bounded, trade_legs
 from options_platform.domain.backtest.paths import trade_paths
 from options_platform.domain.risk import GapRules
 from options_platform.domain.trading.exposures import DatedClose
@@ -49,6 +52,34 @@ def test_a_ladder_stops_at_the_rung_beyond_the_limit_and_not_without_one():
     assert free.refusals.is_empty()
     wide = run_backtest(plans, legs, market({"SPY": CLOSES}), with_gap(10.0))
     assert wide.trades.equals(free.trades)
+
+
+@pytest.mark.parametrize("limit", [0.01, 0.04, 0.08, 0.12])
+def test_moves_are_not_priced_far_below_the_limit_and_the_outcome_is_the_same(limit, monkeypatch):
+    plans, legs = ladder(8)
+    closes = [100.0 + 4.0 * np.sin(n / 3) for n in range(len(DAYS))]
+    quick = run_backtest(plans, legs, market({"SPY": closes}), with_gap(limit))
+    monkeypatch.setattr(engine, "FAR_BELOW", -math.inf)
+    exact = run_backtest(plans, legs, market({"SPY": closes}), with_gap(limit))
+    assert quick.trades.equals(exact.trades)
+    assert quick.refusals.equals(exact.refusals)
+
+
+def test_only_what_can_lose_no_more_than_it_states_is_bounded():
+    later = date(2024, 4, 19)
+    shapes = {
+        "vertical": (("sell", "put", 95.0, EXPIRY), ("buy", "put", 85.0, EXPIRY)),
+        "naked put": (("sell", "put", 95.0, EXPIRY),),
+        "calendar": (("sell", "call", 95.0, EXPIRY), ("buy", "call", 95.0, later)),
+        "wrong right": (("sell", "put", 95.0, EXPIRY), ("buy", "call", 105.0, EXPIRY)),
+        "long": (("buy", "call", 95.0, EXPIRY), ("buy", "put", 95.0, EXPIRY)),
+    }
+    plans, legs = zip(*(plan(DAYS[0], shape, price=1.0, loss=1.0, profit=1.0, number=n)
+                        for n, shape in enumerate(shapes.values())), strict=True)  # fmt: skip
+    bounded = is_bounded(trade_legs(pl.concat(plans), pl.concat(legs)))
+    assert dict(zip(shapes, bounded.tolist(), strict=True)) == {
+        "vertical": True, "naked put": False, "calendar": False, "wrong right": False, "long": True,
+    }  # fmt: skip
 
 
 def test_a_backtest_and_live_checks_see_the_same_losses():

@@ -4,11 +4,13 @@ from datetime import date
 import numpy as np
 import polars as pl
 import pytest
+from scipy.stats import kurtosis, skew
 
 from options_platform.contracts.rule_sets import AS_SET, COMPARED_CASES, HELD, LEFT
 from options_platform.domain.backtest import BacktestRules, make_market, run_backtest
 from options_platform.domain.backtest_study.rule_sets import (
     BLOCK_SESSIONS,
+    SetResult,
     cases_of,
     compare_sets,
     deflated,
@@ -21,6 +23,11 @@ from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.risk.sizing import SizingRules
 from options_platform.domain.statistics.bootstrap import block_positions, bootstrap_interval
 from options_platform.domain.statistics.curve import sharpe
+from options_platform.domain.statistics.overfitting import (
+    expected_best_sharpe,
+    probabilistic_sharpe_ratio,
+    sharpe_ratio,
+)
 from options_platform.domain.trading.exit_rules import ExitRules
 from options_platform.domain.trading.expiry_policy import ExpiryRules
 from options_platform.testing.market import random_market
@@ -118,6 +125,41 @@ def test_more_trials_make_a_set_less_credible(data, results):
     many = deflated(results[0], market, [0.1, -0.3] * 50)
     assert 0.0 <= many < few <= 1.0
     assert deflated(results[0], market, [float("nan"), 0.1, -0.3]) == few
+
+
+def test_trials_that_no_home_has_recorded_make_a_set_less_credible(data, results):
+    market = data[1]
+    alone = deflated(results[0], market, [])
+    stated = deflated(results[0], market, [], 830)
+    assert 0.0 <= stated < alone
+    # The expected best of 831 trials of luck alone, in 523 sessions (Bailey and Lopez de Prado).
+    returns = excess_returns(results[0].equity, market)
+    best = expected_best_sharpe(1.0 / len(returns), 831)
+    assert stated == pytest.approx(
+        probabilistic_sharpe_ratio(
+            sharpe_ratio(returns), best, periods=len(returns),
+            skewness=float(skew(returns)), kurtosis=float(kurtosis(returns, fisher=False)),
+        )
+    )  # fmt: skip
+
+
+def test_a_set_may_have_the_name_of_the_curve_that_others_are_compared_with(data, results, rows):
+    renamed = SetResult(variant("model"), results[1].cases)
+    compared = compare_sets([results[0], renamed], data[1])
+    expected = rows.filter(pl.col("rule_set").is_in(["plan", "mine"]))
+    assert compared.drop("rule_set").equals(expected.drop("rule_set"))
+
+
+def test_a_set_that_only_earns_interest_in_whole_cents_has_no_ratio(data):
+    inputs, market = data
+    rate = np.full(len(market.sessions), 0.05 / 252)
+    paid = replace(market, interest=rate)
+    nothing = variant("none")
+    plan = replace(nothing.plan, sizing=SizingRules(account_value_usd=1.0))
+    idle = run_set(replace(nothing, plan=plan), inputs, paid)
+    assert idle.equity[-1] > 1.05 * idle.equity[0]
+    assert not excess_returns(idle.equity, paid).any()
+    assert np.isnan(deflated(idle, paid, [0.1]))
 
 
 def test_a_set_that_never_trades_has_no_probability_and_no_interval(data):

@@ -6,7 +6,8 @@ from itertools import pairwise
 import polars as pl
 import pytest
 
-from options_platform.domain.calendar.sessions import sessions
+from options_platform.domain.calendar.holidays import LAST_YEAR
+from options_platform.domain.calendar.sessions import LAST_DAY, sessions
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.planning.selection import SelectionRules
 from options_platform.testing.plan_rows import one
@@ -46,6 +47,14 @@ def test_a_session_is_an_entry_day_alone_as_among_others(cadence):
     by_day = made.filter(pl.col("decision") == "trade")["date"].to_list()
     apart = [later - day for day, later in pairwise(by_day)]
     assert min(apart) >= timedelta(days=3)
+
+
+@pytest.mark.parametrize(("cadence", "first"), [("week", 27), ("month", 1)])
+def test_the_last_period_of_the_calendar_has_no_next_entry_day_to_name(cadence, first):
+    days = [day for day in sessions(date(LAST_YEAR, 12, 1), LAST_DAY) if day.day >= first]
+    made = plans(cadence, days)
+    assert made["reasons"][1:].to_list() == [["NOT_ENTRY_DAY"]] * (len(days) - 1)
+    assert set(made["needs"][1:]) == {f"the first session of a {cadence}"}
 
 
 def test_by_default_every_session_is_an_entry_day():

@@ -64,6 +64,7 @@ def test_every_broken_limit_is_named():
         "MAX_EXPIRY_RISK",
         "MAX_GROUP_RISK",
         "MAX_TOTAL_RISK",
+        "MAX_GAP_LOSS",
     ]
 
 
@@ -128,4 +129,4 @@ def test_an_entry_accepted_with_more_positions_is_accepted_with_fewer(open_expos
 @given(st.lists(EXPOSURES, max_size=20), EXPOSURES)
 def test_without_limits_nothing_is_refused(open_exposures, entry):
     assert codes(entry, open_exposures, RiskRules.unlimited()) == []
-    assert len(assess(entry, open_exposures, ACCOUNT, RULES)) == 11
+    assert len(assess(entry, open_exposures, ACCOUNT, RULES)) == 12

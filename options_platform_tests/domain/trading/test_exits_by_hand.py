@@ -41,6 +41,11 @@ DEBIT = replace(CREDIT, entry_price=2.0, close_price=2.0, max_loss=2.0, max_prof
         # Risk comes before profit, and a stop stays a stop.
         (replace(CREDIT, before_ex_date=True, close_price=-0.5), "EX_DIVIDEND"),
         (replace(CREDIT, before_ex_date=True, close_price=-3.0), "STOP_LOSS"),
+        # What is near the strike leaves where nothing else closes it.
+        (replace(CREDIT, at_pin_risk=True), "PIN_RISK"),
+        (replace(CREDIT, at_pin_risk=True, before_ex_date=True), "EX_DIVIDEND"),
+        (replace(CREDIT, at_pin_risk=True, close_price=-0.5), "TAKE_PROFIT"),
+        (replace(CREDIT, at_pin_risk=True, session=date(2024, 3, 14)), "EXPIRY_NEAR"),
     ],
 )
 def test_exits_worked_by_hand(mark, reason):

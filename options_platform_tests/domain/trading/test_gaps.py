@@ -80,8 +80,16 @@ def test_a_spread_loses_no_more_than_its_width_alone_as_among_others(spreads):
 
 
 def test_without_the_limit_nothing_is_computed_or_asked():
-    assert gap_losses([put_spread(95.0, 85.0)], RiskRules(), FLAT) == [()]
+    assert gap_losses([put_spread(95.0, 85.0)], RiskRules.unlimited(), FLAT) == [()]
     assert refusals(Exposure("SPY", 900.0), [], 1e5, RiskRules.unlimited()) == []
+
+
+def test_by_default_one_gap_may_cost_what_all_positions_together_may():
+    assert RiskRules().gap.max_loss_pct == RiskRules().max_total_risk_pct
+    # Positions that are worth more than they cost have more to lose than their maximum loss.
+    dear = Exposure("SPY", 900.0, gap_usd=(10_100.0, 0.0, 0.0))
+    assert "MAX_GAP_LOSS" in [check.code for check in refusals(dear, [], 1e5, RiskRules())]
+    assert refusals(Exposure("SPY", 900.0), [], 1e5, RiskRules()) == []
 
 
 def rung(number, limited=LIMITED):
@@ -122,7 +130,15 @@ def test_halves_and_sums_of_exposures_keep_their_gaps():
 
 
 @pytest.mark.parametrize(
-    "rules", [{"max_loss_pct": 0.0}, {"moves": ()}, {"moves": (-1.0,)}, {"vol_rise": -1.0}]
+    "rules",
+    [
+        {"max_loss_pct": 0.0},
+        {"moves": ()},
+        {"moves": (-1.0,)},
+        {"vol_rise": -1.0},
+        {"vol_rise": float("nan")},
+        {"vol_rise": float("inf")},
+    ],
 )
 def test_a_gap_that_cannot_be_is_refused(rules):
     with pytest.raises(ValueError, match=r"gap\."):

@@ -41,6 +41,7 @@ LIMITS = {
     "max_expiry_risk_pct": 1.0,
     "max_group_risk_pct": 1.0,
     "max_total_risk_pct": 1.0,
+    "gap": {"max_loss_pct": 1.0},
 }
 
 

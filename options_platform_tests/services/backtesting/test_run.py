@@ -9,7 +9,15 @@ import pytest
 
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.adapters.tracking.trial_log import TrialLog
-from options_platform.contracts import RAW_OHLCV, TRADE_PLAN, TRIAL_FOLDS, TRIALS, VIX
+from options_platform.contracts import (
+    BACKTEST_REFUSAL_PRICES,
+    BACKTEST_REFUSED_TRADES,
+    RAW_OHLCV,
+    TRADE_PLAN,
+    TRIAL_FOLDS,
+    TRIALS,
+    VIX,
+)
 from options_platform.domain.backtest_study.baseline_registry import BaselineComparison
 from options_platform.domain.backtest_study.choices import make_variants
 from options_platform.domain.planning.plan import build_plans
@@ -17,6 +25,7 @@ from options_platform.errors import IncompleteDataError, UsageError
 from options_platform.services.backtesting import baseline_runs as backtest_baselines
 from options_platform.services.backtesting.baseline_runs import run_baselines
 from options_platform.services.backtesting.run import load_backtest, run_grid, run_with_baselines
+from options_platform.services.backtesting.tables import backtest_frames
 from options_platform.services.backtesting.trials import backtest_trials, earlier_ratios
 from options_platform.services.market_data.yields_and_tenors import stored_dividends
 from options_platform.services.planning.plan_tables import market_closes
@@ -142,6 +151,13 @@ def test_a_run_has_its_baselines_under_every_fill_model(simulated_home, data):
     # The model has no gain over itself.
     assert run.scores["sharpe_gain"].null_count() == 3
     assert progress[-1] == ("backtests", 18, 18)
+    assert run.refusals.result.equity.equals(run.model.equity)
+    frames = {table.name: rows for table, rows in backtest_frames(run, "mine")}
+    refused, prices = frames["backtest_refused_trades"], frames["backtest_refusal_prices"]
+    assert refused.height == run.refusals.trades.height > 100
+    assert prices.filter(scope="alone")["refused"].sum() == refused.height
+    for table in (BACKTEST_REFUSED_TRADES, BACKTEST_REFUSAL_PRICES):
+        table.validate(frames[table.name])
     assert run.draws.select("name", "seed").rows() == [
         (name, seed) for name in ("random_direction", "shuffled_signal") for seed in range(3)
     ]

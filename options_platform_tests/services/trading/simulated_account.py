@@ -24,6 +24,7 @@ LIMITS = ("trade", "ticker", "expiry", "group", "total")
 WIDE_RISK = {
     **{f"max_{name}_risk_pct": 1.0 for name in LIMITS},
     "greeks": dict.fromkeys(("delta_pct", "gamma_pct", "vega_pct", "theta_pct"), 99.0),
+    "gap": {"max_loss_pct": 1.0},
 }
 
 

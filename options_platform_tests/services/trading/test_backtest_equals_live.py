@@ -49,7 +49,7 @@ def test_both_close_the_same_calls_in_the_same_sessions_before_an_expected_ex_da
 def test_both_cut_the_same_plans_to_an_equity_below_the_configured_value(tmp_path):
     pct = ("trade", "ticker", "expiry", "group", "total")
     loose = {
-        **LIMITS, "greeks": dict.fromkeys(WIDE, 99.0),
+        **LIMITS, "greeks": dict.fromkeys(WIDE, 99.0), "gap": {"max_loss_pct": 1.0},
         **{f"max_{name}_risk_pct": 1.0 for name in pct},
         "kill_switch": {"max_daily_loss_pct": 1.0, "max_drawdown_pct": 1.0},
     }  # fmt: skip

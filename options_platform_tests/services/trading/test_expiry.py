@@ -28,6 +28,26 @@ def test_a_position_near_its_expiry_is_closed_without_a_close_of_its_ticker(tmp_
         assert found == reasons
 
 
+LAST_RESORT = {"credit_take_profit": 9.0, "debit_take_profit": 9.0, "credit_stop": 9.0,
+               "credit_stop_cap": 9.0, "debit_stop": 9.0, "exit_dte": 0}  # fmt: skip
+
+
+def test_a_short_leg_near_the_money_leaves_earlier_and_not_without_a_close(tmp_path):
+    made = service(tmp_path, exits=LAST_RESORT)
+    trade(made, [250.0, 250.0])
+    (position,) = made.ledger.positions()
+    strike = next(leg.strike for leg in position.legs if leg.side == "sell")
+    plans, legs = planned(DAYS[0])
+    near = {"SPY": MarketClose(strike + 0.5, 0.18, ticker="SPY")}
+    for before, closes, reasons in ((5, near, []), (4, {}, []), (3, near, ["PIN_RISK"])):
+        day = shift(position.expiry, -before)
+        made.run_session(day, plans, legs, {day: closes}, NOW)
+        assert [o.reason for o in made.ledger.orders() if o.purpose == "exit"] == reasons
+    day = shift(position.expiry, -2)
+    made.run_session(day, plans, legs, {day: near}, NOW)
+    assert made.ledger.positions()[0].exit_reason == "PIN_RISK"
+
+
 HOLD = {"expiry": {"hold_to_expiry": True}}
 
 

@@ -68,7 +68,7 @@ def test_a_halt_refuses_entries_and_lets_exits_go_on(tmp_path):
     ledger = trade(made, [250.0, 249.5])
     ledger.halt("by hand")
     plans, legs = planned(DAYS[2])
-    crash = market([250.0, 249.5, 200.0, 200.0])
+    crash = market([250.0, 249.5, 238.0, 238.0])
     made.run_session(DAYS[2], plans, legs, crash, NOW)
     made.run_session(DAYS[3], plans, legs, crash, NOW)
     by_purpose = {(o.purpose, o.session): o for o in ledger.orders()}
@@ -80,18 +80,27 @@ def test_a_halt_refuses_entries_and_lets_exits_go_on(tmp_path):
     assert ledger.halted() is None
 
 
+def test_what_is_worth_nothing_is_offered_for_a_cent_and_not_given_away(tmp_path):
+    made = service(tmp_path)
+    trade(made, [250.0, 249.5, 200.0, 200.0])
+    (exit_order,) = (o for o in made.ledger.orders() if o.purpose == "exit" and o.status != "intent"
+                     and o.session == DAYS[2])  # fmt: skip
+    assert (exit_order.limit_price, exit_order.status) == (-0.01, "expired")
+    assert made.ledger.positions()[0].closed_on is None
+
+
 def test_losses_beyond_their_limit_halt_until_resumed_and_then_count_anew(tmp_path):
     made = service(tmp_path)
     rules = replace(made.settings.risk, kill_switch=KillSwitchRules(max_daily_loss_pct=1e-4))
     made = replace(made, settings=replace(made.settings, risk=rules))
     ledger = trade(made, [250.0, 249.5])
     plans, legs = planned(DAYS[2])
-    made.run_session(DAYS[2], plans, legs, market([250.0, 249.5, 200.0]), NOW)
+    made.run_session(DAYS[2], plans, legs, market([250.0, 249.5, 238.0]), NOW)
     assert ledger.halted().startswith("DAILY_LOSS: ")
     assert {o.session: o.reason for o in ledger.orders() if o.purpose == "entry"}[DAYS[2]] == (
         "HALTED"
     )
-    made.run_session(DAYS[3], plans, legs, market([250.0, 249.5, 200.0, 249.0]), NOW)
+    made.run_session(DAYS[3], plans, legs, market([250.0, 249.5, 238.0, 249.0]), NOW)
     assert ledger.halted() is not None
     ledger.resume("looked at it")
     assert ledger.halted() is None
@@ -101,7 +110,7 @@ def test_losses_beyond_their_limit_halt_until_resumed_and_then_count_anew(tmp_pa
 def test_an_account_that_is_said_to_be_larger_hides_no_loss(tmp_path):
     """Its size sets sizes and limits; neither the books nor the broker's cash follow it."""
     made = service(tmp_path)
-    closes = [250.0, 249.5, 200.0]
+    closes = [250.0, 249.5, 238.0]
     trade(made, closes)
     larger = service(tmp_path, account_value_usd=250_000.0)
     plans, legs = planned(DAYS[0])
@@ -143,7 +152,7 @@ def test_an_exit_whose_sender_died_is_sent_by_the_next_run_of_its_session(tmp_pa
     made = service(tmp_path)
     trade(made, [250.0, 249.5])
     plans, legs = planned(DAYS[0])
-    crash = market([250.0, 249.5, 200.0, 200.0])
+    crash = market([250.0, 249.5, 238.0, 238.0])
 
     def die(reached):
         if reached == step:
@@ -162,7 +171,7 @@ def test_a_position_closed_in_parts_is_closed_with_the_last_of_them(tmp_path):
     made = service(tmp_path)
     trade(made, [250.0, 249.5])
     plans, legs = planned(DAYS[0])
-    crash = market([250.0, 249.5, 200.0, 200.0, 200.0])
+    crash = market([250.0, 249.5, 238.0, 238.0, 238.0])
     made.broker.demand("SPY", "partial", 2)
     for day in DAYS[2:4]:
         made.run_session(day, plans, legs, crash, NOW)

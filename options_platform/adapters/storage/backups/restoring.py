@@ -3,7 +3,9 @@
 1. The archive is unpacked beside the home (inside it if the home is a mount point or only parts
    are restored), and each file is hashed. A wrong hash ends the restore.
 2. Every ledger is left halted, because only the broker knows the trades since the backup.
-3. The new files and the home exchange their names (:mod:`.swapping`; entry by entry inside a home);
+3. The forward record is only ever lengthened: of the home's and the archive's the longer one is
+   kept, unless neither continues the other.
+4. The new files and the home exchange their names (:mod:`.swapping`; entry by entry inside a home);
    the former files stay under a name with the time.
 """
 
@@ -32,6 +34,7 @@ from options_platform.adapters.storage.backups.archive import (
     PRIVATE_FOLDER,
     UNFINISHED,
 )
+from options_platform.adapters.storage.backups.forward_part import keep_longer
 from options_platform.adapters.storage.backups.swapping import (
     NEW,
     PLAN,
@@ -44,6 +47,7 @@ from options_platform.adapters.storage.backups.swapping import (
 from options_platform.adapters.storage.duck import held
 from options_platform.adapters.storage.ledger.halt_notice import leave_notice
 from options_platform.adapters.storage.storage_faults import FULL_ERRNOS
+from options_platform.domain.forward.links import FILE_NAME
 from options_platform.errors import DiskFullError, HomeError, UsageError, WarehouseBusyError
 
 NOTHING = "nothing was changed"
@@ -52,11 +56,15 @@ REPLAY = "ledger-replay.duckdb"
 
 @dataclass(frozen=True)
 class Restored:
-    """Folder of the former files (None if there were none), halted ledgers, and the reason."""
+    """Folder of the former files (None if there were none), halted ledgers, and the reason.
+
+    `forward_note` says what was done about a forward record that differs from the archive's.
+    """
 
     aside: Path | None
     halted: tuple[str, ...]
     reason: str
+    forward_note: str | None = None
 
 
 def restore_archive(
@@ -106,6 +114,7 @@ def _restored(
         others = () if only else (ledger, *(path.name for path in home.glob("ledger*.duckdb")))
         halted = _leave_halts(files, others, reason, now)
         with _nobody_in(home, wait_seconds):
+            note = keep_longer(files, home, whole=not only)
             os.sync()
             swapping = True
             if inside:
@@ -116,7 +125,7 @@ def _restored(
         # An interrupted swap is finished or undone by its plan, so its files must stay.
         if not swapping or not (staged / PLAN).exists():
             shutil.rmtree(staged, ignore_errors=True)
-    return Restored(aside, halted, reason)
+    return Restored(aside, halted, reason, note)
 
 
 def _remove_abandoned(place: Path, name: str) -> None:
@@ -235,10 +244,19 @@ def _leave_halts(
 
 @contextmanager
 def _nobody_in(home: Path, wait_seconds: float) -> Iterator[None]:
-    """Lock the ledgers against trading; UsageError while another process uses a database."""
+    """Lock the ledgers against trading and the forward record against new links; UsageError while
+    another process uses a database."""
     from filelock import FileLock, Timeout
 
     with ExitStack() as stack:
+        record = home / FILE_NAME
+        if record.is_file():
+            try:
+                stack.enter_context(FileLock(f"{record}.lock", timeout=wait_seconds))
+            except Timeout as error:
+                raise UsageError(
+                    f"{FILE_NAME} is written by another process; let it end; {NOTHING}"
+                ) from error
         for path in sorted(home.glob("*.duckdb")) if home.is_dir() else ():
             try:
                 if path.name.startswith("ledger"):

@@ -66,11 +66,8 @@ class LadderRules:
             return ladder(fair_price, self.entry_concession * abs(fair_price), self.rungs)
         if any(leg.is_shares for leg in legs):
             return ladder(fair_price, self.shares_concession * abs(fair_price), self.rungs)
-        bounds = bounds_of(legs)
-        first, worst = bounds.kept(fair_price), bounds.high
-        if bounds.low < 0.0 >= bounds.high or first < 0.0:
-            worst = min(worst, -TICK_USD)
-            first = min(first, worst)
+        worst = worst_of_exit(fair_price, legs)
+        first = min(bounds_of(legs).kept(fair_price), worst)
         give = max(self.exit_concession * abs(first), self.exit_concession_usd)
         prices = ladder(first, min(first + give, worst) - first, self.rungs, keep_sign=False)
         if has_own_grid(ticker, legs):
@@ -81,6 +78,17 @@ class LadderRules:
         """What the last rung of an entry costs beyond its limit, USD a share; never negative."""
         prices = ladder(limit_price, self.entry_concession * abs(limit_price), self.rungs)
         return max([0.0, *(price - limit_price for price in prices)])
+
+
+def worst_of_exit(fair_price: float, legs: tuple[OrderLeg, ...]) -> float:
+    """The highest price that an exit may be filled at, USD a share; infinite without a bound.
+
+    `legs` are the order's. They cost no more than they can be worth; what brings money, or can cost
+    none, brings a cent or more.
+    """
+    bounds = bounds_of(legs)
+    brings_money = bounds.low < 0.0 >= bounds.high or bounds.kept(fair_price) < 0.0
+    return min(bounds.high, -TICK_USD) if brings_money else bounds.high
 
 
 def ladder(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -17,6 +18,7 @@ from options_platform.domain.trading.orders import (
     exit_order_id,
     shares_leg,
 )
+from options_platform.domain.trading.orders.price_ladder import worst_of_exit
 from options_platform.domain.trading.positions import Position
 from options_platform.domain.trading.reducer import Event
 from options_platform.services.trading.closing.exercises import Exercising
@@ -210,8 +212,8 @@ class Closing:
     ) -> Order:
         """The order that closes `contracts` spreads of `legs` of a position.
 
-        It is a market order where the broker takes these, else it begins at the first rung of the
-        ladder, or with `at_worst_price` at the last.
+        Where the broker takes market orders it is limited by its worst price alone; else it begins
+        at the first rung of the ladder, or with `at_worst_price` at the last.
         """
         earlier = [
             o.attempt
@@ -219,7 +221,11 @@ class Closing:
             if o.purpose == "exit" and o.position_id == position.position_id
         ]
         limit = None
-        if not self.execution.broker.takes_market_orders:
+        if self.execution.broker.takes_market_orders:
+            # One price is certain there; an exit still has its worst one.
+            worst = worst_of_exit(fair_price, closing(legs))
+            limit = worst if math.isfinite(worst) and not legs[0].is_shares else None
+        else:
             prices = self.settings.ladder.prices(position.ticker, "exit", fair_price, closing(legs))
             # Shares go at their worst price at once: they fill in pieces, which no ladder follows.
             limit = prices[-1] if at_worst_price or legs[0].is_shares else prices[0]

@@ -16,6 +16,7 @@ from options_platform.domain.trading.closing import (
 from options_platform.domain.trading.ex_dividend import before_ex_date
 from options_platform.domain.trading.exit_rules import PositionMark, exit_reason
 from options_platform.domain.trading.fill_prices import MarketClose
+from options_platform.domain.trading.pin_risk import at_pin_risk
 from options_platform.domain.trading.positions import Position
 from options_platform.services.trading.closing.next_legs import NextLegs
 from options_platform.services.trading.entries.expiry_capacity import ExpiryCheck
@@ -45,8 +46,9 @@ class ExitReasons:
     ) -> str | None:
         """The exit rule that closes a position worth `value`, USD a share, at a session's close.
 
-        None if no rule does. Without the `close` the next dividend is not known.
+        None if no rule does. Without the `close` neither the next dividend nor the spot is known.
         """
+        legs, exits = judged_legs(position) or position.legs, self.settings.exits
         return exit_reason(
             PositionMark(
                 entry_price=position.entry_price,
@@ -59,14 +61,11 @@ class ExitReasons:
                 last_decision_on=self.expiry.last_decision(position, session),
                 before_ex_date=close is not None
                 and before_ex_date(
-                    judged_legs(position) or position.legs,
-                    session,
-                    close,
-                    self.settings.plan.chain,
-                    self.settings.exits.ex_dividend,
+                    legs, session, close, self.settings.plan.chain, exits.ex_dividend
                 ),
+                at_pin_risk=close is not None and at_pin_risk(legs, session, close, exits.pin_risk),
             ),
-            self.settings.exits,
+            exits,
         )
 
     def standing_reasons(self, now: datetime) -> dict[str, str]:

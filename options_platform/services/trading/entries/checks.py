@@ -17,20 +17,19 @@ from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.risk import Exposure, OrderBasis, refusals, stale
 from options_platform.domain.trading.exposures import DatedClose, spread_exposure
 from options_platform.domain.trading.gaps import HeldSpreads, gap_losses
-from options_platform.domain.trading.orders import IN_DOUBT, RESTING, WORKING, Order, OrderLeg
+from options_platform.domain.trading.orders import IN_DOUBT, WORKING, Order, OrderLeg
 from options_platform.domain.trading.positions import Position
 from options_platform.domain.trading.reconciliation.differences import (
     Difference,
     keeps_from_trading,
 )
+from options_platform.services.trading.entries.account_checks import account_refusals
 from options_platform.services.trading.entries.expiry_capacity import ExpiryCheck
 from options_platform.services.trading.entries.sizes import EntrySizes
 from options_platform.services.trading.pauses import PAUSED, pause_of
 from options_platform.settings import Settings
 
 OTHER_RULE_SET = "OTHER_RULE_SET"
-SPREAD_LEVEL = 3
-SINGLE_LEVEL = 2
 
 
 @dataclass(frozen=True)
@@ -208,20 +207,5 @@ class EntryChecks:
         return gap_losses([held], self.settings.risk, self.settings.plan.chain)[0]
 
     def _account_refusals(self, order: Order) -> list[str]:
-        account = self.broker.account()
-        level = SPREAD_LEVEL if len(order.legs) > 1 else SINGLE_LEVEL
-        codes = ["ACCOUNT_BLOCKED"] if account.blocked else []
-        codes += ExpiryCheck(self.ledger, self.broker, self.settings).refusals(order)
-        if account.options_level is not None and account.options_level < level:
-            codes.append("OPTIONS_LEVEL")
-        power = account.buying_power_usd
-        if power is not None and power + self._reserved_usd(order) < order.max_loss_usd:
-            codes.append("BUYING_POWER")
-        return codes
-
-    def _reserved_usd(self, order: Order) -> float:
-        """Buying power that an order under this id holds at the broker while it rests there."""
-        recorded = self.ledger.order(order.client_order_id)
-        if recorded is None or recorded.status not in RESTING:
-            return 0.0
-        return recorded.max_loss_usd * recorded.remaining / recorded.contracts
+        codes = account_refusals(order, self.broker.account(), self.ledger)
+        return codes + ExpiryCheck(self.ledger, self.broker, self.settings).refusals(order)

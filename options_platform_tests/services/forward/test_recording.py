@@ -1,0 +1,134 @@
+from datetime import timedelta
+
+import pytest
+from polars.testing import assert_frame_equal
+
+from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.contracts import TRADE_PLAN, TRADE_PLAN_LEGS
+from options_platform.domain.calendar.sessions import shift
+from options_platform.domain.forward.links import FAILURE, PLANS, rows_as_frame
+from options_platform.errors import SettingsError
+from options_platform.services.forward.recording import (
+    LATE,
+    plain_rules,
+    read_rules,
+    record_session,
+)
+from options_platform.services.market_data.platform import make_platform
+from options_platform.settings import make_settings
+from options_platform.settings.rule_sets import rules_digest
+from options_platform_tests.forward_links import night, too_late
+from options_platform_tests.platform import END, run
+from options_platform_tests.services.forward.conftest import DAYS, GAP, chain_of, platform_at
+
+OWN = 'version = 3\ntitle = "Mine"\n'
+
+
+def recorded_frames(chain, name):
+    contents = [link.content for link in chain.links if link.rule_set == name]
+    rows = [row for content in contents for row in content.plans]
+    legs = [row for content in contents for row in content.legs]
+    return rows_as_frame(rows, TRADE_PLAN), rows_as_frame(legs, TRADE_PLAN_LEGS)
+
+
+def test_what_is_recorded_is_the_trade_plan_of_the_set_bit_by_bit(recorded_home):
+    chain = chain_of(recorded_home)
+    plans, legs = recorded_frames(chain, "plan")
+    warehouse = Warehouse(recorded_home.warehouse_path)
+    for recorded, table in ((plans, TRADE_PLAN), (legs, TRADE_PLAN_LEGS)):
+        stored = warehouse.read(table, start=DAYS[0], end=DAYS[-1])
+        stored = stored.filter(stored["date"] != GAP).sort(table.key)
+        assert stored.height > 8
+        assert_frame_equal(recorded.sort(table.key), stored, check_exact=True)
+    # No-trades are recorded as well, and every set, whether or not it sends orders.
+    assert set(plans["decision"]) == {"trade", "no_trade"}
+    assert {link.rule_set for link in chain.links} == {"plan", "premium_ladder"}
+    link = chain.links[0]
+    assert (link.content.version, link.content.digest) == (1, rules_digest(recorded_home))
+    assert read_rules(link.content.trading) == recorded_home.backtest_rules
+
+
+@pytest.mark.long
+def test_another_set_is_recorded_as_it_would_be_planned_if_it_traded(home):
+    ladder = platform_at(home, night(END)).settings_of("premium_ladder")
+    run(ladder, DAYS[0], DAYS[-1], assets=["trade_plan"])
+    plans, legs = recorded_frames(chain_of(home), "premium_ladder")
+    warehouse = Warehouse(home.warehouse_path)
+    for recorded, table in ((plans, TRADE_PLAN), (legs, TRADE_PLAN_LEGS)):
+        stored = warehouse.read(table, start=DAYS[0], end=DAYS[-1])
+        stored = stored.filter((stored["date"] != GAP) & (stored["rule_set"] == "premium_ladder"))
+        assert_frame_equal(recorded.sort(table.key), stored.sort(table.key), check_exact=True)
+    assert plans["decision"].n_unique() == 2
+
+
+def test_the_same_evening_again_adds_no_link_and_a_late_one_leaves_a_gap(home):
+    before = home.forward_record_path.read_bytes()
+    again = record_session(platform_at(home, night(DAYS[-1])), DAYS[-1])
+    assert (again.links, again.failures, again.not_recorded) == ([], {}, None)
+    for day, moment in (
+        (shift(DAYS[-1], 1), too_late(shift(DAYS[-1], 1))),
+        # A session that is not the newest one, as in a backfill.
+        (GAP, night(END)),
+        (shift(DAYS[-1], 1), night(END)),
+    ):
+        late = record_session(platform_at(home, moment), day)
+        assert (list(late.links), late.not_recorded) == ([], LATE)
+        assert late.head.session == DAYS[-1]
+    assert home.forward_record_path.read_bytes() == before
+
+
+def test_plans_that_are_ready_only_after_the_open_are_late(home):
+    opens = too_late(END)
+    moments = iter([opens - timedelta(seconds=1), opens, opens])
+    platform = make_platform(home, now=moments.__next__)
+    late = record_session(platform, END)
+    assert (late.links, late.not_recorded) == ([], LATE)
+
+
+def test_a_set_that_cannot_be_read_or_planned_is_recorded_as_that_and_stops_no_other(home):
+    folder = home.home / "rule_sets"
+    folder.mkdir()
+    (folder / "broken.toml").write_text("version = \n")
+    (folder / "mine.toml").write_text(OWN)
+    (folder / "odd.toml").write_text(OWN)
+    platform = platform_at(home, night(END))
+
+    def settings_of(name):
+        if name == "odd":
+            raise ZeroDivisionError("of a rule")
+        return platform.settings_of(name)
+
+    odd = make_platform(home, now=platform.now, settings_of=settings_of)
+    recorded = record_session(odd, END)
+    kinds = {link.rule_set: link.kind for link in recorded.links}
+    assert kinds == {
+        "plan": PLANS, "premium_ladder": PLANS, "mine": PLANS, "broken": FAILURE, "odd": FAILURE,
+    }  # fmt: skip
+    assert "broken.toml" in recorded.failures["broken"]
+    assert recorded.failures["odd"] == "ZeroDivisionError: of a rule"
+    # Once it can be planned, before the open, its plans are added, and nothing else.
+    (folder / "broken.toml").write_text(OWN)
+    later = record_session(platform, END)
+    assert {link.rule_set: link.kind for link in later.links} == {"broken": PLANS, "odd": PLANS}
+    assert chain_of(home).fault is None
+
+
+def test_rules_of_trading_come_back_from_json_as_they_were():
+    settings = make_settings(
+        {
+            "rule_set": "premium_ladder",
+            "plan": {"costs": {"changes": {"2019-10-01": 0.65}}},
+            "risk": {"gap": {"max_loss_pct": 0.1}, "betas": {"QQQ": 1.2}},
+            "expiry": {"hold_to_expiry": True},
+        }
+    )
+    assert read_rules(plain_rules(settings.backtest_rules)) == settings.backtest_rules
+
+
+def test_the_settings_of_another_home_are_no_rules_of_a_set(tmp_path, monkeypatch):
+    platform = make_platform(make_settings({"home": tmp_path / "a"}))
+    assert platform.settings_of("plan") is platform.settings
+    with pytest.raises(SettingsError, match="of another home"):
+        platform.settings_of("premium_ladder")
+    monkeypatch.setenv("OPTIONS_HOME", str(tmp_path / "a"))
+    assert platform.settings_of("premium_ladder").plan.rule_set == "premium_ladder"
