@@ -46,7 +46,7 @@ from options_platform.domain.backtest.position import BacktestPosition
 from options_platform.domain.backtest.results import SETTLED, BacktestResult
 from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.risk import Check, Exposure, KillSwitch, refusals, set_refusals
-from options_platform.domain.trading.exit_rules import PositionMark, exit_reason, is_due
+from options_platform.domain.trading.exits.exit_rules import PositionMark, exit_reason, is_due
 from options_platform.domain.trading.netting import NETTING_CONFLICT
 from options_platform.domain.trading.orders import closing
 from options_platform.domain.trading.orders.price_ladder import worst_of_exit
