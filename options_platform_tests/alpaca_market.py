@@ -20,7 +20,7 @@ LADDER = {"entry_concession": 0.0, "exit_concession": 0.99, "exit_concession_usd
 def rules_of_a_paper_account(settings) -> BacktestRules:
     """The backtest without what no paper account has: assignment, borrowed power, a resume."""
     return replace(
-        settings.backtest_rules,
+        settings.account_rules,
         assignment=AssignmentRules(enabled=False),
         entry_order="limit",
         buying_power=False,

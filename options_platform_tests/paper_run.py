@@ -18,7 +18,7 @@ from options_platform.domain.backtest import (
     run_backtest,
 )
 from options_platform.domain.calendar.sessions import sessions
-from options_platform.domain.planning.plan import build_plans
+from options_platform.domain.planning.alternates import plans_of_sets
 from options_platform.services.planning.plan_tables import market_closes
 from options_platform.services.trading.session import TradingSession
 from options_platform.settings import Settings, make_settings
@@ -44,31 +44,35 @@ class PaperRun:
     rules: BacktestRules
     ledger: Ledger
     backtest: BacktestResult
+    alternates: pl.DataFrame
 
 
-def paper_run(home, *, dividend: float = 0.0, **changes: Any) -> PaperRun:
-    """A run of two months; with a `dividend` each ticker has paid it every 63 sessions."""
+def paper_run(home, *, dividend: float = 0.0, last: date = LAST, **changes: Any) -> PaperRun:
+    """A run of two months, or to the session `last`; with a `dividend` each ticker has paid it
+    every 63 sessions."""
     settings = make_settings(
         {"home": home, "source": "simulated", "tickers": ("AAA", "BBB"),
          "iron_condor_enabled": True, "fills": {"slippage_share": 0.2},
          "plan": {"costs": {"changes": {"2017-05-01": 0.50}}},
          "risk": {**LIMITS, "greeks": WIDE}, **changes}
     )  # fmt: skip
-    bars, vix = random_market(("AAA", "BBB"), date(2015, 1, 2), LAST)
+    bars, vix = random_market(("AAA", "BBB"), date(2015, 1, 2), last)
     number = pl.int_range(pl.len()).over("ticker", order_by="date")
     bars = bars.with_columns(
         dividend=pl.when(number % 63 == 18).then(pl.lit(dividend)).otherwise(0.0)
     )
     paid = bars.select("date", "ticker", "dividend")
-    inside = pl.col("date").is_between(FIRST, LAST)
+    inside = pl.col("date").is_between(FIRST, last)
     inputs = with_random_regimes(plan_inputs(bars, vix).filter(inside))
-    plans, legs = build_plans(inputs, settings.plan)
+    of_sets = [settings.of_set(name).plan for name in settings.traded_sets]
+    (plans, legs), (alternates, their_legs) = plans_of_sets(inputs, of_sets)
+    legs = pl.concat([legs, their_legs])
     bars, vix = bars.filter(inside), vix.filter(inside)
 
     broker = open_broker(settings)
     service = TradingSession(Ledger(settings.ledger_path), broker, settings)
     # Another term structure on each day, and none on every fifth.
-    days = sessions(FIRST, LAST)
+    days = sessions(FIRST, last)
     level = vix.filter(pl.col("ticker") == "AAA").sort("date")["vix"].to_numpy()
     shape = np.random.default_rng(9).uniform(0.9, 1.2, (3, len(days)))
     shape[:, ::5] = np.nan
@@ -80,9 +84,12 @@ def paper_run(home, *, dividend: float = 0.0, **changes: Any) -> PaperRun:
     closes = market_closes(bars, vix, tenors, paid)
     with service.ledger.holding(), held(broker.path, wait_seconds=10.0):
         for day in days:
-            service.run_session(day, plans.filter(pl.col("date") == day), legs, closes, NOW)
+            today = plans.filter(pl.col("date") == day)
+            service.run_session(day, today, legs, closes, NOW, alternates)
 
     market = make_market(bars, vix, tenors=tenors, dividends=paid)
     rules = rules_of_a_paper_account(settings)
-    found = run_backtest(plans, legs, market, rules)
-    return PaperRun(settings, plans, legs, bars, vix, tenors, market, rules, service.ledger, found)
+    found = run_backtest(plans, legs, market, rules, alternates=alternates)
+    return PaperRun(
+        settings, plans, legs, bars, vix, tenors, market, rules, service.ledger, found, alternates
+    )

@@ -25,7 +25,7 @@ def doctor(args: argparse.Namespace) -> int:
     if all(f.state != Diagnosis.BROKEN for f in findings if f.what in NEEDED):
         from options_platform.services.backtesting.outlook_findings import outlook_findings
 
-        findings += [*_equity_notes(settings, findings), *outlook_findings(settings, findings)]
+        findings += [*_account_notes(settings, findings), *outlook_findings(settings, findings)]
         findings += _forward_findings(settings)
     if args.json:
         print_json([finding.__dict__ for finding in findings])
@@ -35,17 +35,23 @@ def doctor(args: argparse.Namespace) -> int:
     return 1 if any(f.state == Diagnosis.BROKEN for f in findings) else 0
 
 
-def _equity_notes(settings: Settings, findings: Sequence[Diagnosis]) -> list[Diagnosis]:
-    """Whether the account's equity is too small for its plans; nothing of a damaged ledger."""
+def _account_notes(settings: Settings, findings: Sequence[Diagnosis]) -> list[Diagnosis]:
+    """Whether the account's equity is too small for its plans, and positions whose rule set has
+    gone; nothing of a damaged ledger."""
     from options_platform.services.trading.account_state import refused_by_equity
+    from options_platform.services.trading.sets_in_account import in_account, sets_in_account
 
     if any(f.state == Diagnosis.BROKEN and f.what == settings.ledger_path.name for f in findings):
         return []
+    ledger = open_ledger(settings)
     try:
-        refused = refused_by_equity(settings, open_ledger(settings))
+        refused = refused_by_equity(settings, ledger)
+        held = ledger.positions(only_open=True) if ledger.exists else []
     except PlatformError as error:
         return [Diagnosis("account", Diagnosis.NOTE, f"its entries are not known: {error}")]
-    return [] if refused is None else [Diagnosis("account", Diagnosis.NOTE, refused.text)]
+    texts = [in_account(row) for row in sets_in_account(settings, held) if row["note"]]
+    texts += [] if refused is None else [refused.text]
+    return [Diagnosis("account", Diagnosis.NOTE, text) for text in texts]
 
 
 def _forward_findings(settings: Settings) -> list[Diagnosis]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import math
+from dataclasses import asdict
+from typing import Any
 
-from options_platform.adapters.storage.ledger import open_ledger
+from options_platform.adapters.brokers import open_broker
+from options_platform.adapters.ports.broker import works_at_close
+from options_platform.adapters.storage.ledger import Ledger, open_ledger
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.commands.common import print_json, print_table, ready_settings, say
-from options_platform.commands.feasibility_output import (
-    account_fields,
-    ladder_fields,
-    show_account,
-    show_ladder,
-)
-from options_platform.errors import UsageError
-from options_platform.services.backtesting.ladder import ladder_outlook
+from options_platform.domain.backtest_study.ladder_needs import LadderNeeds
+from options_platform.domain.trading.orders import WORKING
+from options_platform.errors import PlatformError, UsageError
+from options_platform.services.backtesting.ladder import LadderOutlook, ladder_outlook
 from options_platform.services.backtesting.outlook import (
     outlook_fields,
     outlook_or_problem,
@@ -22,6 +23,8 @@ from options_platform.services.backtesting.outlook import (
     until_text,
 )
 from options_platform.services.planning.strategy_needs import strategy_needs
+from options_platform.services.trading.entries.account_checks import free_power_usd, nonsense
+from options_platform.settings import Settings
 
 COLUMNS = (
     "ticker",
@@ -45,6 +48,8 @@ COLUMNS = (
 
 CELL_COLUMNS = ("regime", "direction", "strategy", "rows", "called", "trades", "entered", "refusal",
                 "refused", "state")  # fmt: skip
+
+LADDER_COLUMNS = ("entered", "rungs", "at", "buying_power_usd", "account_needed_usd", "bound_by")
 
 
 def feasibility(args: argparse.Namespace) -> int:
@@ -70,7 +75,7 @@ def feasibility(args: argparse.Namespace) -> int:
             {"rule_set": settings.rule_set, "first": one.first, "last": one.last,
              "account_value_usd": settings.account_value_usd,
              "trades_from_usd": one.smallest_usd,
-             "strategies": one.needs.to_dicts(), "ladder": ladder_fields(ladder),
+             "strategies": one.needs.to_dicts(), "ladder": _ladder_fields(ladder),
              "account": account, "pace": pace}
         )  # fmt: skip
         return 0
@@ -84,8 +89,10 @@ def feasibility(args: argparse.Namespace) -> int:
     print_table(one.needs.to_dicts(), COLUMNS)
     for note in one.notes:
         say(note)
-    show_ladder(ladder, settings, one.smallest_usd)
-    show_account(account)
+    if settings.budgets:
+        _say_budgets(settings)
+    _show_ladder(ladder, settings, one.smallest_usd)
+    _show_account(account)
     if isinstance(outlook, str):
         say(outlook)
         return 0
@@ -93,3 +100,147 @@ def feasibility(args: argparse.Namespace) -> int:
     print_table(outlook.cells.to_dicts(), CELL_COLUMNS)
     say(until_text(outlook))
     return 0
+
+
+def _say_budgets(settings: Settings) -> None:
+    """That the needs are those of a set alone, and how much larger they are beside others."""
+    say("All of this is for a rule set alone, with the whole account. On its share of it")
+    for name in settings.traded_sets:
+        share = settings.share_of(name)
+        larger = f"{1.0 / share:.2f} times as large"
+        say(f"  {name} ({share:.0%}) needs, for its sizes, an account {larger}")
+
+
+def account_fields(settings: Settings, ledger: Ledger, needed_level: int) -> dict[str, Any]:
+    """What the account permits, asked of the broker, with all that is open and works.
+
+    `problem` says why an entry is refused, or why the broker could not be asked; None if neither.
+    Null elsewhere is what the broker does not say, or does not limit.
+    """
+    held = ledger.positions(only_open=True) if ledger.exists else []
+    orders = ledger.working_orders() if ledger.exists else []
+    entries = [o for o in orders if o.purpose == "entry" and o.status in WORKING]
+    fields: dict[str, Any] = {
+        "broker": settings.broker,
+        "needed_level": needed_level,
+        "options_level": None,
+        "buying_power_usd": None,
+        "free_usd": None,
+        "open_positions": len(held),
+        "open_risk_usd": sum(position.risk_usd for position in held),
+        "working_entries": len(entries),
+        "working_risk_usd": sum(o.max_loss_usd * o.remaining / o.contracts for o in entries),
+        "problem": None,
+    }
+    try:
+        broker = open_broker(settings)
+        if works_at_close(broker):
+            # It limits nothing, and its first request would fix what the account starts with.
+            return fields
+        account = broker.account()
+    except PlatformError as error:
+        return fields | {"problem": f"the broker did not answer: {error}"}
+    level, wrong = account.options_level, nonsense(account)
+    if wrong:
+        problem = f"the account answers what cannot be: {', '.join(wrong)}"
+    elif account.blocked:
+        problem = "the account may not trade"
+    elif level is not None and level < needed_level:
+        problem = f"the account has level {level} for options; the plans take {needed_level}"
+    else:
+        problem = None
+    power = account.buying_power_usd
+    free = free_power_usd(account, ledger) if ledger.exists else power
+    return fields | {
+        "options_level": level,
+        "buying_power_usd": power,
+        "free_usd": None if wrong else free,
+        "problem": problem,
+    }
+
+
+def _ladder_fields(outlook: LadderOutlook) -> dict[str, Any]:
+    """The ladder for programs; an account that none is large enough for is null."""
+    return {
+        "plans": outlook.plans,
+        "whole": _needs_fields(outlook.whole),
+        "within_positions": _needs_fields(outlook.within),
+    }
+
+
+def _needs_fields(needs: LadderNeeds | None) -> dict[str, Any] | None:
+    if needs is None:
+        return None
+    fields = asdict(needs) | {"account_needed_usd": None}
+    account = fields.pop("account_usd")
+    if math.isfinite(account):
+        fields["account_needed_usd"] = math.ceil(account / 100.0) * 100.0
+    fields["gap_usd"] = {f"{move:+g}": usd for move, usd in needs.gap_usd.items()}
+    return fields
+
+
+def _show_ladder(outlook: LadderOutlook, settings: Settings, trades_from_usd: float | None) -> None:
+    """Print the ladder's needs beside the account's limits.
+
+    `trades_from_usd` is the account from which the rule set trades at all.
+    """
+    whole, within = outlook.whole, outlook.within
+    if whole is None or within is None:
+        say("No plan of these sessions is a trade: there is no ladder.")
+        return
+    say(
+        f"One spread of each of the {outlook.plans} plans, held until the calendar closes it: what "
+        "the rungs that are open together tie up, and lose in one gap, at the most."
+    )
+    rows = []
+    for entered, needs in (("all plans", whole), ("within risk.max_positions*", within)):
+        shown = _needs_fields(needs) or {}
+        gaps = {f"gap_{move:+.1%}_usd": usd for move, usd in needs.gap_usd.items()}
+        rows.append({"entered": entered, **shown, **gaps})
+    gap_columns = [f"gap_{move:+.1%}_usd" for move in whole.gap_usd]
+    print_table(rows, (*LADDER_COLUMNS[:4], *gap_columns, *LADDER_COLUMNS[4:]))
+    _show_sizes(whole, trades_from_usd)
+    limit = settings.risk.gap.max_loss_pct
+    worst = max(whole.gap_usd.values())
+    if limit is None:
+        say("No gap is a limit of this account (risk.gap.max_loss_pct).")
+    else:
+        usd = limit * settings.account_value_usd
+        verdict = "within" if worst <= usd else "beyond"
+        say(
+            f"The worst gap takes {worst:,.0f} USD of all plans together, {verdict} the limit of "
+            f"{usd:,.0f} USD (risk.gap.max_loss_pct)."
+        )
+    if within.rungs < whole.rungs:
+        say(
+            f"risk.max_positions and risk.max_positions_per_ticker let {within.rungs} of "
+            f"{whole.rungs} rungs in."
+        )
+
+
+def _show_sizes(whole: LadderNeeds, trades_from_usd: float | None) -> None:
+    start = "no account" if trades_from_usd is None else f"{trades_from_usd:,.0f} USD"
+    full = "no account" if math.isinf(whole.account_usd) else f"{whole.account_usd:,.0f} USD"
+    say(
+        f"The rule set trades from {start} on; its whole ladder, one spread a rung, takes {full} "
+        f"({whole.bound_by})."
+    )
+
+
+def _show_account(fields: dict[str, Any]) -> None:
+    """Print what the account permits."""
+    level, power = fields["options_level"], fields["buying_power_usd"]
+    said = [
+        "no level for options is stated" if level is None else f"level {level} for options",
+        f"the plans take level {fields['needed_level']}",
+        "buying power is not limited" if power is None else f"buying power {power:,.0f} USD",
+    ]
+    if fields["free_usd"] is not None:
+        said.append(f"{fields['free_usd']:,.0f} USD of it for another entry")
+    say(
+        f"The account at {fields['broker']}: {'; '.join(said)}. {fields['open_positions']} open "
+        f"positions can lose {fields['open_risk_usd']:,.0f} USD, {fields['working_entries']} "
+        f"working entries {fields['working_risk_usd']:,.0f} USD."
+    )
+    if fields["problem"] is not None:
+        say(f"No entry is sent: {fields['problem']}.")

@@ -20,6 +20,7 @@ from options_platform.services.forward.results import (
     Expected,
     ForwardResult,
     forward_results,
+    without_plans,
 )
 from options_platform.settings import Settings
 
@@ -94,7 +95,12 @@ def forward_json(
         return {"verifies": False, "problem": chain.fault.text}
     results = forward_results(settings, warehouse, chain, now)
     plain = [{**asdict(result), "gaps": _plain_gaps(result)} for result in results]
-    return {"verifies": True, **about(chain), "results": plain}
+    return {
+        "verifies": True,
+        **about(chain),
+        "results": plain,
+        "without_plans": without_plans(settings, chain),
+    }
 
 
 def _plain_gaps(result: ForwardResult) -> list[dict[str, Any]]:
@@ -132,6 +138,8 @@ def show_forward(settings: Settings, warehouse: Warehouse, chain: Chain) -> None
                 f"{result.rule_set}: no backtest of these rules is stored; run: options-platform "
                 f"backtest --rule-sets plan,NAME"
             )
+    for name, reason in without_plans(settings, chain).items():
+        say(f"{name} {reason}")
     earlier = len(results) - len(current)
     if earlier:
         say(f"{earlier} records of earlier rules of these sets: options-platform record --json")

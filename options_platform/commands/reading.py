@@ -29,6 +29,7 @@ from options_platform.services.market_data.inventory import (
 )
 from options_platform.services.trading.pauses import pause_of
 from options_platform.services.trading.replay import replay_ledger
+from options_platform.services.trading.sets_in_account import in_account, sets_in_account
 from options_platform.services.trading.stop_look_store import valued_by_model
 from options_platform.settings import Settings
 from options_platform.settings.rule_sets import (
@@ -42,6 +43,7 @@ from options_platform.settings.rule_sets import (
 ORDER_COLUMNS = {
     "session": "session",
     "ticker": "ticker",
+    "rule_set": "set",
     "purpose": "purpose",
     "strategy": "strategy",
     "contracts": "qty",
@@ -53,6 +55,7 @@ ORDER_COLUMNS = {
 }
 POSITION_COLUMNS = {
     "position_id": "position",
+    "rule_set": "set",
     "strikes": "legs",
     "expiry": "expiry",
     "days_to_expiry": "dte",
@@ -78,6 +81,7 @@ def status(args: argparse.Namespace) -> int:
         "home": settings.home,
         "source": settings.source,
         "rule_set": _rule_set(settings),
+        "sets": sets_in_account(settings, _open_positions(ledger)),
         "newest_session": newest,
         "tables": tables,
         "without_bars": without_bars(warehouse, settings).to_dicts(),
@@ -94,7 +98,7 @@ def status(args: argparse.Namespace) -> int:
         print_json(summary)
         return 0
     say(f"Home {settings.home}, source {settings.source}, newest session {newest}")
-    say(f"Rule set: {in_words(settings)}")
+    _say_sets(settings, summary["sets"])
     print_table(tables, ("table", "rows", "tickers", "first", "last"))
     for row in summary["without_bars"]:
         since = f" since {row['last']}" if row["last"] else ""
@@ -113,13 +117,28 @@ def status(args: argparse.Namespace) -> int:
         say(f"Ledger and broker DIFFER: {text}")
     if summary["decisions"]:
         say("Newest decisions:")
-        print_table(summary["decisions"], ("date", "ticker", "decision", "strategy", "reasons"))
+        of_set = ("rule_set",) if settings.budgets else ()
+        shown = ("date", "ticker", *of_set, "decision", "strategy", "reasons")
+        print_table(summary["decisions"], shown)
         for row in summary["decisions"]:
-            if row["needs"]:
-                say(f"{row['ticker']} needs {row['needs']}")
-            if row["iv_basis"] == "market":
-                say(market_note(row["ticker"], row["iv_symbol"]))
+            _say_needs(settings, row)
     return 0
+
+
+def _say_sets(settings: Settings, rows: list[dict[str, Any]]) -> None:
+    if not settings.budgets:
+        say(f"Rule set: {in_words(settings)}")
+    for row in rows:
+        if settings.budgets or row["note"]:
+            say(in_account(row))
+
+
+def _say_needs(settings: Settings, plan: dict[str, Any]) -> None:
+    of_set = f" ({plan['rule_set']})" if settings.budgets else ""
+    if plan["needs"]:
+        say(f"{plan['ticker']}{of_set} needs {plan['needs']}")
+    if plan["iv_basis"] == "market":
+        say(market_note(plan["ticker"], plan["iv_symbol"]))
 
 
 def _rule_set(settings: Settings) -> dict[str, Any]:
@@ -220,7 +239,7 @@ def _table_status(settings: Settings, warehouse: Warehouse, table: Table) -> dic
 
 def _newest_plans(warehouse: Warehouse) -> list[dict[str, Any]]:
     of_index = ["iv_symbol", "iv_basis", "vol_error"]
-    columns = ["date", "ticker", "decision", "strategy", "reasons", "needs", *of_index]
+    columns = ["date", "ticker", "rule_set", "decision", "strategy", "reasons", "needs", *of_index]
     plans = warehouse.read(TRADE_PLAN, columns=columns)
     return plans.filter(pl.col("date") == pl.col("date").max()).to_dicts()
 
@@ -232,7 +251,7 @@ def _ledger(args: argparse.Namespace) -> Ledger:
 
 def _position_row(position: Position) -> dict[str, Any]:
     """The stored fields and the derived ones; days to expiry count from the newest mark."""
-    derived = ("open_contracts", "expiry", "value_usd", "profit_usd", "risk_usd")
+    derived = ("rule_set", "open_contracts", "expiry", "value_usd", "profit_usd", "risk_usd")
     return {
         **asdict(position),
         **{name: getattr(position, name) for name in derived},

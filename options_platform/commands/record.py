@@ -75,10 +75,11 @@ def record(args: argparse.Namespace) -> int:
 def _paper_json(paper: Record | None) -> dict[str, Any]:
     """The record of paper trading for programs; empty parts before the first traded session."""
     if paper is None:
-        return {"targets": [], "journal": [], "drift": [], "later": 0}
+        return {"targets": [], "journal": [], "by_set": [], "drift": [], "later": 0}
     return {
         "targets": paper.targets.to_dicts(),
         "journal": paper.journal.to_dicts(),
+        "by_set": paper.by_set.to_dicts(),
         "drift": paper.drift.to_dicts(),
         "later": paper.later,
     }
@@ -121,6 +122,10 @@ def _show(record: Record) -> None:
         f"all fills {_sum(record.journal, 'against_model_usd')} USD against the backtest's fill "
         "model."
     )
+    by_set = record.by_set
+    if by_set.height > 1:
+        say("By rule set; open trades at their marks:")
+        print_table(by_set.to_dicts(), tuple(by_set.columns))
     counts = dict(record.drift.group_by("state").len().iter_rows())
     states = ", ".join(
         f"{counts.get(state, 0)} {state}" for state in (SAME, DIFFERS, ONLY_PAPER, ONLY_BACKTEST)

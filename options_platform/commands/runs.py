@@ -147,7 +147,8 @@ def _show_plans(settings: Settings, day: date) -> None:
     for row in joined.iter_rows(named=True):
         trade = f"{row['contracts']} x {row['strategy']}" if row["contracts"] else "no trade"
         order = row["status"] + (f" ({row['reason']})" if row["reason"] else "")
-        say(f"  {row['ticker']}: {trade} [{', '.join(row['reasons'])}], order {order}")
+        name = f"{row['ticker']} ({row['rule_set']})" if settings.budgets else row["ticker"]
+        say(f"  {name}: {trade} [{', '.join(row['reasons'])}], order {order}")
         if row["needs"]:
             say(f"    needs {row['needs']}")
         if row["iv_basis"] == "market":

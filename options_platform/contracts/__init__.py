@@ -35,6 +35,8 @@ from options_platform.contracts.chains import (
     SURFACE_FIT,
 )
 from options_platform.contracts.decisions import (
+    PLAN_ALTERNATE_LEGS,
+    PLAN_ALTERNATES,
     REGIME,
     REGIME_TRANSITIONS,
     TRADE_PLAN,
@@ -68,14 +70,20 @@ from options_platform.contracts.orders import (
     ORDER_STATUSES,
     PAPER_ORDERS,
     PORTFOLIO,
+    PORTFOLIO_SETS,
     POSITIONS,
 )
 from options_platform.contracts.refusals import BACKTEST_REFUSAL_PRICES, BACKTEST_REFUSED_TRADES
-from options_platform.contracts.rule_sets import RULE_SET_CURVES, RULE_SET_SCORES
+from options_platform.contracts.rule_sets import (
+    ACCOUNT_SET_SCORES,
+    RULE_SET_CURVES,
+    RULE_SET_SCORES,
+)
 from options_platform.contracts.studies import STUDIES, STUDY_RESULTS
 from options_platform.contracts.table import TIMESTAMP, Column, Table
 
 __all__ = (
+    "ACCOUNT_SET_SCORES",
     "BACKTEST_CURVES",
     "BACKTEST_DECISIONS",
     "BACKTEST_DRAWS",
@@ -110,7 +118,10 @@ __all__ = (
     "OPTION_CHAIN",
     "ORDER_STATUSES",
     "PAPER_ORDERS",
+    "PLAN_ALTERNATES",
+    "PLAN_ALTERNATE_LEGS",
     "PORTFOLIO",
+    "PORTFOLIO_SETS",
     "POSITIONS",
     "QUARANTINE",
     "RAW_OHLCV",

@@ -101,6 +101,14 @@ TRADE_PLAN = Table(
         ),
         Column("votes", pl.Int32, "votes that hold; null where the rules ask for none", low=0),
         RULE_SET,
+        Column(
+            "account_share",
+            pl.Float64,
+            "share of the account that the rule set trades with; 1 where it trades alone",
+            "fraction",
+            low=0.0,
+            high=1.0,
+        ),
     ),
     key=(*KEY, RULE_SET.name),
 )
@@ -125,5 +133,30 @@ TRADE_PLAN_LEGS = Table(
         Column("ask", pl.Float64, "ask", "USD a share", low=0.0),
         RULE_SET,
     ),
+    key=("plan_id", "leg"),
+)
+
+PLAN_ALTERNATES = Table(
+    "plan_alternates",
+    "The planned trades again at the next listed strikes, where several rule sets trade: an entry "
+    "takes the first whose contracts no other set holds or works on the opposite side.",
+    (
+        *TRADE_PLAN.columns,
+        Column("of_plan", pl.String, "plan whose place it may take", nullable=False),
+        Column(
+            "alternate",
+            pl.Int32,
+            "listed strikes that it lies further from the money than the plan",
+            nullable=False,
+            low=1,
+        ),
+    ),
+    key=(*KEY, RULE_SET.name, "alternate"),
+)
+
+PLAN_ALTERNATE_LEGS = Table(
+    "plan_alternate_legs",
+    "The legs of the plans in plan_alternates.",
+    TRADE_PLAN_LEGS.columns,
     key=("plan_id", "leg"),
 )

@@ -89,6 +89,7 @@ FILLS = Table(
         Column("limit_price", pl.Float64, "limit of the order; null: a market order", NET_SHARE),
         usd("fees_usd", "share of the order's fees"),
         usd("cash_usd", "change in cash, fees deducted"),
+        RULE_SET,
     ),
     key=("account", "client_order_id", "number"),
     partition=("account",),
@@ -125,6 +126,7 @@ POSITIONS = Table(
         Column("vega", pl.Float64, "vega", "USD per vol point, whole position"),
         Column("spot", pl.Float64, "close, on the basis of the strikes", "USD a share", low=0.0),
         usd("max_loss_usd", "maximum loss of the open spreads"),
+        RULE_SET,
     ),
     key=("account", "date", "position_id"),
     partition=("account",),
@@ -154,6 +156,24 @@ PORTFOLIO = Table(
         Column("halted", pl.Boolean, "entries were halted that evening", nullable=False),
     ),
     key=("account", "date"),
+    partition=("account",),
+)
+
+PORTFOLIO_SETS = Table(
+    "portfolio_sets",
+    "What each rule set has made of the account at each close, from its first position on: the sum "
+    "of its positions, so that all sets together make the account's P&L.",
+    (
+        ACCOUNT,
+        DATE,
+        RULE_SET,
+        usd("value_usd", "market value of the set's open positions"),
+        usd("pnl_usd", "P&L of the set's positions since its first, open ones at their marks"),
+        usd("pnl_day_usd", "P&L since the previous close"),
+        usd("max_loss_usd", "sum of the maximum losses of the set's open positions"),
+        Column("open_positions", pl.Int64, "positions open at the close", nullable=False, low=0),
+    ),
+    key=("account", "date", "rule_set"),
     partition=("account",),
 )
 

@@ -95,3 +95,43 @@ RULE_SET_CURVES = Table(
     key=("comparison", "rule_set", "date"),
     partition=("comparison",),
 )
+
+ACCOUNT_PART, SET_PART = "account", "set"
+
+ACCOUNT_SET_SCORES = Table(
+    "account_set_scores",
+    "The rule sets of `budgets` backtested together in one account: the account, and what each set "
+    "has made of it. Replaced by each such backtest; null where a metric is undefined.",
+    (
+        COMPARISON,
+        Column("fill_model", pl.String, "fill model", nullable=False, values=FILL_MODEL_NAMES),
+        Column(
+            "part",
+            pl.String,
+            "the whole account, or one set's part of its P&L",
+            nullable=False,
+            values=(ACCOUNT_PART, SET_PART),
+        ),
+        Column("rule_set", pl.String, "the set; of the account all of them", nullable=False),
+        Column("share", pl.Float64, "share of the account", "fraction", low=0.0, high=1.0),
+        Column("tested_at", TIMESTAMP, "time of the backtest", nullable=False),
+        Column("first", pl.Date, "first session", nullable=False),
+        Column("last", pl.Date, "last session", nullable=False),
+        usd("pnl_usd", "P&L, open positions at their marks; of the account with interest"),
+        *_with_ends(
+            "sharpe",
+            "annualised Sharpe ratio of excess returns, of a set as if the account had held only "
+            "its positions",
+        ),
+        _number("cagr", "compound annual growth rate", "fraction"),
+        _number("max_drawdown", "largest fall from a peak", "fraction"),
+        Column("trades", pl.Int64, "closed trades", "trades"),
+        *_with_ends("win_rate", "share of closed trades with a profit", "fraction"),
+        *_with_ends("profit_factor", "sum of profits over sum of losses"),
+        Column("moved", pl.Int64, "trades at the next strikes of their plan", "trades"),
+        Column("netting_conflicts", pl.Int64, "entries refused as NETTING_CONFLICT", "entries"),
+        Column("set_limits", pl.Int64, "entries refused by a limit of their set", "entries"),
+    ),
+    key=("comparison", "fill_model", "part", "rule_set"),
+    partition=("comparison",),
+)

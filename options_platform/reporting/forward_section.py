@@ -9,7 +9,11 @@ from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.domain.backtest_study.rule_sets import BLOCK_SESSIONS
 from options_platform.errors import PlatformError
 from options_platform.services.forward.recording import forward_record
-from options_platform.services.forward.results import ENOUGH_SESSIONS, forward_results
+from options_platform.services.forward.results import (
+    ENOUGH_SESSIONS,
+    forward_results,
+    without_plans,
+)
 from options_platform.settings import Settings
 
 
@@ -28,6 +32,7 @@ def forward_section(settings: Settings, warehouse: Warehouse, now: datetime) -> 
         "head": chain.head,
         "links": len(chain.links),
         "results": sorted(results, key=lambda result: not result.is_current),
+        "without_plans": without_plans(settings, chain),
         "enough_sessions": ENOUGH_SESSIONS,
         "block_sessions": BLOCK_SESSIONS,
     }

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from options_platform import __version__
 from options_platform.domain.features.registry import feature_version
-from options_platform.settings import Settings
+from options_platform.settings import Settings, names_of
 
 PACKAGES = ("dagster", "duckdb", "polars", "numpy", "arch", "scikit-learn", "xgboost-cpu", "mlflow")
 
@@ -50,12 +50,12 @@ def settings_digest(settings: Settings) -> str:
 
 
 def _flat(part: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for item in fields(part):
-        value = getattr(part, item.name)
+    for name in names_of(type(part)):
+        value = getattr(part, name)
         if is_dataclass(value):
-            yield from _flat(value, f"{prefix}{item.name}.")
+            yield from _flat(value, f"{prefix}{name}.")
         else:
-            yield f"{prefix}{item.name}", value
+            yield f"{prefix}{name}", value
 
 
 def _text(value: Any) -> str:

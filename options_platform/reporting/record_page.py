@@ -55,6 +55,7 @@ def record_section(record: Record, views: Portfolio) -> dict[str, Any]:
         "slippage_usd": record.journal["slippage_usd"].sum(),
         "against_model_usd": record.journal["against_model_usd"].sum(),
         "pnl_usd": record.closed["pnl_usd"].sum(),
+        "by_set": _by_set(record, views),
         "positions": today.to_dicts(),
         "attribution": {
             name.removesuffix("_pnl_usd"): views.positions[name].sum()
@@ -69,3 +70,11 @@ def record_section(record: Record, views: Portfolio) -> dict[str, Any]:
             "drawdown": figures.data_uri(drawn.drawdowns(sessions, {drawn.MODEL: equity})),
         },
     }
+
+
+def _by_set(record: Record, views: Portfolio) -> list[dict[str, Any]]:
+    """What each rule set has made and holds; nothing where one alone has traded."""
+    newest = views.by_set.group_by("rule_set").agg(pl.all().sort_by("date").last())
+    held = newest.select("rule_set", "pnl_day_usd", "max_loss_usd", "open_positions")
+    rows = record.by_set.join(held, on="rule_set", how="left", maintain_order="left").to_dicts()
+    return rows if len(rows) > 1 else []

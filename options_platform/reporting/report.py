@@ -67,7 +67,7 @@ from options_platform.services.market_data.learned_surface import measured_notes
 from options_platform.services.trading.replay import replay_ledger
 from options_platform.settings import Settings
 from options_platform.settings.broker_rules import LIVE_NOTE
-from options_platform.settings.rule_sets import in_words
+from options_platform.settings.rule_sets import all_in_words
 
 TEMPLATE = "report.html.j2"
 DASH = "\N{EN DASH}"
@@ -101,7 +101,7 @@ def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
         "version": __version__,
         "feature_version": feature_version(),
         "source": info,
-        "rule_set": in_words(settings),
+        "rule_set": all_in_words(settings),
         "live_note": LIVE_NOTE if settings.is_live else None,
         "generated": now,
         "account_value_usd": settings.plan.sizing.account_value_usd,

@@ -8,10 +8,11 @@ import numpy as np
 import polars as pl
 
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.contracts import RULE_SET_CURVES, RULE_SET_SCORES
-from options_platform.contracts.rule_sets import AS_SET, HELD, LEFT
+from options_platform.contracts import ACCOUNT_SET_SCORES, RULE_SET_CURVES, RULE_SET_SCORES
+from options_platform.contracts.rule_sets import ACCOUNT_PART, AS_SET, HELD, LEFT, SET_PART
 from options_platform.domain.backtest.results import HELD_NOTE
 from options_platform.domain.backtest_study.rule_sets import BLOCK_SESSIONS
+from options_platform.domain.trading.fill_prices import FillRules
 from options_platform.reporting import backtest_figures as drawn
 from options_platform.reporting import figures
 from options_platform.settings import Settings
@@ -33,16 +34,18 @@ CASE_NAMES = {
 def rule_sets_section(settings: Settings, warehouse: Warehouse) -> dict[str, Any]:
     """The newest comparison of rule sets; `sets` is None if none was made.
 
-    `available` are the names of all sets.
+    `available` are the names of all sets, `together` the newest backtest of several in one account.
     """
     scores = warehouse.read(RULE_SET_SCORES)
     names = rule_set_names(settings.home)
+    together = together_in_account(warehouse)
     if scores.is_empty():
-        return {"available": names, "sets": None}
+        return {"available": names, "sets": None, "together": together}
     as_set = scores.filter(case=AS_SET)
     rows = as_set.sort(pl.col("rule_set") != pl.col("beside"), maintain_order=True).to_dicts()
     return {
         "available": names,
+        "together": together,
         "sets": [
             {**row, "proven": (row["deflated_sharpe"] or 0.0) > MORE_THAN_LUCK} for row in rows
         ],
@@ -56,6 +59,26 @@ def rule_sets_section(settings: Settings, warehouse: Warehouse) -> dict[str, Any
         "held_note": HELD_NOTE if scores["held_to_expiry"].sum() else None,
         "changed": _changed(settings, rows),
         "plot": _plot(warehouse.read(RULE_SET_CURVES)),
+    }
+
+
+def together_in_account(warehouse: Warehouse) -> dict[str, Any] | None:
+    """The newest backtest of the sets of `budgets` in one account; None if there is none.
+
+    `accounts` has the account under each fill model, `sets` what each set has made of it under the
+    default one.
+    """
+    scores = warehouse.read(ACCOUNT_SET_SCORES)
+    if scores.is_empty():
+        return None
+    account = scores.filter(part=ACCOUNT_PART)
+    of_sets = scores.filter(part=SET_PART, fill_model=FillRules().model)
+    return {
+        "accounts": account.to_dicts(),
+        "sets": of_sets.sort("share", "rule_set", descending=[True, False]).to_dicts(),
+        "first": account["first"][0],
+        "last": account["last"][0],
+        "tested_at": account["tested_at"][0],
     }
 
 

@@ -4,7 +4,7 @@ Other folders import them from here. Rules of the domain bring settings of their
 `settings.py` puts together.
 """
 
-from options_platform.settings.keys import field_names
+from options_platform.settings.keys import field_names, names_of
 from options_platform.settings.loading import (
     ALERT_URLS,
     load_settings,
@@ -19,5 +19,6 @@ __all__ = [
     "field_names",
     "load_settings",
     "make_settings",
+    "names_of",
     "settings_without_effect",
 ]

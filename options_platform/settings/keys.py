@@ -17,11 +17,11 @@ def require_known(
 ) -> None:
     """Raise :class:`SettingsError` for the first key of `values` that `kind` does not have, or that
     has a value where it is a table."""
-    hints = get_type_hints(kind)
+    hints, names = get_type_hints(kind), names_of(kind)
     for key, value in values.items():
         path = (*inside, key)
-        if key not in hints:
-            raise_unknown(f"{where}: ", path, list(hints))
+        if key not in names:
+            raise_unknown(f"{where}: ", path, names)
         if is_dataclass(hints[key]):
             if not isinstance(value, Mapping):
                 raise_no_table(f"{where}: ", path, value)
@@ -68,14 +68,19 @@ def flat_keys(values: Mapping[str, Any], prefix: str = "") -> list[str]:
     return names
 
 
+def names_of(kind: type) -> list[str]:
+    """The names of the settings that a class holds itself, without what is derived from them."""
+    return [item.name for item in fields(kind) if "derived" not in item.metadata]
+
+
 def field_names(kind: type = Settings) -> list[str]:
     """The names of all settings, nested ones with a dot."""
     names: list[str] = []
     hints = get_type_hints(kind)
-    for item in fields(kind):
-        hint = hints[item.name]
+    for own_name in names_of(kind):
+        hint = hints[own_name]
         if is_dataclass(hint):
-            names += [f"{item.name}.{name}" for name in field_names(hint)]  # type: ignore[arg-type]
+            names += [f"{own_name}.{name}" for name in field_names(hint)]  # type: ignore[arg-type]
         else:
-            names.append(item.name)
+            names.append(own_name)
     return names

@@ -8,8 +8,8 @@ empty variable counts as unset; `none` stands for an empty list or no value.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import is_dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, is_dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
@@ -31,13 +31,15 @@ from options_platform.settings.rule_sets import (
     without_effect,
 )
 from options_platform.settings.sensible import require_sensible
-from options_platform.settings.settings import Settings
+from options_platform.settings.settings import SetRules, Settings
 from options_platform.settings.sources import source_entry
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 PREFIX = "OPTIONS_"
+SLACK = 1e-9
+"""Shares of budgets that add up to 1 may exceed it by the noise of their sum."""
 FILE_NAME = "options.toml"
 # Variables with our prefix that steer the tests, and those that no file may hold: the switch of
 # live trading, and the addresses of alerts, which are secrets.
@@ -54,8 +56,8 @@ def load_settings(
 ) -> Settings:
     """The settings of `directory` (default: the working directory) and the environment.
 
-    `rule_set` replaces the one that they choose, and `rules` what its file holds. The calendar of
-    the process gets the closures that they name.
+    `rule_set` replaces what they choose, be it one set or several, and `rules` what its file holds.
+    The calendar of the process gets the closures that they name.
 
     Raises :class:`SettingsError` on a file that is no TOML, an unknown key (naming the nearest
     known one), a value of the wrong type or out of its range, and a variable that would make
@@ -66,7 +68,9 @@ def load_settings(
     if rules is not None:
         rule_set = rules.name
     if rule_set is not None:
+        # One set alone, with the whole account.
         values["rule_set"] = rule_set
+        values.pop("budgets", None)
     try:
         settings = make_settings(values, directory=directory, rules=rules)
     except SettingsError as error:
@@ -123,9 +127,62 @@ def make_settings(
     The rules of the set that `rule_set` names lie over the values, or `rules` in their place.
     Raises :class:`SettingsError` like :func:`load_settings`, and like :func:`read_rule_set`.
     """
+    settings = _with_rules(
+        values, _chosen_rules(values, directory) if rules is None else rules, directory
+    )
+    reader = _SetReader(values, directory)
+    _require_budgets(settings, reader)
+    return replace(settings, rules_of=reader)
+
+
+@dataclass(frozen=True)
+class _SetReader:
+    """Reads the rules of sets over the values of the settings, each once."""
+
+    values: Mapping[str, Any]
+    directory: Path | None
+    made: dict[str, SetRules] = field(default_factory=dict)
+
+    def __call__(self, name: str) -> SetRules:
+        if name not in self.made:
+            values = {key: value for key, value in self.values.items() if key != "budgets"}
+            home = _home(Path(str(values.get("home", Settings.home))), self.directory)
+            settings = _with_rules(
+                {**values, "rule_set": name}, read_rule_set(name, home), self.directory
+            )
+            self.made[name] = SetRules(settings.plan, settings.exits, settings.limits)
+        return self.made[name]
+
+
+def _require_budgets(settings: Settings, rules_of: Callable[[str], object]) -> None:
+    """Raise :class:`SettingsError` for budgets that cannot be traded, as for a set without file."""
+    budgets = settings.budgets
+    for name, share in budgets.items():
+        if not 0.0 < share <= 1.0:
+            raise SettingsError(
+                f"setting budgets.{name}: a share of the account above 0 and at most 1, not {share}"
+            )
+        if name != settings.rule_set:
+            try:
+                rules_of(name)
+            except SettingsError as error:
+                advice = f"or take budgets.{name} out: plan's exits then leave its positions"
+                raise SettingsError(f"setting budgets.{name}: {error}; {advice}") from error
+    if sum(budgets.values()) > 1.0 + SLACK:
+        raise SettingsError(
+            f"setting budgets: the shares add up to {sum(budgets.values()):g}, more than 1"
+        )
+    if budgets and settings.rule_set not in (DEFAULT_RULE_SET, *budgets):
+        raise SettingsError(
+            f"setting rule_set: {settings.rule_set} is not among the sets of budgets, which trade; "
+            f"give it a share as budgets.{settings.rule_set}, or leave rule_set out"
+        )
+
+
+def _with_rules(values: Mapping[str, Any], rules: RuleSet, directory: Path | None) -> Settings:
+    """The settings with the rules of a set over the values."""
     from pydantic import ValidationError
 
-    rules = _chosen_rules(values, directory) if rules is None else rules
     _filled(rules.values, Settings(), where=f"{_named(rules)}: ")
     merged = _filled(put_over(values, rules), Settings())
     source = source_entry(str(merged.get("source", Settings.source)))

@@ -7,25 +7,28 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Literal
 
 from options_platform.common import DEFAULT_RULE_SET
-from options_platform.domain.backtest.rules import BacktestOptions, BacktestRules
+from options_platform.domain.backtest.rules import BacktestOptions, BacktestRules, OwnRules
 from options_platform.domain.calendar.closures import Closure, parse_closures
 from options_platform.domain.chain.ingest import ChainGates
 from options_platform.domain.feature_engine.iv_history import AtTheMoneyRules
 from options_platform.domain.feature_engine.regime import RegimeRules
 from options_platform.domain.forward.links import FILE_NAME
 from options_platform.domain.planning.plan import PlanRules
-from options_platform.domain.risk import FreshnessRules, RiskRules
+from options_platform.domain.risk import FreshnessRules, RiskRules, SetLimits
 from options_platform.domain.trading.alerts import AlertRules
-from options_platform.domain.trading.exit_rules import ExitRules
-from options_platform.domain.trading.expiry_policy import ExpiryRules
+from options_platform.domain.trading.exits.exit_rules import ExitRules
+from options_platform.domain.trading.exits.expiry_policy import ExpiryRules
 from options_platform.domain.trading.fill_prices import FillRules
 from options_platform.domain.trading.orders import LadderRules
+from options_platform.errors import SettingsError
 from options_platform.settings.broker_rules import (
     AlpacaRules,
     IntradayRules,
@@ -36,16 +39,38 @@ from options_platform.settings.sources import SOURCES, SourceName
 
 
 @dataclass(frozen=True)
+class SetRules:
+    """The rules of trading of one rule set, in whose place the settings have those of `rule_set`.
+
+    Of `plan` the parts that describe the market and the account are not used.
+    """
+
+    plan: PlanRules
+    exits: ExitRules
+    limits: SetLimits
+
+
+def _no_file(name: str) -> SetRules:
+    raise SettingsError(f"there is no rule set {name!r}")
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that can be set. `start` and `end` bound the partitions of every asset.
 
     `closures` names closures of the exchange that were announced after this version was made,
     such as `2026-12-09 announced 2026-12-01`. `rule_set` names the rules to trade by
-    (:mod:`options_platform.settings.rule_sets`); its settings are in the others already.
+    (:mod:`options_platform.settings.rule_sets`); its settings are in the others already. `budgets`
+    names the sets that trade at once, each with its share of the account, above 0 and together at
+    most 1; without it `rule_set` trades with the whole account.
+
+    `rules_of` reads the rules of any set by its name; it is no setting. It raises
+    :class:`SettingsError` for one whose file has gone or cannot be used.
     """
 
     home: Path = Path(".options")
     rule_set: str = DEFAULT_RULE_SET
+    budgets: dict[str, float] = field(default_factory=dict)
     source: SourceName = "yahoo"
     fallback_sources: tuple[SourceName, ...] = ()
     requests_per_minute: dict[str, int] = field(
@@ -80,6 +105,7 @@ class Settings:
     regime: RegimeRules = field(default_factory=RegimeRules)
     plan: PlanRules = field(default_factory=PlanRules)
     exits: ExitRules = field(default_factory=ExitRules)
+    limits: SetLimits = field(default_factory=SetLimits)
     expiry: ExpiryRules = field(default_factory=ExpiryRules)
     risk: RiskRules = field(default_factory=RiskRules)
     freshness: FreshnessRules = field(default_factory=FreshnessRules)
@@ -90,10 +116,64 @@ class Settings:
     intraday: IntradayRules = field(default_factory=IntradayRules)
     alerts: AlertRules = field(default_factory=AlertRules)
     backtest: BacktestOptions = field(default_factory=BacktestOptions)
+    rules_of: Callable[[str], SetRules] = field(
+        default=_no_file, repr=False, compare=False, metadata={"derived": True}
+    )
+
+    @property
+    def traded_sets(self) -> tuple[str, ...]:
+        """The sets that trade, in the order of their entries: the largest share first."""
+        if not self.budgets:
+            return (self.rule_set,)
+        return tuple(sorted(self.budgets, key=lambda name: (-self.budgets[name], name)))
+
+    def share_of(self, rule_set: str) -> float:
+        """The share of the account that a set may enter positions with; 0 if it has no budget.
+
+        Without budgets each set has all of it: one that traded before may still have orders.
+        """
+        return self.budgets.get(rule_set, 0.0) if self.budgets else 1.0
+
+    def of_set(self, rule_set: str) -> Settings:
+        """These settings with the rules of a set in place of those of `rule_set`.
+
+        Its plans are sized on its share of the account. A set whose file has gone, or cannot be
+        used, has the rules of the default one.
+        """
+        if rule_set == self.rule_set and not self.budgets:
+            return self
+        rules = SetRules(self.plan, self.exits, self.limits)
+        if rule_set != self.rule_set:
+            rules = self._rules_or_default(rule_set)
+        share = self.share_of(rule_set) or 1.0
+        plan = replace(
+            rules.plan,
+            chain=self.plan.chain,
+            costs=self.plan.costs,
+            allow_undefined_risk=self.plan.allow_undefined_risk,
+            undefined_risk=self.plan.undefined_risk,
+            sizing=replace(
+                rules.plan.sizing,
+                account_value_usd=self.account_value_usd * share,
+                max_risk_usd=self.max_risk_usd,
+            ),
+            rule_set=rule_set,
+            share=share,
+        )
+        limits = rules.limits
+        if self.budgets and limits.max_total_risk_pct is None:
+            limits = replace(limits, max_total_risk_pct=self.risk.max_total_risk_pct)
+        return replace(self, plan=plan, exits=rules.exits, limits=limits, rule_set=rule_set)
+
+    def _rules_or_default(self, rule_set: str) -> SetRules:
+        for name in (rule_set, DEFAULT_RULE_SET):
+            with suppress(SettingsError):
+                return self.rules_of(name)
+        return SetRules(self.plan, self.exits, self.limits)
 
     @property
     def backtest_rules(self) -> BacktestRules:
-        """How a backtest trades: by the rules of live trading, on this account."""
+        """How a backtest trades `rule_set` alone: by the rules of live trading, on this account."""
         return BacktestRules(
             start_usd=self.account_value_usd,
             exits=self.exits,
@@ -110,7 +190,20 @@ class Settings:
             resume_after_sessions=self.backtest.resume_after_sessions,
             chains=self.backtest.chains,
             gap_sessions=self.backtest.gap_sessions,
+            limits=self.limits,
         )
+
+    @property
+    def account_rules(self) -> BacktestRules:
+        """How a backtest trades all sets of `budgets` together; :attr:`backtest_rules` without."""
+        if not self.budgets:
+            return self.backtest_rules
+        own = {name: self.of_set(name) for name in self.traded_sets}
+        sets = {
+            name: OwnRules(each.exits, each.plan.sizing, each.limits, self.share_of(name))
+            for name, each in own.items()
+        }
+        return replace(self.backtest_rules, sets=sets)
 
     @property
     def warehouse_path(self) -> Path:

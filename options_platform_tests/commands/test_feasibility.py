@@ -6,13 +6,18 @@ from datetime import timedelta
 import polars as pl
 import pytest
 
+from options_platform.adapters.storage.ledger import open_ledger
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.cli import main
+from options_platform.commands.feasibility import account_fields
 from options_platform.contracts import DIRECTION_MODEL, TRADE_PLAN
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.trading.exposures import one_spread_rows, planned_exposures
 from options_platform.fake_alpaca import FakeAlpaca
+from options_platform.settings import make_settings
+from options_platform.testing.market import NOW
 from options_platform.testing.plan_rows import one
+from options_platform_tests.services.trading.entries.test_account_checks import ENTRY
 
 
 @pytest.fixture
@@ -84,6 +89,9 @@ def test_the_ladder_of_a_rule_set_and_the_account_are_beside_it(home, capsys, mo
     assert (account["broker"], account["needed_level"], account["problem"]) == (
         "simulated", 3, None,
     )  # fmt: skip
+    # It only reads.
+    assert not (home.home / "simulated_broker.duckdb").exists()
+    assert not (home.home / "ledger.duckdb").exists()
     assert main(["feasibility", "--rule-set", "weekly", "--sessions", "120"]) == 0
     shown = capsys.readouterr().out
     for said in ("Rule set weekly.", "its whole ladder, one spread a rung, takes",
@@ -93,18 +101,29 @@ def test_the_ladder_of_a_rule_set_and_the_account_are_beside_it(home, capsys, mo
     assert "did you mean weekly" in capsys.readouterr().err
 
 
-def test_an_account_that_may_not_trade_the_plans_is_named(home, capsys, monkeypatch):
+def test_an_account_that_may_not_trade_the_plans_is_named(tmp_path):
     with FakeAlpaca(fills="rest") as fake:
-        monkeypatch.setenv("OPTIONS_BROKER", "alpaca")
-        monkeypatch.setenv("OPTIONS_ALPACA__FAKE_ADDRESS", fake.address)
-        account = needs_of(capsys)["account"]
+        settings = make_settings(
+            {"home": tmp_path, "broker": "alpaca", "alpaca": {"fake_address": fake.address}}
+        )
+        ledger = open_ledger(settings)
+        account = account_fields(settings, ledger, 3)
         assert (account["options_level"], account["problem"]) == (3, None)
         assert account["free_usd"] == account["buying_power_usd"] == 100_000.0
+        assert not ledger.exists
+        ledger.record_intent(ENTRY, NOW)
+        ledger.record(ENTRY.to("unknown"), NOW)
+        account = account_fields(settings, ledger, 3)
+        assert (account["working_entries"], account["working_risk_usd"]) == (1, 840.0)
+        assert account["free_usd"] == 100_000.0 - 840.0
         fake.book.level = 2
-        assert "level 2 for options; the plans take 3" in needs_of(capsys)["account"]["problem"]
+        problem = account_fields(settings, ledger, 3)["problem"]
+        assert problem == "the account has level 2 for options; the plans take 3"
+        fake.book.blocked = True
+        assert account_fields(settings, ledger, 3)["problem"] == "the account may not trade"
         fake.book.cash = -1.0
-        assert "cannot be: equity of -1.00 USD" in needs_of(capsys)["account"]["problem"]
-    assert "did not answer" in needs_of(capsys)["account"]["problem"]
+        assert "equity of -1.00 USD" in account_fields(settings, ledger, 3)["problem"]
+    assert "did not answer" in account_fields(settings, ledger, 3)["problem"]
 
 
 def test_plans_without_predictions_have_no_pace(home, capsys):

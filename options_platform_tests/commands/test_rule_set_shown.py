@@ -1,6 +1,7 @@
 """Which rule set trades is seen in `status`, `doctor` and at the head of the report."""
 
 import json
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -9,8 +10,10 @@ from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.cli import main
 from options_platform.domain.calendar.sessions import NEW_YORK
 from options_platform.reporting.report import render
-from options_platform.settings import load_settings
+from options_platform.services.trading.sets_in_account import in_account, sets_in_account
+from options_platform.settings import load_settings, make_settings
 from options_platform.settings.rule_sets import rules_digest
+from options_platform_tests.domain.trading.reconciliation.test_settlement import SPREAD
 
 NOW = datetime(2026, 1, 2, 12, tzinfo=NEW_YORK)
 MINE = 'version = 3\ntitle = "Wide stops"\n[exits]\ncredit_stop = 3.0\n'
@@ -100,3 +103,43 @@ def test_the_head_of_the_report_names_it(home):
     text = render(settings, Warehouse(settings.warehouse_path, wait_seconds=5), now=NOW)
     assert f"Rule set {line()}." in text
     assert text.index("Rule set mine") < text.index("<h2")
+
+
+@pytest.fixture
+def both(home, monkeypatch):
+    monkeypatch.delenv("OPTIONS_RULE_SET")
+    monkeypatch.setenv("OPTIONS_BUDGETS__PLAN", "0.6")
+    monkeypatch.setenv("OPTIONS_BUDGETS__MINE", "0.4")
+    return home
+
+
+def test_each_set_with_a_budget_is_named_with_its_share(both, capsys):
+    assert main(["status"]) == 0
+    shown = capsys.readouterr().out
+    assert "Rule set plan: 60% of the account, 60,000 USD; 0 open positions" in shown
+    assert "Rule set mine: 40% of the account, 40,000 USD; 0 open positions" in shown
+    main(["doctor", "--json"])
+    findings = json.loads(capsys.readouterr().out)
+    details = [f["detail"] for f in findings if f["what"] == "rule set"]
+    assert details[0].startswith("plan, version 1")
+    assert details[0].endswith("trades with 60% of the account")
+    assert details[1] == f"{line_of_mine()}; trades with 40% of the account"
+
+
+def line_of_mine():
+    digest = rules_digest(load_settings().of_set("mine"))
+    return (
+        f"mine, version 3 (rules {digest}, from rule_sets/mine.toml; it sets 1 setting): Wide stops"
+    )
+
+
+def test_a_set_that_has_gone_is_named_while_its_positions_are_open(both):
+    settings = make_settings({"home": both, "source": "simulated"})
+    position = replace(SPREAD, position_id="20240131-SPY-entry-gone-0123456789")
+    rows = sets_in_account(settings, [position])
+    assert [row["rule_set"] for row in rows] == ["plan", "gone"]
+    assert (rows[1]["share"], rows[1]["open_positions"]) == (0.0, 1)
+    assert rows[1]["risk_usd"] == SPREAD.risk_usd
+    text = in_account(rows[1])
+    assert text.startswith("Rule set gone: enters nothing new; 1 open position, at risk 760.00 USD")
+    assert "left by the exits of plan" in text

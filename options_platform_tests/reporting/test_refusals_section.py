@@ -11,7 +11,7 @@ from options_platform.domain.backtest.results import TRADES
 from options_platform.domain.backtest_study.refusal_prices import refusal_prices
 from options_platform.domain.calendar.sessions import sessions
 from options_platform.reporting.refusals_section import refusals_section
-from options_platform.reporting.report import _environment
+from options_platform.reporting.report import environment
 
 DAYS = sessions(date(2005, 1, 3), date(2012, 12, 31))
 
@@ -41,7 +41,7 @@ def prices(profits):
 
 
 def page(section):
-    return _environment().get_template("refusals.html.j2").render(refusals=section)
+    return environment().get_template("refusals.html.j2").render(refusals=section)
 
 
 def test_proven_gates_are_named_and_the_others_are_not():

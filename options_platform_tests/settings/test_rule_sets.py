@@ -1,6 +1,6 @@
 import hashlib
 import json
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import pytest
 
@@ -8,7 +8,7 @@ from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.backtest_study.choices import make_variants
 from options_platform.domain.planning.plan import PlanRules
 from options_platform.errors import SettingsError, UsageError
-from options_platform.settings import load_settings, make_settings
+from options_platform.settings import Settings, load_settings, make_settings, names_of
 from options_platform.settings.rule_sets import (
     active_rule_set,
     read_rule_set,
@@ -210,6 +210,7 @@ def test_the_hash_of_the_rules_sees_every_rule_and_nothing_else(tmp_path):
     assert rules_digest(load(tmp_path, "[exits]\ncredit_stop = 2.5\n")) != plain
     assert rules_digest(load(tmp_path, "iron_condor_enabled = false\n")) != plain
     assert rules_digest(load(tmp_path, "[plan.selection]\nmin_dte = 15\n")) != plain
+    assert rules_digest(load(tmp_path, "[limits]\nmax_positions = 3\n")) != plain
     account = "account_value_usd = 5000\nmax_risk_usd = 100\nworkers = 1\n"
     assert rules_digest(load(tmp_path, account)) == plain
     assert rules_digest(load(tmp_path, 'rule_set = "mine"\n', {"mine": MINE})) == plain
@@ -217,9 +218,8 @@ def test_the_hash_of_the_rules_sees_every_rule_and_nothing_else(tmp_path):
 
 def test_no_set_may_hold_a_part_of_the_account(tmp_path):
     """Whatever is added to the settings is closed to sets, unless it is a rule of planning."""
-    settings = make_settings({})
-    for part in (item.name for item in fields(settings)):
-        if part in ("exits", "plan", "iron_condor_enabled"):
+    for part in names_of(Settings):
+        if part in ("exits", "limits", "plan", "iron_condor_enabled"):
             continue
         with pytest.raises(SettingsError, match="no rule of trading"):
             load(tmp_path, 'rule_set = "mine"\n', {"mine": f"{part} = 1\n{MINE}"})

@@ -37,7 +37,7 @@ from options_platform.adapters.storage.stored_legs import read_legs
 from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.trading.costs import CostRules
-from options_platform.domain.trading.expiry_policy import outcome_of
+from options_platform.domain.trading.exits.expiry_policy import outcome_of
 from options_platform.domain.trading.fill_prices import FillRules, MarketClose, net_price
 from options_platform.domain.trading.orders import Order, OrderLeg, multiplier_of
 from options_platform.settings import Settings
@@ -212,7 +212,9 @@ class SimulatedBroker:
                     "reason = ?, worked_on = ? WHERE client_order_id = ?",
                     [*outcome, session, order_id],
                 )
-                connection.execute("DELETE FROM demands WHERE ticker = ?", [ticker])
+                connection.execute(
+                    "DELETE FROM demands WHERE ticker = ? AND outcome = 'partial'", [ticker]
+                )
         self._settle(session, market)
 
     def _settle(self, session: date, market: Mapping[str, MarketClose]) -> None:

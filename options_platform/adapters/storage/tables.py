@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from options_platform.contracts import (
+    ACCOUNT_SET_SCORES,
     BACKTEST_TABLES,
     CHAIN_INDEX,
     CHAMPIONS,
@@ -23,6 +24,9 @@ from options_platform.contracts import (
     MODEL_SCORES,
     OPTION_CHAIN,
     PAPER_ORDERS,
+    PLAN_ALTERNATE_LEGS,
+    PLAN_ALTERNATES,
+    PORTFOLIO_SETS,
     QUARANTINE,
     RAW_OHLCV,
     REGIME,
@@ -64,6 +68,8 @@ EVENT_TABLES = (EARNINGS,)
 
 SIDE_TABLES = (
     TRADE_PLAN_LEGS,
+    PLAN_ALTERNATES,
+    PLAN_ALTERNATE_LEGS,
     MODEL_PREDICTIONS,
     REGIME_TRANSITIONS,
     QUARANTINE,
@@ -82,6 +88,8 @@ SIDE_TABLES = (
     MODEL_IMPORTANCE,
     RULE_SET_SCORES,
     RULE_SET_CURVES,
+    PORTFOLIO_SETS,
+    ACCOUNT_SET_SCORES,
     STUDIES,
     STUDY_RESULTS,
 )

@@ -6,18 +6,18 @@ import dagster as dg
 import polars as pl
 
 from options_platform.common import KEY, PartitionRange
-from options_platform.contracts import REGIME, REGIME_TRANSITIONS, TRADE_PLAN, TRADE_PLAN_LEGS, VIX
+from options_platform.contracts import REGIME, REGIME_TRANSITIONS, TRADE_PLAN, VIX
 from options_platform.defs.shared.asset_options import MODEL_POLICY, asset_options, where_listed
 from options_platform.defs.shared.context import pictures, report_rows, result, selected_range
 from options_platform.domain.feature_engine.regime import compute_regime, regime_transitions
 from options_platform.domain.features.table import FEATURES_TABLE
-from options_platform.domain.planning.plan import build_plans
+from options_platform.domain.planning.alternates import plans_of_sets
 from options_platform.domain.planning.reasons import refusals_by_reason
 from options_platform.reporting import figures
 from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.market_data.stored_chains import stored_chains
-from options_platform.services.planning.later_plans import make_plans
+from options_platform.services.planning.later_plans import PlanFrames, make_plans
 from options_platform.services.planning.plan_inputs import require_vote_features
 from options_platform.settings import Settings
 
@@ -84,18 +84,19 @@ def make_trade_plan(settings: Settings, *, with_chains: bool = False) -> dg.Asse
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> dg.MaterializeResult:
         selected = selected_range(context, settings)
-        rules = with_fits(settings, platform.warehouse).plan
+        fitted = with_fits(settings, platform.warehouse)
+        of_sets = [fitted.of_set(name).plan for name in fitted.traded_sets]
         require_vote_features(
-            platform.warehouse, selected.tickers, selected.start, selected.end, [rules]
+            platform.warehouse, selected.tickers, selected.start, selected.end, of_sets
         )
 
-        def build(inputs: pl.DataFrame, scope: PartitionRange) -> tuple[pl.DataFrame, pl.DataFrame]:
+        def build(inputs: pl.DataFrame, scope: PartitionRange) -> PlanFrames:
             chain_of = stored_chains(platform.chains, scope.tickers, scope.start, scope.end)
-            return build_plans(inputs, rules, chain_of)
+            plans, alternates = plans_of_sets(inputs, of_sets, chain_of)
+            return (*plans, *alternates)
 
         made = make_plans(platform.warehouse, selected, build)
-        frames = [(TRADE_PLAN, made.plans), (TRADE_PLAN_LEGS, made.legs)]
-        platform.warehouse.write(frames, scope=made.scope)
+        platform.warehouse.write(made.frames, scope=made.scope)
         later = report_rows(context, TRADE_PLAN, made.later)
         plans = made.plans.filter(pl.col("date") <= selected.end)
         counts = refusals_by_reason(plans)

@@ -67,8 +67,8 @@ def _about(recorded: Recorded) -> Mapping[str, Any]:
     }
     if recorded.head is not None:
         about["head"] = head_text(recorded.head)
-    if recorded.late:
-        about["not_recorded"] = "the next open has passed"
+    if recorded.not_recorded is not None:
+        about["not_recorded"] = recorded.not_recorded
     return about
 
 

@@ -13,6 +13,8 @@ from options_platform.common import PartitionRange
 from options_platform.contracts import (
     DIRECTION_MODEL,
     PAPER_ORDERS,
+    PLAN_ALTERNATE_LEGS,
+    PLAN_ALTERNATES,
     RAW_OHLCV,
     TRADE_PLAN,
     TRADE_PLAN_LEGS,
@@ -85,7 +87,10 @@ def trade_session(platform: Platform, ledger: Ledger, session: date, plans: pl.D
     """Trade one session: settle expiries, exit, mark the account, and enter the plans."""
     last = ledger.last_marked() if ledger.exists else None
     since = last or session
-    legs = platform.warehouse.read(TRADE_PLAN_LEGS, start=session, end=session)
+    tables = (TRADE_PLAN_LEGS, PLAN_ALTERNATES, PLAN_ALTERNATE_LEGS)
+    legs, alternates, their_legs = (
+        platform.warehouse.read(table, start=session, end=session) for table in tables
+    )
     market = market_closes(
         with_carried(platform, since, session),
         platform.warehouse.read(VIX, end=session),
@@ -98,7 +103,8 @@ def trade_session(platform: Platform, ledger: Ledger, session: date, plans: pl.D
     folds = dict(calls.drop_nulls("fold").iter_rows())
     settings = with_fits(platform.settings, platform.warehouse)
     trading = TradingSession(ledger, open_broker(settings), settings, folds=folds)
-    trading.run_session(session, plans, legs, market, platform.now())
+    legs = pl.concat([legs, their_legs])
+    trading.run_session(session, plans, legs, market, platform.now(), alternates)
 
 
 def with_carried(platform: Platform, since: date, session: date) -> pl.DataFrame:

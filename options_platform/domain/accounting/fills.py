@@ -79,6 +79,7 @@ def _order_row(order: Order, ledger: LedgerSnapshot) -> dict[str, object]:
         "purpose": _purpose(order, position),
         "multiplier": order.multiplier,
         "strategy": order.strategy,
+        "rule_set": order.rule_set,
         "ordered": order.contracts,
         "filled": order.filled_qty,
         "avg_price": float(order.avg_price or 0.0),

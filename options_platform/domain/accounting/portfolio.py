@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from options_platform.contracts import PORTFOLIO, POSITIONS
+from options_platform.contracts import PORTFOLIO, PORTFOLIO_SETS, POSITIONS
 from options_platform.domain.accounting.fills import fill_rows, fitted
 from options_platform.domain.accounting.position_days import position_rows
 from options_platform.domain.accounting.snapshot import LedgerSnapshot
@@ -31,6 +31,25 @@ class Portfolio:
     fills: pl.DataFrame
     positions: pl.DataFrame
     portfolio: pl.DataFrame
+
+    @property
+    def by_set(self) -> pl.DataFrame:
+        """Rows of `portfolio_sets`: each set from its first position to the last marked session."""
+        sums = self.positions.group_by("account", "date", "rule_set").agg(
+            pl.col("value_usd", "pnl_day_usd", "max_loss_usd").sum(),
+            open_positions=(pl.col("contracts") > 0).sum(),
+        )
+        firsts = sums.group_by("account", "rule_set").agg(first=pl.col("date").min())
+        days = self.portfolio.select("account", "date").join(firsts, on="account")
+        of_set = ["account", "rule_set"]
+        rows = (
+            days.filter(pl.col("date") >= pl.col("first"))
+            .join(sums, on=["account", "date", "rule_set"], how="left")
+            .sort(*of_set, "date")
+            .with_columns(pl.exclude("account", "date", "rule_set", "first").fill_null(0))
+            .with_columns(pnl_usd=pl.col("pnl_day_usd").cum_sum().over(of_set))
+        )
+        return fitted(rows, PORTFOLIO_SETS.schema).sort(PORTFOLIO_SETS.key)
 
     @property
     def without_rows(self) -> list[str]:

@@ -136,6 +136,7 @@ def _position_row(position: Position, ledger: LedgerSnapshot) -> dict[str, objec
         "position_id": position.position_id,
         "ticker": position.ticker,
         "strategy": position.strategy,
+        "rule_set": position.rule_set,
         "planned_on": planned,
         "opened_on": position.opened_on,
         "closed_on": position.closed_on,
@@ -179,7 +180,9 @@ def position_paths(
     """
     positions = _opened_positions(ledger, market)
     _require_market(positions, market)
-    plans = positions.select("position_id", "ticker", plan_id="position_id", date="planned_on")
+    plans = positions.select(
+        "position_id", "ticker", "rule_set", plan_id="position_id", date="planned_on"
+    )
     legs = pl.DataFrame(
         [
             {"plan_id": position.position_id, "leg": leg_number, **vars(leg)}

@@ -51,6 +51,7 @@ JOURNAL_SCHEMA = pl.Schema(
         "max_loss_usd": pl.Float64,
         "slippage_usd": pl.Float64,
         "against_model_usd": pl.Float64,
+        "rule_set": pl.String,
     }
 )
 DRIFT_SCHEMA = pl.Schema(
@@ -88,6 +89,28 @@ class Record:
     later: int = 0
 
     @property
+    def by_set(self) -> pl.DataFrame:
+        """What each rule set has made, the one with most trades first.
+
+        Columns rule_set, trades, open, win_rate (of the closed ones, null without any), pnl_usd (of
+        all, open ones at their marks), closed_pnl_usd, fees_usd and slippage_usd.
+        """
+        is_closed = pl.col("closed_on").is_not_null()
+        return (
+            self.journal.group_by("rule_set")
+            .agg(
+                trades=pl.len(),
+                open=(~is_closed).sum(),
+                win_rate=(pl.col("pnl_usd") > 0).filter(is_closed).mean(),
+                pnl_usd=pl.col("pnl_usd").sum(),
+                closed_pnl_usd=pl.col("pnl_usd").filter(is_closed).sum(),
+                fees_usd=pl.col("fees_usd").sum(),
+                slippage_usd=pl.col("slippage_usd").sum(),
+            )
+            .sort("trades", "rule_set", descending=[True, False])
+        )
+
+    @property
     def closed(self) -> pl.DataFrame:
         """Closed trades of the journal, in the order of their exits."""
         return self.journal.drop_nulls("closed_on").sort("closed_on", "position_id")
@@ -99,6 +122,7 @@ def make_record(
     legs: pl.DataFrame,
     market: BacktestMarket | None,
     rules: BacktestRules,
+    alternates: pl.DataFrame | None = None,
 ) -> Record:
     """The trading record of a ledger.
 
@@ -109,6 +133,7 @@ def make_record(
         market: market of all their tickers from the first of these sessions on; None if there is
             none.
         rules: rules of the backtest, which is run as paper trading works; see :func:`as_paper`.
+        alternates: stored rows of `plan_alternates`, whose legs are among `legs`.
     """
     journal = journal_of(ledger, market, rules)
     drift, later = pl.DataFrame(schema=DRIFT_SCHEMA), 0
@@ -116,7 +141,8 @@ def make_record(
         first, last = ledger.marks["session"].min(), ledger.marks["session"].max()
         inside = plans.filter(pl.col("date").is_between(first, last))
         until = _until(market, last)
-        tested = run_backtest(inside, legs, until, as_paper(rules)).trades
+        paper = as_paper(rules)
+        tested = run_backtest(inside, legs, until, paper, alternates=alternates).trades
         traded = fill_rows(ledger).filter(pl.col("date") > last)
         moved = journal.filter(pl.col("position_id").is_in(traded["position_id"].unique()))
         unmoved = [rows.join(moved, on=["plan_id", "ticker"], how="anti", maintain_order="left")

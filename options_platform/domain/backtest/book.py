@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from options_platform.common import Floats
+from options_platform.common import DEFAULT_RULE_SET, Floats
 from options_platform.domain.backtest import results
 from options_platform.domain.backtest.leg_marks import GREEKS
 from options_platform.domain.backtest.legs import Bools
@@ -38,6 +38,11 @@ class Book:
         self.open: dict[int, BacktestPosition] = {}
         self.plan_id: list[str] = trades["plan_id"].to_list()
         self.ticker: list[str] = trades["ticker"].to_list()
+        self.rule_set: list[str] = (
+            trades["rule_set"].to_list()
+            if "rule_set" in trades.columns
+            else [DEFAULT_RULE_SET] * trades.height
+        )
         self.contracts: list[int] = trades["contracts"].to_list()
         self.limit_price: list[float] = trades["limit_price"].to_list()
         self.max_loss_usd: list[float] = trades["max_loss_usd"].to_list()
@@ -51,6 +56,7 @@ class Book:
         self._votes: list[int | None] = trades["votes"].to_list()
         self._fees = rules.costs.fees_on(market.days)
         self._interest = self._session_fees = 0
+        self._cash_of_set = dict.fromkeys(rules.sets, 0)
         self._rows: dict[str, list[tuple[Any, ...]]] = {
             name: []
             for name in (
@@ -62,6 +68,7 @@ class Book:
                 "exposures",
                 "refusals",
                 "sources",
+                "by_set",
             )
         }
 
@@ -84,8 +91,10 @@ class Book:
             theta_usd=theta,
         )
 
-    def size_of(self, trade: int, rules: SizingRules, price: float | None = None) -> Size:
-        """Size of a planned trade that the equity of the last mark allows.
+    def size_of(
+        self, trade: int, rules: SizingRules, price: float | None = None, share: float = 1.0
+    ) -> Size:
+        """Size of a planned trade that the set's share of the equity of the last mark allows.
 
         `price` is that of its fill, USD a share. Without it the trade is sized before it is sent:
         at the worst price that a live order for it may fill at, as live trading does.
@@ -96,7 +105,7 @@ class Book:
             concession = SHARES * (price - self.limit_price[trade])
         regime = self._plan_labels[trade][1]
         return size_at(
-            self.equity_usd,
+            share * self.equity_usd,
             self.contracts[trade],
             self.max_loss_usd[trade],
             regime,
@@ -155,7 +164,7 @@ class Book:
         every = np.ones(self.paths.legs.side.shape[1], dtype=bool)
         fee = self._fee(trade, session_number, contracts, every)
         cost = to_cents(price, units)
-        self.cash -= cost + fee
+        self._pay(trade, -cost - fee)
         self._session_fees += fee
         expiry = self.paths.legs.first_expiry[trade].astype(object)
         session = self.market.sessions[session_number]
@@ -192,7 +201,7 @@ class Book:
         fee = self._fee(position.trade, session_number, position.contracts, paid)
         legs = self.paths.leg_assigned if assigned else self.paths.leg_closing
         proceeds = to_cents(price, position.units)
-        self.cash += proceeds - fee
+        self._pay(position.trade, proceeds - fee)
         self._session_fees += fee
         position.fee_cents += fee
         action = "assign" if assigned else "close"
@@ -201,6 +210,13 @@ class Book:
         del self.open[position.trade]
         mid = float(self.paths.assigned_closing[row]) if assigned else float(self.paths.mark[row])
         self._trade_row(position, session_number, price, proceeds, mid, reason)
+
+    def _pay(self, trade: int, cents: int) -> None:
+        """Book what a trade brings, or costs, into the account and to its rule set."""
+        self.cash += cents
+        if self.rules.sets:
+            name = self.rule_set[trade]
+            self._cash_of_set[name] = self._cash_of_set.get(name, 0) + cents
 
     def refuse(
         self, trade: int, session_number: int, rule: str, value: float, threshold: float
@@ -217,6 +233,7 @@ class Book:
         """Mark the open positions at this close and record the account."""
         session = self.market.sessions[session_number]
         positions = 0
+        of_sets: dict[str, list[float]] = {}
         by_ticker: dict[str, list[float]] = {}
         for position in self.open.values():
             row = position.row(session_number)
@@ -231,12 +248,21 @@ class Book:
                     not self.paths.has_data[row], *greeks, position.max_loss_usd, notional,
                 )
             )  # fmt: skip
+            if self.rules.sets:
+                of_set = of_sets.setdefault(self.rule_set[position.trade], [0, 0, 0.0])
+                for n, part in enumerate((value, 1, position.max_loss_usd)):
+                    of_set[n] += part
             sums = by_ticker.setdefault(position.ticker, [0.0] * (len(GREEKS) + 3))
             for n, value_of_position in enumerate((*greeks, 1, position.max_loss_usd, notional)):
                 sums[n] += value_of_position
         for ticker, sums in by_ticker.items():
             self._rows["greeks"].append((session, ticker, *sums[: len(GREEKS)]))
             self._rows["exposures"].append((session, ticker, int(sums[-3]), *sums[-2:]))
+        for name, cash in self._cash_of_set.items():
+            worth, count, risk = of_sets.get(name, [0, 0, 0.0])
+            self._rows["by_set"].append(
+                (session, name, (cash + worth) / CENTS, worth / CENTS, int(count), risk)
+            )
         self.equity = self.cash + positions
         reserved = sum(position.max_loss_usd for position in self.open.values())
         self._rows["equity"].append(
@@ -263,6 +289,7 @@ class Book:
             "exposures": results.EXPOSURES,
             "refusals": results.REFUSALS,
             "sources": SOURCES,
+            "by_set": results.BY_SET,
         }
         frames = {
             name: pl.DataFrame(self._rows[name], schema=schema, orient="row")
@@ -331,6 +358,6 @@ class Book:
                 opened_on, session if reason is not None else None, position.expiry,
                 position.contracts, position.entry_price, price if reason is not None else None,
                 reason, (session - opened_on).days, fees, slippage, pnl, position.max_loss_usd,
-                most, *parts, pnl + fees + slippage - sum(parts),
+                most, *parts, pnl + fees + slippage - sum(parts), self.rule_set[trade],
             )
         )  # fmt: skip

@@ -11,13 +11,18 @@
 6. A loss beyond its limit trips the kill switch, as in live trading.
 7. This session's planned trades are sized at the worst price of their orders and checked against
    the account's limits; those that pass are worked in the next session.
+
+Where several rule sets trade the account, each trade is sized and left by the rules of its own set,
+and the entries of a session are decided set by set. One whose contracts an open position holds on
+the other side, or another set works, takes the first of its alternates of which that is not so;
+without alternates, as where one set trades alone, it is refused.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import pairwise
 
@@ -25,18 +30,27 @@ import numpy as np
 import polars as pl
 
 from options_platform.domain.backtest.book import Book
+from options_platform.domain.backtest.entries import (
+    AccountAtClose,
+    in_order_of_sets,
+    require_complete,
+    trades_within,
+    with_alternates,
+    with_gap,
+)
 from options_platform.domain.backtest.gap_losses import spread_gap_losses
 from options_platform.domain.backtest.legs import Bools, is_bounded, order_legs
 from options_platform.domain.backtest.market import BacktestMarket
+from options_platform.domain.backtest.netting import TradeSides
 from options_platform.domain.backtest.paths import TradePaths, trade_paths
 from options_platform.domain.backtest.position import BacktestPosition
 from options_platform.domain.backtest.results import SETTLED, BacktestResult
 from options_platform.domain.backtest.rules import BacktestRules
-from options_platform.domain.risk import Check, Exposure, KillSwitch, refusals
-from options_platform.domain.trading.exit_rules import PositionMark, exit_reason, is_due
+from options_platform.domain.risk import Check, Exposure, KillSwitch, refusals, set_refusals
+from options_platform.domain.trading.exits.exit_rules import PositionMark, exit_reason, is_due
+from options_platform.domain.trading.netting import NETTING_CONFLICT
 from options_platform.domain.trading.orders import closing
 from options_platform.domain.trading.orders.price_ladder import worst_of_exit
-from options_platform.errors import IncompleteDataError
 
 CENT = 0.005
 FAR_BELOW = 0.9
@@ -49,6 +63,7 @@ def run_backtest(
     market: BacktestMarket,
     rules: BacktestRules,
     exit_on: Mapping[str, date] | None = None,
+    alternates: pl.DataFrame | None = None,
 ) -> BacktestResult:
     """Trade `plans` through the sessions of `market`.
 
@@ -59,58 +74,31 @@ def run_backtest(
         rules: all settings of the backtest.
         exit_on: session in which to close each plan_id, instead of the exit rules and of early
             assignment; used to compare the same trades under other fills or costs.
+        alternates: rows of `plan_alternates`, whose legs are among `legs`; None: an entry that
+            another rule set is on the other side of is refused.
 
     Raises:
         IncompleteDataError: a trade has no legs, or its ticker has no bars.
     """
-    trades = trades_within(plans, market)
+    trades = in_order_of_sets(trades_within(plans, market), rules)
     require_complete(trades, legs, market)
+    instead: dict[int, list[int]] = {}
+    if alternates is not None and rules.sets:
+        trades, instead = with_alternates(trades, alternates)
     paths = trade_paths(trades, legs, market, rules)
-    loop = EventLoop(trades, paths, market, rules, exit_on)
+    loop = EventLoop(trades, paths, market, rules, exit_on, instead=instead)
     for session_number in range(len(market.sessions)):
         loop.run_session(session_number)
     return loop.book.result()
 
 
-def trades_within(plans: pl.DataFrame, market: BacktestMarket) -> pl.DataFrame:
-    """The plans that trade in a session of the market, in the order in which they are asked."""
-    is_trade = (pl.col("decision") == "trade") & pl.col("date").is_in(market.sessions)
-    return plans.filter(is_trade).sort("date", "ticker")
-
-
-def require_complete(trades: pl.DataFrame, legs: pl.DataFrame, market: BacktestMarket) -> None:
-    """Raise :class:`IncompleteDataError` for a trade without legs, or without bars."""
-    without_legs = trades.join(legs, on="plan_id", how="anti")
-    if without_legs.height:
-        raise IncompleteDataError(
-            f"{without_legs.height} planned trades have no legs, the first is "
-            f"{without_legs['plan_id'][0]}; run: options-platform backfill"
-        )
-    without_bars = trades.filter(~pl.col("ticker").is_in(market.tickers))
-    if without_bars.height:
-        raise IncompleteDataError(
-            f"there are plans for {without_bars['ticker'][0]} and no bars of it; give the market "
-            "of every ticker that is planned"
-        )
-
-
-@dataclass(frozen=True)
-class AccountAtClose:
-    """What an entry is asked against after a session's mark.
-
-    `halt` is the loss that halted entries; `exposures` are those of the open positions, and of the
-    entries that were accepted before; `gap_usd` has what one spread of a trade loses in a gap, USD.
-    """
-
-    equity_usd: float
-    halt: Check | None
-    exposures: list[Exposure]
-    gap_usd: dict[int, tuple[float, ...]]
-
-
 @dataclass
 class EventLoop:
-    """One account through the sessions; it sends the `trades` that are `sent`, by default all."""
+    """One account through the sessions; it sends the `trades` that are `sent`, by default all.
+
+    `instead` are by trade the numbers of what may take its place: they are among the trades, and
+    planned in no session themselves.
+    """
 
     trades: pl.DataFrame
     paths: TradePaths
@@ -118,6 +106,7 @@ class EventLoop:
     rules: BacktestRules
     exit_on: Mapping[str, date] | None = None
     sent: Bools | None = None
+    instead: Mapping[int, list[int]] = field(default_factory=dict)
     book: Book = field(init=False)
     working: list[int] = field(default_factory=list)
     switch: KillSwitch | None = None
@@ -125,8 +114,12 @@ class EventLoop:
 
     def __post_init__(self) -> None:
         self.book = Book(self.trades, self.paths, self.market, self.rules)
+        self._own = [self.rules.own(name) for name in self.book.rule_set]
+        self._sides = TradeSides.of(self.book.ticker, self.paths, self.market)
         planned = self.paths.entry - 1
         order = np.argsort(planned, kind="stable")
+        others = [number for numbers in self.instead.values() for number in numbers]
+        order = order[~np.isin(order, others)]
         if self.sent is not None:
             order = order[self.sent[order]]
         bounds = np.searchsorted(planned[order], np.arange(len(self.market.sessions) + 1))
@@ -218,13 +211,14 @@ class EventLoop:
             last_decision = self._last_decision[position.trade]
             if not self.paths.has_data[row]:
                 # Without data the P&L is unknown, but the last day to decide an exit still counts.
-                if self.rules.exits is not None and is_due(session, last_decision):
+                if self._own[position.trade].exits is not None and is_due(session, last_decision):
                     position.exit_reason = "EXPIRY_NEAR"
                 continue
             if self.paths.assigned[row]:
                 position.exit_reason, position.assigned_on = "ASSIGNED", session_number
                 continue
-            if self.rules.exits is not None:
+            exits = self._own[position.trade].exits
+            if exits is not None:
                 # A mark without quotes of this session is no evidence of a profit or a loss.
                 measured = bool(self.paths.evidence[row])
                 position.exit_reason = exit_reason(
@@ -242,7 +236,7 @@ class EventLoop:
                         before_ex_date=bool(self.paths.before_ex_date[row]),
                         at_pin_risk=bool(self.paths.at_pin_risk[row]),
                     ),
-                    self.rules.exits,
+                    exits,
                 )
 
     def _watch_losses(self, session_number: int) -> None:
@@ -263,14 +257,32 @@ class EventLoop:
         planned = self._planned[session_number]
         if not planned:
             return
-        account = self.account_for(planned, session_number)
-        for trade in planned:
+        others = [other for trade in planned for other in self.instead.get(trade, ())]
+        account = self.account_for([*planned, *others], session_number)
+        for trade in map(self._unopposed, planned):
             broken = next(self.entry_refusals(trade, session_number, account), [])
             for check in broken:
                 self._refuse(trade, session_number, check)
             if not broken:
                 self.working.append(trade)
-                account.exposures.append(self.entry_exposure(trade, account))
+                account.add(self.entry_exposure(trade, account), self.book.rule_set[trade])
+
+    def _unopposed(self, planned: int) -> int:
+        """The first of a planned trade and its alternates that nothing opposes; else it."""
+        candidates = (planned, *self.instead.get(planned, ()))
+        return next((trade for trade in candidates if not self._opposed(trade)), planned)
+
+    def _opposed(self, trade: int) -> int:
+        """How many contracts of an entry open positions hold, or other sets work, on the other
+        side."""
+        name = self.book.rule_set[trade]
+        others = {t: p for t, p in self.book.open.items() if self.book.rule_set[t] != name}
+        opening = [*self.book.open, *(t for t in self.working if self.book.rule_set[t] != name)]
+        # An assignment is seen in the morning: nothing works for it yet.
+        leaving = [
+            t for t, p in others.items() if p.exit_reason is not None and p.assigned_on is None
+        ]
+        return self._sides.opposed(trade, opening, leaving)
 
     def account_for(self, entries: Sequence[int], session_number: int) -> AccountAtClose:
         """The account after this session's mark, against which `entries` can be asked."""
@@ -279,18 +291,19 @@ class EventLoop:
             self.book.equity_usd,
             None if self.switch is None else self.switch.tripped,
             [
-                _with_gap(
+                with_gap(
                     self.book.exposure(position, session_number), gaps[trade], position.contracts
                 )
                 for trade, position in self.book.open.items()
             ],
+            [self.book.rule_set[trade] for trade in self.book.open],
             gaps,
         )
 
     def entry_exposure(self, trade: int, account: AccountAtClose) -> Exposure:
         """Exposure that an entry would add, at its present size."""
         planned = self.book.planned_exposure(trade)
-        return _with_gap(planned, account.gap_usd[trade], self.book.contracts[trade])
+        return with_gap(planned, account.gap_usd[trade], self.book.contracts[trade])
 
     def entry_refusals(
         self, trade: int, session_number: int, account: AccountAtClose
@@ -303,7 +316,8 @@ class EventLoop:
         if account.halt is not None:
             yield [Check("HALTED", account.halt.value, account.halt.threshold)]
         session, expiry = self.market.sessions[session_number], self._expiry[trade]
-        if not self.rules.holds_to_expiry and self.rules.expiry.is_too_late(session, expiry):
+        own, name = self._own[trade], self.book.rule_set[trade]
+        if not self.rules.holds(own) and self.rules.expiry.is_too_late(session, expiry):
             yield [Check("EXPIRY_NEAR", (expiry - session).days, math.nan)]
         too_large = self._resize(trade)
         if too_large is not None:
@@ -311,6 +325,9 @@ class EventLoop:
         entry = self.entry_exposure(trade, account)
         account_usd = self.rules.account_usd(account.equity_usd)
         broken = refusals(entry, account.exposures, account_usd, self.rules.risk)
+        broken += set_refusals(entry, account.of_set(name), own.share * account_usd, own.limits)
+        if conflicts := self._opposed(trade):
+            broken.append(Check(NETTING_CONFLICT, conflicts, 0.0))
         reserved = entry.max_loss_usd + sum(held.max_loss_usd for held in account.exposures)
         power = Check("BUYING_POWER", reserved, account.equity_usd)
         if self.rules.buying_power and not power.passed:
@@ -352,9 +369,10 @@ class EventLoop:
 
         `price` is that of its fill, USD a share; see :meth:`Book.size_of`.
         """
-        if self.rules.sizing is None:
+        own = self._own[trade]
+        if own.sizing is None:
             return None
-        size = self.book.size_of(trade, self.rules.sizing, price)
+        size = self.book.size_of(trade, own.sizing, price, own.share)
         if size.contracts < 1:
             return Check("RISK_BUDGET", size.loss_usd, size.budget_usd)
         self.book.resize(trade, size.contracts)
@@ -362,10 +380,3 @@ class EventLoop:
 
     def _refuse(self, trade: int, session_number: int, check: Check) -> None:
         self.book.refuse(trade, session_number, check.code, check.value, check.threshold)
-
-
-def _with_gap(exposure: Exposure, one_spread: tuple[float, ...], contracts: int) -> Exposure:
-    """The exposure with the losses of its spreads in a gap."""
-    if not one_spread:
-        return exposure
-    return replace(exposure, gap_usd=tuple(loss * contracts for loss in one_spread))

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from options_platform.domain.backtest.engine import EventLoop, require_complete, trades_within
+from options_platform.domain.backtest.engine import EventLoop
+from options_platform.domain.backtest.entries import require_complete, trades_within
 from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.backtest.paths import trade_paths
 from options_platform.domain.backtest.results import TRADES, BacktestResult
@@ -79,7 +80,13 @@ def follow_refused(
 
     Raises:
         IncompleteDataError: as `run_backtest`.
+        ValueError: the rules have several sets in the account.
     """
+    if rules.sets:
+        raise ValueError(
+            "refused trades are followed beside an account of one rule set, not "
+            f"{len(rules.sets)}; price each set alone"
+        )
     own = plans.with_columns(gates=pl.lit([], pl.List(pl.String)))
     trades = trades_within(pl.concat([own, let_through.select(own.columns)]), market)
     every_leg = pl.concat([legs, their_legs])
@@ -130,7 +137,7 @@ class _Beside(EventLoop):
             self.working.append(trade)
             if not self.gates[trade]:
                 # The account sent it, so that it counts for those asked after it.
-                account.exposures.append(self.entry_exposure(trade, account))
+                account.add(self.entry_exposure(trade, account), self.book.rule_set[trade])
 
     def _open(self, session_number: int) -> None:
         for trade in self.working:

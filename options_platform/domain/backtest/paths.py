@@ -8,6 +8,7 @@ value of the position is unchanged.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,8 +33,9 @@ from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.chain import NO_TERM, Underlying, quote, years_of
 from options_platform.domain.chain.term_structure import term_of
 from options_platform.domain.pricing import intrinsic_value
-from options_platform.domain.trading.ex_dividend import calls_to_close
-from options_platform.domain.trading.pin_risk import near_the_money
+from options_platform.domain.trading.exits.ex_dividend import calls_to_close
+from options_platform.domain.trading.exits.exit_rules import ExitRules
+from options_platform.domain.trading.exits.pin_risk import PinRiskRules, near_the_money
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,7 @@ def trade_paths(
     greeks = {name: values[row] for name, values in priced.greeks.items()}
     starts = np.zeros(len(trade), dtype=bool)
     starts[first[length > 0]] = True
+    exits = _exits_of(plans, rules)
     return TradePaths(
         legs=all_legs,
         entry=entry,
@@ -121,9 +124,9 @@ def trade_paths(
         # Shares and what covered them are closed one by one, each at a price of its own.
         assigned_closing=net_price(all_legs.side[trade], np.round(after, 4)),
         before_ex_date=_before_ex_date(
-            all_legs, trade, priced, market, session, column, factor, rules
+            all_legs, trade, priced, market, session, column, factor, exits
         ),
-        at_pin_risk=_at_pin_risk(all_legs, trade, priced, market.days[session], index, rules),
+        at_pin_risk=_at_pin_risk(all_legs, trade, priced, market.days[session], index, exits),
         leg_opening=priced.opening[row],
         leg_closing=priced.closing[row],
         leg_assigned=after,
@@ -135,15 +138,31 @@ def trade_paths(
     )
 
 
+OwnExits = Sequence[tuple[ExitRules, Bools]]
+"""The rules of exits, each with the trades, shape [trades], that it is for."""
+
+
+def _exits_of(plans: pl.DataFrame, rules: BacktestRules) -> OwnExits:
+    """By rule set, where several trade the account; empty without exits."""
+    if not rules.sets:
+        return [] if rules.exits is None else [(rules.exits, np.ones(plans.height, dtype=bool))]
+    names = plans["rule_set"]
+    each = [(rules.own(name).exits, names == name) for name in names.unique(maintain_order=True)]
+    return [(exits, own.to_numpy()) for exits, own in each if exits is not None]
+
+
 def _before_ex_date(
     legs: Legs, trade: Ints, priced: PricedLegs, market: BacktestMarket, session: Ints,
-    column: Ints, factor: Floats, rules: BacktestRules,
+    column: Ints, factor: Floats, exits: OwnExits,
 ) -> Bools:  # fmt: skip
     coming, ahead = market.next_dividend, market.sessions_to_ex_date
-    if rules.exits is None or coming is None or ahead is None:
+    if not exits or coming is None or ahead is None:
         return np.zeros(len(trade), dtype=bool)
     at = session, column[trade]
-    due = rules.exits.ex_dividend.dividend_due(coming[at] * factor, ahead[at])
+    due = np.zeros(len(trade))
+    for rules, of_trades in exits:
+        own = of_trades[trade]
+        due[own] = rules.ex_dividend.dividend_due(coming[at] * factor, ahead[at])[own]
     must_close = calls_to_close(
         legs.side[trade], legs.sign[trade], legs.strike[trade], priced.underlying.spot, priced.mid,
         due[:, None],
@@ -157,12 +176,25 @@ def _at_pin_risk(
     priced: PricedLegs,
     day: NDArray[np.datetime64],
     index: Floats,
-    rules: BacktestRules,
+    exits: OwnExits,
 ) -> Bools:
     at_risk = np.zeros(len(trade), dtype=bool)
-    if rules.exits is None or not rules.exits.pin_risk.sessions:
-        return at_risk
-    pin = rules.exits.pin_risk
+    for rules, of_trades in exits:
+        if rules.pin_risk.sessions:
+            near = _near_before_expiry(legs, trade, priced, day, index, rules.pin_risk)
+            at_risk |= near & of_trades[trade]
+    return at_risk
+
+
+def _near_before_expiry(
+    legs: Legs,
+    trade: Ints,
+    priced: PricedLegs,
+    day: NDArray[np.datetime64],
+    index: Floats,
+    pin: PinRiskRules,
+) -> Bools:
+    at_risk = np.zeros(len(trade), dtype=bool)
     sold = legs.side < 0
     expiries, at = np.unique(legs.expiry[sold], return_inverse=True)
     asked_from = np.full(legs.expiry.shape, np.datetime64("NaT", "D"))

@@ -34,6 +34,7 @@ TRADES = pl.Schema(
         "theta_usd": pl.Float64,
         "vega_usd": pl.Float64,
         "other_usd": pl.Float64,
+        "rule_set": pl.String,
     }
 )
 """One row per position. Prices in USD a share, net, debit positive; a positive `exit_price` was
@@ -119,6 +120,19 @@ EXPOSURES = pl.Schema(
 )
 """Open positions by ticker; `notional_usd` is contracts x 100 x spot."""
 
+BY_SET = pl.Schema(
+    {
+        "session": pl.Date,
+        "rule_set": pl.String,
+        "pnl_usd": pl.Float64,
+        "value_usd": pl.Float64,
+        "open_positions": pl.Int64,
+        "reserved_usd": pl.Float64,
+    }
+)
+"""What each of several rule sets has made of the account up to each close, fees deducted: all sets
+together make the change of equity, but for interest on cash. No rows where one set trades alone."""
+
 REFUSALS = pl.Schema(
     {
         "session": pl.Date,
@@ -155,6 +169,7 @@ class BacktestResult:
     exposures: pl.DataFrame
     refusals: pl.DataFrame
     sources: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SOURCES))
+    by_set: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=BY_SET))
 
     @property
     def held_to_expiry(self) -> int:

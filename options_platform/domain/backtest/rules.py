@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from options_platform.domain.chain import ChainRules
-from options_platform.domain.risk import RiskRules
+from options_platform.domain.risk import RiskRules, SetLimits
 from options_platform.domain.risk.sizing import SizingRules
 from options_platform.domain.trading.costs import CostRules
-from options_platform.domain.trading.exit_rules import ExitRules
-from options_platform.domain.trading.expiry_policy import ExpiryRules
+from options_platform.domain.trading.exits.exit_rules import ExitRules
+from options_platform.domain.trading.exits.expiry_policy import ExpiryRules
 from options_platform.domain.trading.fill_prices import FillRules
 from options_platform.domain.trading.orders import LadderRules
 
@@ -62,6 +63,20 @@ def _require_use(chains: str, gap_sessions: int) -> None:
 
 
 @dataclass(frozen=True)
+class OwnRules:
+    """What one of several rule sets in an account has of its own; see :class:`BacktestRules`.
+
+    `share` is its share of the account value and of the equity, on which `sizing` and `limits`
+    count.
+    """
+
+    exits: ExitRules | None = field(default_factory=ExitRules)
+    sizing: SizingRules | None = None
+    limits: SetLimits = field(default_factory=SetLimits)
+    share: float = 1.0
+
+
+@dataclass(frozen=True)
 class BacktestRules:
     """How planned trades are filled, managed and closed.
 
@@ -77,7 +92,9 @@ class BacktestRules:
     `real_if_stored` plans, fills and marks use stored real chains where there are any, and the
     surface elsewhere; with `real_only` nothing is traded without real quotes; `synthetic` ignores
     them. After a stored chain of a ticker, up to `gap_sessions` sessions without one are a gap, in
-    which nothing fills; after that, the surface fills again.
+    which nothing fills; after that, the surface fills again. `sets` are by name the rules of the
+    sets that trade the account together, in the order of their entries: their plans have these in
+    place of `exits`, `sizing` and `limits`. Every limit of `risk` is of all of them together.
     """
 
     start_usd: float = 100_000.0
@@ -95,6 +112,8 @@ class BacktestRules:
     resume_after_sessions: int | None = 21
     chains: ChainUse = "real_if_stored"
     gap_sessions: int = 5
+    limits: SetLimits = field(default_factory=SetLimits)
+    sets: Mapping[str, OwnRules] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _require_use(self.chains, self.gap_sessions)
@@ -106,7 +125,16 @@ class BacktestRules:
         configured = self.start_usd if self.sizing is None else self.sizing.account_value_usd
         return min(configured, equity_usd)
 
+    def own(self, rule_set: str) -> OwnRules:
+        """The rules that plans of a set are traded by."""
+        alone = OwnRules(self.exits, self.sizing, self.limits)
+        return self.sets.get(rule_set, alone)
+
     @property
     def holds_to_expiry(self) -> bool:
         """Whether positions are held to expiry; by default no account does that."""
         return self.exits is None or self.expiry.hold_to_expiry
+
+    def holds(self, own: OwnRules) -> bool:
+        """Whether the positions of a set are held to expiry."""
+        return own.exits is None or self.expiry.hold_to_expiry

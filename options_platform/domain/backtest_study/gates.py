@@ -15,10 +15,10 @@ import polars as pl
 
 from options_platform.common import KEY
 from options_platform.contracts import TRADE_PLAN, TRADE_PLAN_LEGS
+from options_platform.domain.planning.conditions.votes import HELD, VoteRules
 from options_platform.domain.planning.expiries import ChainOf
 from options_platform.domain.planning.liquidity import LiquidityRules
 from options_platform.domain.planning.plan import PlanRules, build_plans
-from options_platform.domain.planning.votes import HELD, VoteRules
 from options_platform.domain.risk.sizing import SizingRules
 
 NO_TRADE = {
@@ -87,6 +87,9 @@ ACCOUNT_GATES = {
     "MAX_VEGA": "vega of all positions",
     "MAX_THETA": "theta of all positions",
     "MAX_GAP_LOSS": "loss of all positions in one gap",
+    "MAX_SET_POSITIONS": "as many positions of the rule set as allowed",
+    "MAX_SET_RISK": "maximum losses of the rule set's positions",
+    "NETTING_CONFLICT": "another rule set has the other side of a contract",
     "BUYING_POWER": "equity below all maximum losses",
     "LIMIT_NOT_REACHED": "the market did not come to the limit price",
 }

@@ -5,10 +5,9 @@ risk (R), the trade's own maximum loss, since the refused trades overlap: each w
 beside the account, and no account could have held them all, so that their sum is nobody's result.
 
 Intervals and p-values are by a bootstrap over blocks of sessions that are longer than a trade, by
-the session of the plan. Many gates are looked at, and among fifteen without an effect one is beyond
-its 95% interval more often than not; so a verdict asks for the p-value corrected by the largest
-statistic of all gates in the same draws (Westfall and Young 1993, Resampling-Based Multiple
-Testing, single-step maxT), which keeps the chance of any false verdict at 5%.
+the session of the plan (`domain/statistics/block_means.py`). Many gates are looked at, and among
+fifteen without an effect one is beyond its 95% interval more often than not; so a verdict asks for
+the p-value that is corrected for all gates, which keeps the chance of any false verdict at 5%.
 """
 
 from __future__ import annotations
@@ -31,7 +30,8 @@ from options_platform.domain.backtest_study.gates import ACCOUNT_GATES, LIFTED, 
 from options_platform.domain.backtest_study.refused_trades import refused_trades
 from options_platform.domain.planning.plan import PlanRules
 from options_platform.domain.planning.reasons import REASONS
-from options_platform.domain.statistics.bootstrap import DRAWS, block_positions, interval_of
+from options_platform.domain.statistics.block_means import block_means
+from options_platform.domain.statistics.bootstrap import DRAWS
 
 BLOCK_SESSIONS = 63
 FEWEST_TRADES = 30
@@ -51,20 +51,12 @@ GATES = {
 }
 """Every gate in the order in which it is shown, with what it means."""
 
+JUDGED = ("mean_r_low", "mean_r_high", "mean_usd_low", "mean_usd_high", "p_value", "p_corrected")
 OF_RUN = (RUN.name, RULE_SET.name)
 PRICES = pl.Schema(
     {name: dtype for name, dtype in BACKTEST_REFUSAL_PRICES.schema.items() if name not in OF_RUN}
 )
 """Rows of `backtest_refusal_prices` but for what names their run."""
-
-
-@dataclass(frozen=True)
-class _Sums:
-    """Sums of trades by the session of their plan, shape [sessions, groups]."""
-
-    r: Floats
-    usd: Floats
-    count: Floats
 
 
 @dataclass(frozen=True)
@@ -101,8 +93,7 @@ def refusal_prices(
     """
     trades = pl.concat([_followed(refused), _closed(made)])
     counts = _counts(refused, made)
-    weights = _weights(len(sessions), draws)
-    priced = pl.concat([_priced(trades, scope, sessions, weights) for scope in SCOPES])
+    priced = pl.concat([_priced(trades, scope, sessions, draws) for scope in SCOPES])
     order = _place([*GATES, MADE])
     is_made, is_alone = pl.col("gate") == MADE, pl.col("scope") == ALONE
     return (
@@ -170,9 +161,7 @@ def _counts(refused: pl.DataFrame, made: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([rows, of_made]).join(why, on="gate", how="left").join(scopes, how="cross")
 
 
-def _priced(
-    trades: pl.DataFrame, scope: str, sessions: Sequence[date], weights: Floats
-) -> pl.DataFrame:
+def _priced(trades: pl.DataFrame, scope: str, sessions: Sequence[date], draws: int) -> pl.DataFrame:
     """What the trades of a scope earned, by gate; one family of tests."""
     own = trades.filter(pl.col("alone") | pl.lit(scope == FIRST))
     own = own.with_columns(
@@ -189,65 +178,38 @@ def _priced(
         mean_r=pl.col("r").mean(),
         blocks=(pl.col("at") // BLOCK_SESSIONS).n_unique(),
     )
-    is_enough = (pl.col("followed") >= FEWEST_TRADES) & (pl.col("blocks") >= FEWEST_BLOCKS)
-    enough = rows.filter(is_enough)
-    judged = _judged(enough, _sums(own, enough["gate"].to_list(), len(sessions)), weights)
-    return rows.join(judged, on="gate", how="left").with_columns(scope=pl.lit(scope)).drop("blocks")
+    enough = (pl.col("followed") >= FEWEST_TRADES) & (pl.col("blocks") >= FEWEST_BLOCKS)
+    # The trades that were made are no gate, and no further look.
+    families = [pl.col("gate") == MADE, pl.col("gate") != MADE]
+    judged = [
+        _judged(own, rows.filter(enough & family)["gate"].to_list(), len(sessions), draws)
+        for family in families
+    ]
+    rows = rows.join(pl.concat(judged), on="gate", how="left")
+    return rows.with_columns(scope=pl.lit(scope)).drop("blocks")
 
 
-def _sums(trades: pl.DataFrame, gates: Sequence[str], sessions: int) -> _Sums:
+def _judged(trades: pl.DataFrame, gates: list[str], sessions: int, draws: int) -> pl.DataFrame:
+    """Intervals and p-values of gates with enough trades, corrected for all of them."""
+    if not gates:
+        return pl.DataFrame(schema={"gate": pl.String, **dict.fromkeys(JUDGED, pl.Float64)})
     rows = trades.filter(pl.col("gate").is_in(gates))
-    column = rows["gate"].replace_strict(_place(gates), return_dtype=pl.Int64)
-    at = tuple(numbers.to_numpy().astype(np.int64) for numbers in (rows["at"], column))
+    column = rows["gate"].replace_strict(_place(gates), return_dtype=pl.Int64).to_numpy()
+    at = rows["at"].to_numpy(), column
 
     def summed(values: Floats) -> Floats:
         total = np.zeros((sessions, len(gates)))
         np.add.at(total, at, values)
         return total
 
-    return _Sums(
-        summed(rows["r"].to_numpy()), summed(rows["pnl_usd"].to_numpy()),
-        summed(np.ones(rows.height)),
-    )  # fmt: skip
-
-
-def _judged(rows: pl.DataFrame, sums: _Sums, weights: Floats) -> pl.DataFrame:
-    """Intervals and p-values of groups with enough trades."""
-    mean = rows["mean_r"].to_numpy()
-    gates = rows["gate"].to_list()
-    # A draw without a trade of a group has no mean, and trades that all earn the same no error.
-    with np.errstate(invalid="ignore", divide="ignore"):
-        count = weights @ sums.count
-        drawn_r, drawn_usd = weights @ sums.r / count, weights @ sums.usd / count
-        error = np.nanstd(drawn_r, axis=0)
-        # What the draws would be if a gate had no effect.
-        without_effect = np.abs(drawn_r - mean) / error
-        statistics = np.abs(mean) / error
-    tested = np.array([gate != MADE for gate in gates], dtype=bool)
-    largest = np.nanmax(without_effect[:, tested], axis=1, initial=0.0)
-    judged = []
-    for n, gate in enumerate(gates):
-        of_r = interval_of(float(mean[n]), drawn_r[:, n])
-        of_usd = interval_of(0.0, drawn_usd[:, n])
-        statistic = float(statistics[n])
-        judged.append(
-            {
-                "gate": gate, "mean_r_low": of_r.low, "mean_r_high": of_r.high,
-                "mean_usd_low": of_usd.low, "mean_usd_high": of_usd.high,
-                "p_value": _share_beyond(without_effect[:, n], statistic),
-                "p_corrected": _share_beyond(largest, statistic),
-            }
-        )  # fmt: skip
-    numbers = ("mean_r_low", "mean_r_high", "mean_usd_low", "mean_usd_high", "p_value",
-               "p_corrected")  # fmt: skip
-    schema = {"gate": pl.String, **dict.fromkeys(numbers, pl.Float64)}
-    return pl.DataFrame(judged, schema=schema)
-
-
-def _share_beyond(statistics: Floats, statistic: float) -> float:
-    """The share of draws that reach the statistic, itself counted as one; never zero."""
-    drawn = statistics[np.isfinite(statistics)]
-    return float((1 + np.sum(drawn >= statistic)) / (1 + len(drawn)))
+    counts = summed(np.ones(rows.height))
+    of_r, of_usd = (
+        block_means(summed(rows[name].to_numpy()), counts, block=BLOCK_SESSIONS, draws=draws)
+        for name in ("r", "pnl_usd")
+    )
+    numbers = (*of_r.interval, *of_usd.interval, of_r.p_values, of_r.corrected)
+    judged = pl.DataFrame({"gate": gates, **dict(zip(JUDGED, numbers, strict=True))})
+    return judged.with_columns(pl.col(JUDGED).fill_nan(None))
 
 
 def _verdict() -> pl.Expr:
@@ -263,14 +225,6 @@ def _verdict() -> pl.Expr:
         .then(pl.lit(COST))
         .otherwise(pl.lit(SAVED))
     )
-
-
-def _weights(sessions: int, draws: int) -> Floats:
-    """How often each session is in each draw, shape [draws, sessions]."""
-    positions = block_positions(sessions, draws=draws, block=BLOCK_SESSIONS)
-    flat = positions + sessions * np.arange(len(positions))[:, None]
-    counts = np.bincount(flat.ravel(), minlength=len(positions) * sessions)
-    return counts.reshape(len(positions), sessions).astype(np.float64)
 
 
 def _place(values: Sequence[object]) -> dict[object, int]:

@@ -88,6 +88,15 @@ def _unexplained(views: Portfolio) -> Finding:
     return _finding(wrong, "date", "positions", "ledger")
 
 
+def _sets_do_not_add_up(views: Portfolio) -> Finding:
+    sums = views.by_set.group_by("account", "date").agg(sets=pl.col("pnl_usd").sum())
+    rows = views.portfolio.join(sums, on=["account", "date"], how="left").with_columns(
+        pl.col("sets").fill_null(0.0), ledger=pl.col("realised_usd") + pl.col("unrealised_usd")
+    )
+    wrong = rows.filter(~((pl.col("sets") - pl.col("ledger")).abs() <= CENT))
+    return _finding(wrong, "date", "sets", "ledger")
+
+
 PORTFOLIO_RULES = (
     PortfolioRule("fills", "within_orders", "no order is filled beyond its size", _beyond_order),
     PortfolioRule(
@@ -111,5 +120,10 @@ PORTFOLIO_RULES = (
         "portfolio", "profits_explained",
         "the P&L of all positions equals the ledger's, realised and unrealised, to the cent",
         _unexplained,
+    ),
+    PortfolioRule(
+        "portfolio", "sets_add_up",
+        "the P&L of all rule sets equals the ledger's, realised and unrealised, to the cent",
+        _sets_do_not_add_up,
     ),
 )  # fmt: skip

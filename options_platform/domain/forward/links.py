@@ -18,6 +18,7 @@ from typing import Any
 import polars as pl
 
 from options_platform.contracts import Table
+from options_platform.domain.calendar.sessions import open_time, shift
 
 FILE_NAME = "forward_record.chain"
 """The file of the record in a home."""
@@ -57,14 +58,15 @@ class Link:
 
     `kind` is `plans` for the plans that count, `revision` for other plans of the same session and
     set that were made later and do not count, `failure` for a set that could not be planned.
-    `created_at` is UTC, `former` the hash of the link before, `platform` the version of the package
-    that wrote it.
+    `created_at` and `next_open`, the next open by the calendar of that night, are UTC; `former` is
+    the hash of the link before, `platform` the version of the package that wrote it.
     """
 
     number: int
     former: str
     kind: str
     created_at: datetime
+    next_open: datetime
     platform: str
     content: Content
     hash: str
@@ -111,8 +113,7 @@ def chained(
     """
     body = _body(content, number, former, kind, created_at, platform)
     own = hashlib.sha256(body).hexdigest()
-    link = Link(number, former, kind, created_at.astimezone(UTC), platform, content, own)
-    return link, own.encode() + b" " + body + b"\n"
+    return parsed(body, own), own.encode() + b" " + body + b"\n"
 
 
 def _body(
@@ -122,7 +123,8 @@ def _body(
         "number": number,
         "former": former,
         "kind": kind,
-        "created_at": created_at.astimezone(UTC).isoformat(timespec="microseconds"),
+        "created_at": _utc(created_at),
+        "next_open": _utc(open_time(shift(content.session, 1))),
         "platform": platform,
         "session": content.session.isoformat(),
         "rule_set": content.rule_set,
@@ -136,15 +138,21 @@ def _body(
     return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
+def _utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
 def parsed(body: bytes, own: str) -> Link:
     """The link of a body, whose hash is `own`.
 
     Raises ValueError, KeyError or TypeError for a body that is no link.
     """
     values = json.loads(body)
-    created_at = datetime.fromisoformat(values["created_at"])
-    if values["kind"] not in KINDS or created_at.tzinfo is None:
-        raise ValueError("the kind or the time is none that a link has")
+    created_at, next_open = (
+        datetime.fromisoformat(values[name]) for name in ("created_at", "next_open")
+    )
+    if values["kind"] not in KINDS or None in (created_at.tzinfo, next_open.tzinfo):
+        raise ValueError("the kind or a time is none that a link has")
     content = Content(
         session=date.fromisoformat(values["session"]),
         rule_set=str(values["rule_set"]),
@@ -156,7 +164,9 @@ def parsed(body: bytes, own: str) -> Link:
         failure=values["failure"],
     )
     former, number = str(values["former"]), int(values["number"])
-    return Link(number, former, values["kind"], created_at, values["platform"], content, own)
+    return Link(
+        number, former, values["kind"], created_at, next_open, values["platform"], content, own
+    )
 
 
 def next_links(

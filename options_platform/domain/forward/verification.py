@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from options_platform.domain.calendar.sessions import close_time, is_session, open_time, shift
+from options_platform.domain.calendar.sessions import close_time
 from options_platform.domain.forward.links import FILE_NAME, FIRST_FORMER, Link, parsed
 from options_platform.errors import ForwardRecordError, UsageError
 
@@ -141,20 +141,10 @@ def _misplaced(
         )
     if before and link.session < before[-1].session:
         return "order", f"its session is before that of link {number - 1}"
-    if not _in_time(link):
+    if not close_time(link.session) <= link.created_at < link.next_open:
         moment = f"{link.created_at:%Y-%m-%d %H:%M:%S} UTC"
         return "time", f"{moment} is not between the session's close and the next open"
     return "", ""
-
-
-def _in_time(link: Link) -> bool:
-    try:
-        if not is_session(link.session):
-            return False
-        opens = open_time(shift(link.session, 1))
-    except UsageError:
-        return False
-    return close_time(link.session) <= link.created_at < opens
 
 
 def require_head(links: Sequence[Link], head: str, at: int | None = None) -> Link:

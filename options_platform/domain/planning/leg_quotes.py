@@ -31,6 +31,8 @@ from options_platform.domain.strategies.strike_choice import choose_strikes
 from options_platform.errors import PricingError
 
 UNQUOTED_IV = 0.2
+STEPS_OUT = "steps_out"
+"""Column of rows that are planned some listed strikes further out, the same number in each."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def synthetic_quotes(
     spot, atm = underlying.spot, underlying.index
     width = width_of(rows, spot, atm, years_of(_dte(rows, expiries.first)), strikes)
     delta, wing_delta = _anchor_delta(rows, strategy, strikes), _wing_delta(rows, strikes)
-    prices = choose_strikes(strategy, listed, delta, width, wing_delta)
+    prices = choose_strikes(strategy, listed, delta, width, wing_delta, _steps_out(rows))
     years = [years_of(_dte(rows, expiries.of(leg))) for leg in strategy.legs]
     quotes = [
         quote(underlying, price, left, _signs(rows, leg.right), chain)
@@ -98,7 +100,7 @@ def chain_quotes(
             spread = open_spread(
                 strategy, chain, last, rules, delta=float(delta[n]), width=float(width[n]),
                 wing_delta=None if wing_delta is None else float(wing_delta[n]),
-                near_expiry=first,
+                near_expiry=first, steps_out=_steps_out(rows),
                 # What has no permission never comes as far as its quotes.
                 undefined_risk_allowed=True,
             )  # fmt: skip
@@ -134,10 +136,19 @@ class _GridStrikes:
         sign = option_sign(np.full(len(self.years), right))
         return strike_nearest_delta(self.underlying, self.years, sign, delta, self.rules)
 
+    def further(self, right: Right, strike: Floats, steps: int) -> Floats:
+        sign = option_sign(np.full(len(self.years), right))
+        return np.asarray(np.maximum(strike + sign * steps * self.step, self.step))
+
     def away(self, leg: Leg, anchor: Floats, width: Floats) -> Floats:
         distance = np.maximum(snap_strike(abs(leg.widths_out) * width, self.step), self.step)
         sign = option_sign(np.full(len(self.years), leg.right)) * np.sign(leg.widths_out)
         return np.asarray(np.maximum(anchor + sign * distance, self.step))
+
+
+def _steps_out(rows: pl.DataFrame) -> int:
+    """By how many strikes the spreads of `rows` lie further out than their rules choose."""
+    return int(rows[STEPS_OUT][0]) if STEPS_OUT in rows.columns else 0
 
 
 def _dte(rows: pl.DataFrame, expiry: Dates) -> NDArray[np.int64]:

@@ -10,14 +10,15 @@ import polars as pl
 from options_platform.domain.risk.sizing import TOLERANCE, SizingRules, account_needed
 
 
-def needs_account(sizing: SizingRules) -> pl.Expr:
+def needs_account(sizing: SizingRules, share: float = 1.0) -> pl.Expr:
     """What a spread needs that the risk budget refuses: an account, or another setting.
 
     Columns: regime, votes (null where none are asked), account_needed (USD, infinite where the
     regime or the number of votes is switched off) and spread_loss_usd, the maximum loss of one
-    spread; both at the width that needs least.
+    spread; both at the width that needs least. `share` is the share of the account that `sizing`
+    counts on.
     """
-    account = pl.format("an account of {} USD", in_dollars("account_needed"))
+    account = pl.format("an account of {} USD", in_dollars("account_needed", share))
     multiplier = pl.col("regime").replace_strict(sizing.regime_multiplier, default=1.0)
     switched_off = (
         pl.when(multiplier == 0.0)
@@ -45,6 +46,7 @@ def needs_of_entry(
     sizing: SizingRules,
     account_usd: float,
     votes: int | None = None,
+    share: float = 1.0,
 ) -> str:
     """What takes one spread that an account refused, in words.
 
@@ -55,8 +57,9 @@ def needs_of_entry(
         regime: regime of the plan.
         confidence: confidence of the plan, 0 to 1.
         sizing: rules by which the account is limited.
-        account_usd: the account's equity, at most `account_value_usd`.
+        account_usd: the share of the account's equity, at most that of `account_value_usd`.
         votes: votes that held, None where the plan's rules asked for none.
+        share: the share of the account that `sizing` counts on.
     """
     scales = np.array([sizing.regime_multiplier[regime]]), np.array([confidence])
     held = None if votes is None else np.array([float(votes)])
@@ -65,17 +68,17 @@ def needs_of_entry(
         return f"plan.sizing.by_votes of {votes} above 0"
     if math.isinf(account):
         return f"plan.sizing.regime_multiplier of {regime} above 0"
-    parts = [f"an equity of {account:,.0f} USD"]
+    parts = [f"an equity of {math.ceil(account / share):,} USD"]
     if account > sizing.account_value_usd:
-        parts.append(f"account_value_usd of {account:,.0f}")
+        parts.append(f"account_value_usd of {math.ceil(account / share):,}")
     if sizing.max_risk_usd is not None and loss_usd * (1.0 - TOLERANCE) > sizing.max_risk_usd:
         cap = f"max_risk_usd of {math.ceil(loss_usd):,}"
         parts = [cap] if account <= account_usd else [*parts, cap]
     return " and ".join(parts)
 
 
-def in_dollars(column: str) -> pl.Expr:
-    """The amount rounded up to whole dollars, with commas between thousands."""
-    digits = pl.col(column).ceil().cast(pl.Int64, strict=False).cast(pl.String)
+def in_dollars(column: str, share: float = 1.0) -> pl.Expr:
+    """What the amount is a share of, rounded up to whole dollars, with commas between thousands."""
+    digits = (pl.col(column) / share).ceil().cast(pl.Int64, strict=False).cast(pl.String)
     groups = digits.str.reverse().str.replace_all(r"(\d{3})", "${1},").str.strip_chars_end(",")
     return groups.str.reverse()

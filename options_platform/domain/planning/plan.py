@@ -75,7 +75,8 @@ class PlanRules:
     """Everything that the plan decides by.
 
     What sells contracts that no bought one covers loses without bound, such as short straddles and
-    strangles; `allow_undefined_risk` permits it. `rule_set` names the set that these rules are of.
+    strangles; `allow_undefined_risk` permits it. `rule_set` names the set that these rules are of,
+    `share` is its share of the account, on whose value `sizing` counts already.
     """
 
     selection: SelectionRules = field(default_factory=SelectionRules)
@@ -87,6 +88,7 @@ class PlanRules:
     allow_undefined_risk: bool = False
     undefined_risk: UndefinedRiskRules = field(default_factory=UndefinedRiskRules)
     rule_set: str = DEFAULT_RULE_SET
+    share: float = field(default=1.0, metadata={"derived": True})
 
     def permits(self, strategy: Strategy) -> bool:
         """Whether the strategy may be planned: its loss has a bound, or none is asked for."""
@@ -146,6 +148,7 @@ def plan_selected(
         .then(pl.lit("as_traded"))
         .otherwise(pl.lit("adjusted")),
         rule_set=pl.lit(rules.rule_set),
+        account_share=pl.lit(rules.share),
     )
     unbounded, *_ = spread_refusals(rules)
     no_trade = pl.col("strategy") == NONE
@@ -220,7 +223,7 @@ def spread_refusals(rules: PlanRules) -> tuple[RefusalRule, ...]:
             "1 contract within the budget"
             + (f", or {rules.sizing.risk_pct:.3g} of the account" if at_least_one else ""),
             pl.col("contracts") < 1,
-            needs_account(rules.sizing),
+            needs_account(rules.sizing, rules.share),
         ),
     )
 

@@ -26,6 +26,7 @@ KEPT = (
     "strike_basis",
     "needs",
     "rule_set",
+    "account_share",
 )
 """What a refused plan shows of the row that it was made from."""
 

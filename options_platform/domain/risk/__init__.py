@@ -12,9 +12,22 @@ from options_platform.domain.risk.kill_switch import (
     is_of_losses,
     reason_of,
 )
-from options_platform.domain.risk.limits import Check, Exposure, assess, exposure_of, refusals
+from options_platform.domain.risk.limits import (
+    Check,
+    Exposure,
+    assess,
+    exposure_of,
+    refusals,
+    set_refusals,
+)
 from options_platform.domain.risk.pausing import Pausing, after_look
-from options_platform.domain.risk.rules import GapRules, GreekLimits, KillSwitchRules, RiskRules
+from options_platform.domain.risk.rules import (
+    GapRules,
+    GreekLimits,
+    KillSwitchRules,
+    RiskRules,
+    SetLimits,
+)
 
 __all__ = [
     "FEASIBILITY_SCHEMA",
@@ -28,6 +41,7 @@ __all__ = [
     "OrderBasis",
     "Pausing",
     "RiskRules",
+    "SetLimits",
     "after_closes",
     "after_look",
     "assess",
@@ -36,5 +50,6 @@ __all__ = [
     "is_of_losses",
     "reason_of",
     "refusals",
+    "set_refusals",
     "stale",
 ]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from options_platform.domain.risk.rules import RiskRules
+from options_platform.domain.risk.rules import RiskRules, SetLimits
 
 ONE_PERCENT = 0.01
 SLACK = 1e-9
@@ -160,6 +160,27 @@ def refusals(
         for check in assess(entry, open_exposures, account_value_usd, rules)
         if not check.passed
     ]
+
+
+def set_refusals(
+    entry: Exposure, of_set: Sequence[Exposure], budget_usd: float, limits: SetLimits
+) -> list[Check]:
+    """The limits of its own rule set that `entry` would break.
+
+    Args:
+        entry: the order to be checked.
+        of_set: open positions and working entries of the same set.
+        budget_usd: what the set's share of the account is worth.
+        limits: the limits of the set.
+    """
+    everything = [*of_set, entry]
+    checks = []
+    if limits.max_positions is not None:
+        checks.append(Check("MAX_SET_POSITIONS", len(everything), limits.max_positions))
+    if limits.max_total_risk_pct is not None:
+        threshold = limits.max_total_risk_pct * budget_usd
+        checks.append(Check("MAX_SET_RISK", _loss(everything), threshold))
+    return [check for check in checks if not check.passed]
 
 
 def _greek_checks(

@@ -61,6 +61,24 @@ class GapRules:
 
 
 @dataclass(frozen=True)
+class SetLimits:
+    """Limits of one rule set on its own open positions and working entries together, beside those
+    of the account, which they never widen. `max_total_risk_pct` limits the sum of their maximum
+    losses, as a fraction of the set's budget: its share of the account value (`budgets`), or all of
+    it. Where several sets trade at once and it is none, `risk.max_total_risk_pct` of the budget
+    is the limit; a set that trades alone then has those of the account alone."""
+
+    max_positions: int | None = None
+    max_total_risk_pct: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_positions is not None and self.max_positions < 1:
+            raise ValueError("limits.max_positions is at least 1, or none")
+        if self.max_total_risk_pct is not None and not self.max_total_risk_pct > 0.0:
+            raise ValueError("limits.max_total_risk_pct is above 0, or none")
+
+
+@dataclass(frozen=True)
 class RiskRules:
     """Limits on open positions and working entries together.
 

@@ -26,12 +26,14 @@ def open_spread(
     wing_delta: float | None = None,
     near_expiry: date | None = None,
     undefined_risk_allowed: bool = False,
+    steps_out: int = 0,
 ) -> Spread:
     """The strategy's legs on `chain`, all expiring on `expiry` but `near` legs.
 
     Anchors have the nearest listed delta (the listed strike nearest to the spot where the
     strategy is centred), wings the listed strike nearest to `width` USD further out, or with
-    `wing_delta` the one with the nearest delta.
+    `wing_delta` the one with the nearest delta. With `steps_out` all of them lie so many listed
+    strikes further from the money.
 
     Raises :class:`PricingError` where the chain lacks a strike, the risk has no bound and
     `undefined_risk_allowed` does not say so, or a calendar has no nearer expiry.
@@ -44,7 +46,7 @@ def open_spread(
     if not strategy.one_expiry and (near_expiry is None or near_expiry >= expiry):
         raise PricingError(f"{strategy.name} needs a near_expiry before {expiry}")
     listed = ChainStrikes(chain, expiry, near_expiry)
-    strikes = choose_strikes(strategy, listed, delta, width, wing_delta)
+    strikes = choose_strikes(strategy, listed, delta, width, wing_delta, steps_out)
     legs = tuple(
         _leg(chain, leg, listed.expiry_of(leg), strike)
         for leg, strike in zip(strategy.legs, strikes, strict=True)
@@ -72,6 +74,18 @@ class ChainStrikes:
     def nearest_delta(self, right: Right, delta: float) -> float:
         """The one whose quote has the delta nearest to `delta`."""
         return float(str(self.chain.nearest_delta(self.expiry, right, delta)["strike"]))
+
+    def further(self, right: Right, strike: float, steps: int) -> float:
+        """The one `steps` listed strikes above `strike` for calls, below it for puts."""
+        sign = CALL if right == "call" else PUT
+        beyond = self.chain.side(self.expiry, right).filter((pl.col("strike") - strike) * sign > 0)
+        strikes = beyond.sort(pl.col("strike") * sign)["strike"]
+        if len(strikes) < steps:
+            raise PricingError(
+                f"{self.chain.ticker} lists no {right} {steps} strikes beyond {strike:g}, "
+                f"{self.expiry}, on {self.chain.session}"
+            )
+        return float(strikes[steps - 1])
 
     def away(self, leg: Leg, anchor: float, width: float) -> float:
         """The one nearest to the leg's widths from `anchor`, of those with a volatility."""

@@ -25,6 +25,10 @@ class ListedStrikes(Protocol[Strike]):
         """The one whose delta is nearest to `delta`."""
         ...
 
+    def further(self, right: Right, strike: Strike, steps: int) -> Strike:
+        """The listed one `steps` strikes above `strike` for calls, below it for puts."""
+        ...
+
     def away(self, leg: Leg, anchor: Strike, width: Strike) -> Strike:
         """The one nearest to the leg's widths from `anchor`, never `anchor` itself, also where
         `width` is 0."""
@@ -37,6 +41,7 @@ def choose_strikes(
     delta: Strike,
     width: Strike,
     wing_delta: Strike | None = None,
+    steps_out: int = 0,
 ) -> list[Strike]:
     """The strike of each leg.
 
@@ -47,6 +52,8 @@ def choose_strikes(
         width: USD a share between an anchor and its wing.
         wing_delta: absolute delta of wings one width out; the width of their right is then the
             distance of that strike from the anchor, in place of `width`.
+        steps_out: by how many listed strikes the whole spread lies further from the money than
+            that; up where the strategy is centred on the spot.
     """
     anchors = {
         right: listed.at_spot(right) if strategy.centred else listed.nearest_delta(right, delta)
@@ -58,6 +65,11 @@ def choose_strikes(
         else abs(listed.nearest_delta(right, wing_delta) - anchor)
         for right, anchor in anchors.items()
     }
+    if steps_out:
+        anchors = {
+            right: listed.further("call" if strategy.centred else right, anchor, steps_out)
+            for right, anchor in anchors.items()
+        }
     return [
         listed.away(leg, anchors[leg.right], widths[leg.right])
         if leg.widths_out

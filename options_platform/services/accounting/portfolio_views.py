@@ -8,7 +8,14 @@ import polars as pl
 
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.contracts import FILLS, PORTFOLIO, POSITIONS, RAW_OHLCV, VIX
+from options_platform.contracts import (
+    FILLS,
+    PORTFOLIO,
+    PORTFOLIO_SETS,
+    POSITIONS,
+    RAW_OHLCV,
+    VIX,
+)
 from options_platform.domain.accounting.portfolio import Portfolio, make_portfolio
 from options_platform.domain.accounting.snapshot import LedgerSnapshot
 from options_platform.domain.backtest import BacktestMarket, make_market
@@ -77,7 +84,12 @@ def ledger_portfolio(settings: Settings, warehouse: Warehouse, ledger: Ledger) -
 
 def store_portfolio(warehouse: Warehouse, account: str, views: Portfolio) -> None:
     """Store the views in one transaction, replacing the account's former rows."""
-    frames = [(FILLS, views.fills), (POSITIONS, views.positions), (PORTFOLIO, views.portfolio)]
+    frames = [
+        (FILLS, views.fills),
+        (POSITIONS, views.positions),
+        (PORTFOLIO, views.portfolio),
+        (PORTFOLIO_SETS, views.by_set),
+    ]
     warehouse.replace(frames, ACCOUNT, account)
 
 

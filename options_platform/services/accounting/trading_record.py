@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import polars as pl
+
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.contracts import RAW_OHLCV, TRADE_PLAN, TRADE_PLAN_LEGS, VIX
+from options_platform.contracts import (
+    PLAN_ALTERNATE_LEGS,
+    PLAN_ALTERNATES,
+    RAW_OHLCV,
+    TRADE_PLAN,
+    TRADE_PLAN_LEGS,
+    VIX,
+)
 from options_platform.domain.accounting.trading_record import Record, make_record
 from options_platform.domain.backtest import make_market
 from options_platform.services.accounting.portfolio_views import (
@@ -34,7 +43,8 @@ def paper_record(settings: Settings, warehouse: Warehouse, ledger: Ledger) -> Re
         tenors=stored_tenors(warehouse),
         dividends=stored_dividends(warehouse),
     )
-    plans = warehouse.read(TRADE_PLAN, start=first)
-    legs = warehouse.read(TRADE_PLAN_LEGS, start=first)
-    rules = with_fits(settings, warehouse, recorded_from(snapshot)).backtest_rules
-    return make_record(snapshot, plans, legs, market, rules)
+    tables = (TRADE_PLAN, TRADE_PLAN_LEGS, PLAN_ALTERNATES, PLAN_ALTERNATE_LEGS)
+    plans, legs, alternates, their_legs = (warehouse.read(table, start=first) for table in tables)
+    rules = with_fits(settings, warehouse, recorded_from(snapshot)).account_rules
+    legs = pl.concat([legs, their_legs])
+    return make_record(snapshot, plans, legs, market, rules, alternates)

@@ -20,6 +20,7 @@ from options_platform.domain.backtest_study.scorecard import excess_returns
 from options_platform.domain.backtest_study.variants import Variant, VariantScore
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.chain.learned import LearnedSurface
+from options_platform.domain.risk import SetLimits
 from options_platform.domain.statistics.curve import sharpe
 from options_platform.models.selection.trials import Trial
 from options_platform.services.backtesting.run import BacktestData
@@ -72,7 +73,13 @@ def rules_hash(variant: Variant) -> str:
     """
     plan = asdict(replace(variant.plan, chain=_as_set(variant.plan.chain)))
     plan.pop("rule_set")
+    plan.pop("share")
     rules = asdict(replace(variant.rules, chain=_as_set(variant.rules.chain)))
+    # What trials were stored without is no part of the hash while it changes nothing.
+    if variant.rules.limits == SetLimits():
+        rules.pop("limits")
+    if not variant.rules.sets:
+        rules.pop("sets")
     return _hash(json.dumps([plan, rules], sort_keys=True))
 
 

@@ -22,7 +22,7 @@ from options_platform.domain.forward.coverage import may_record
 from options_platform.domain.forward.links import Content, Link, plain_rows
 from options_platform.domain.planning.expiries import ChainOf
 from options_platform.domain.planning.plan import build_plans
-from options_platform.errors import PlatformError
+from options_platform.errors import ForwardRecordError, PlatformError
 from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.market_data.stored_chains import stored_chains
@@ -34,15 +34,18 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 
+LATE = "another session is the newest one by now, or its next open has passed"
+
+
 @dataclass(frozen=True)
 class Recorded:
     """What a run has recorded: the new links, the newest one of the chain (None of an empty one),
-    and by set why it could not be planned. `late` if the next open had passed."""
+    and by set why it could not be planned. `not_recorded` says why nothing was, None otherwise."""
 
     links: Sequence[Link]
     head: Link | None
     failures: dict[str, str]
-    late: bool = False
+    not_recorded: str | None = None
 
 
 def forward_record(settings: Settings) -> ForwardRecord:
@@ -61,9 +64,11 @@ def record_session(platform: Platform, session: date) -> Recorded:
     settings = platform.settings
     record = forward_record(settings)
     if not may_record(session, platform.now()):
-        return Recorded((), record.read().head, {}, late=True)
+        return Recorded((), record.read().head, {}, LATE)
     tickers = settings.tickers
     inputs = plan_inputs(platform.warehouse, tickers, session, session)
+    if inputs.is_empty():
+        return Recorded((), record.read().head, {}, f"no ticker has a bar of {session}")
     chain_of = stored_chains(platform.chains, tickers, session, session)
     contents = [
         _content(platform, name, session, inputs, chain_of)
@@ -71,8 +76,8 @@ def record_session(platform: Platform, session: date) -> Recorded:
     ]
     links = record.append(contents, platform.now)
     failures = {content.rule_set: content.failure for content in contents if content.failure}
-    late = not links and not may_record(session, platform.now())
-    return Recorded(links, record.read().head, failures, late)
+    is_late = not links and not may_record(session, platform.now())
+    return Recorded(links, record.read().head, failures, LATE if is_late else None)
 
 
 def _content(
@@ -119,8 +124,17 @@ def plain_rules(rules: BacktestRules) -> dict[str, Any]:
 
 
 def read_rules(values: Any) -> BacktestRules:
-    """The rules of trading that :func:`plain_rules` has made plain."""
-    return _rules().validate_python(values)
+    """The rules of trading that :func:`plain_rules` has made plain.
+
+    Raises :class:`ForwardRecordError` for values that this version cannot read.
+    """
+    try:
+        return _rules().validate_python(values)
+    except ValueError as error:
+        raise ForwardRecordError(
+            f"the recorded rules of trading cannot be read by this version ({_first_line(error)}); "
+            "look at the result with the version that the link names"
+        ) from error
 
 
 @cache

@@ -7,7 +7,6 @@ nothing but that its plans were recorded before anybody could know what became o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -25,13 +24,14 @@ from options_platform.domain.backtest_study.rule_sets import BLOCK_SESSIONS, equ
 from options_platform.domain.backtest_study.scorecard import MODEL, Curve, scorecard
 from options_platform.domain.calendar.sessions import sessions
 from options_platform.domain.forward.coverage import Coverage, coverage
-from options_platform.domain.forward.links import rows_as_frame
+from options_platform.domain.forward.links import FAILURE, PLANS, rows_as_frame
 from options_platform.domain.forward.verification import Chain
 from options_platform.errors import PlatformError
 from options_platform.services.backtesting.run import stored_market
 from options_platform.services.forward.recording import read_rules
 from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.settings import Settings
+from options_platform.settings.rule_sets import rule_set_names
 
 ENOUGH_SESSIONS = 4 * BLOCK_SESSIONS
 """Sessions from which a Sharpe ratio is shown: a year, four blocks of the bootstrap."""
@@ -115,7 +115,7 @@ def _result(
     )
     try:
         traded = trade_recorded(settings, warehouse, part)
-    except PlatformError as error:
+    except (PlatformError, pl.exceptions.PolarsError) as error:
         return replace(about, problem=str(error))
     if traded is None:
         return replace(about, trades=0, open_trades=0, result_usd=0.0)
@@ -197,6 +197,16 @@ def _expected(part: Coverage, scores: pl.DataFrame) -> Expected | None:
     )
 
 
-def shown_results(results: Sequence[ForwardResult]) -> list[ForwardResult]:
-    """The results of the rules that hold now, one a set."""
-    return [result for result in results if result.is_current]
+def without_plans(settings: Settings, chain: Chain) -> dict[str, str]:
+    """The sets of the home that no link has plans of, and why, in words."""
+    planned = {link.rule_set for link in chain.links if link.kind == PLANS}
+    failures = {
+        link.rule_set: f"could not be planned for {link.session}: {link.content.failure}"
+        for link in chain.links
+        if link.kind == FAILURE
+    }
+    return {
+        name: failures.get(name, "is recorded from the next options-platform daily on")
+        for name in rule_set_names(settings.home)
+        if name not in planned
+    }

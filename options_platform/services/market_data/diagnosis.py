@@ -105,10 +105,15 @@ def _rule_sets(settings: Settings) -> Iterator[Diagnosis]:
     from options_platform.settings import make_settings, settings_without_effect
     from options_platform.settings.rule_sets import in_words, rule_set_names
 
-    yield Diagnosis("rule set", Diagnosis.OK, in_words(settings))
-    if replaced := settings_without_effect():
-        detail = f"it replaces your settings, which have no effect: {', '.join(replaced)}"
-        yield Diagnosis("rule set", Diagnosis.NOTE, detail)
+    if not settings.budgets:
+        yield Diagnosis("rule set", Diagnosis.OK, in_words(settings))
+        if replaced := settings_without_effect():
+            detail = f"it replaces your settings, which have no effect: {', '.join(replaced)}"
+            yield Diagnosis("rule set", Diagnosis.NOTE, detail)
+    for name in settings.traded_sets if settings.budgets else ():
+        share = f"{settings.share_of(name):.0%} of the account"
+        text = f"{in_words(settings.of_set(name))}; trades with {share}"
+        yield Diagnosis("rule set", Diagnosis.OK, text)
     for name in rule_set_names(settings.home):
         try:
             make_settings({"home": settings.home, "rule_set": name})

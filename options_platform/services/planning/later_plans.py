@@ -15,12 +15,20 @@ import polars as pl
 
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.common import KEY, PartitionRange
-from options_platform.contracts import TRADE_PLAN, TRADE_PLAN_LEGS, Table
+from options_platform.contracts import (
+    PLAN_ALTERNATE_LEGS,
+    PLAN_ALTERNATES,
+    TRADE_PLAN,
+    TRADE_PLAN_LEGS,
+    Table,
+)
 from options_platform.services.planning.plan_inputs import plan_inputs
 from options_platform.services.planning.ranked_calls import outdated_plans
 
-Plans = tuple[pl.DataFrame, pl.DataFrame]
-"""Rows of `trade_plan` and of `trade_plan_legs`."""
+PLAN_TABLES = (TRADE_PLAN, TRADE_PLAN_LEGS, PLAN_ALTERNATES, PLAN_ALTERNATE_LEGS)
+
+PlanFrames = tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, pl.DataFrame]
+"""Rows of each of `PLAN_TABLES`."""
 
 
 @dataclass(frozen=True)
@@ -28,16 +36,20 @@ class MadePlans:
     """The plans to store for all partitions of `scope`; `later` are the keys after the run's range
     whose plans were made anew, the others there are as they were stored."""
 
-    plans: pl.DataFrame
-    legs: pl.DataFrame
+    frames: list[tuple[Table, pl.DataFrame]]
     scope: PartitionRange
     later: pl.DataFrame
+
+    @property
+    def plans(self) -> pl.DataFrame:
+        """The rows of `trade_plan`."""
+        return self.frames[0][1]
 
 
 def make_plans(
     warehouse: Warehouse,
     selected: PartitionRange,
-    build: Callable[[pl.DataFrame, PartitionRange], Plans],
+    build: Callable[[pl.DataFrame, PartitionRange], PlanFrames],
 ) -> MadePlans:
     """The plans of the run's range and of later sessions whose calls have other ranks by now.
 
@@ -47,19 +59,15 @@ def make_plans(
     scope = replace(selected, end=max([selected.end, *later["date"]]))
     inputs = plan_inputs(warehouse, selected.tickers, selected.start, selected.end)
     if later.is_empty():
-        return MadePlans(*build(inputs, scope), scope, later)
+        made = build(inputs, scope)
+        return MadePlans(list(zip(PLAN_TABLES, made, strict=True)), scope, later)
     anew = plan_inputs(warehouse, scope.tickers, min(later["date"]), scope.end, only=later)
-    plans, legs = build(pl.concat([inputs, anew]), scope)
-    kept = [
-        _stored(warehouse, table, scope, selected.end).join(later, on=KEY, how="anti")
-        for table in (TRADE_PLAN, TRADE_PLAN_LEGS)
-    ]
-    return MadePlans(
-        pl.concat([plans, kept[0]]).sort(KEY),
-        pl.concat([legs, kept[1]]).sort(*KEY, "leg"),
-        scope,
-        later,
-    )
+    frames = []
+    for table, rows in zip(PLAN_TABLES, build(pl.concat([inputs, anew]), scope), strict=True):
+        stored = _stored(warehouse, table, scope, selected.end)
+        kept = stored.join(later, on=KEY, how="anti", maintain_order="left")
+        frames.append((table, pl.concat([rows, kept]).sort(KEY, maintain_order=True)))
+    return MadePlans(frames, scope, later)
 
 
 def _stored(warehouse: Warehouse, table: Table, scope: PartitionRange, after: date) -> pl.DataFrame:

@@ -88,4 +88,5 @@ def outdated_plans(warehouse: Warehouse, tickers: Sequence[str], after: date) ->
     ranks = call_ranks(stored_calls(warehouse, tickers))
     both = plans.join(ranks, on=KEY, suffix="_now", maintain_order="left")
     differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_now")) for name in RANKS)
-    return both.filter(differs).select(KEY)
+    # A session and ticker has a plan of each set that trades.
+    return both.filter(differs).select(KEY).unique(maintain_order=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import polars as pl
+
 from options_platform.common import Progress
-from options_platform.domain.planning.plan import build_plans
+from options_platform.domain.planning.alternates import plans_of_sets
 from options_platform.services.rehearsal.checks import Ended, verdicts_of
 from options_platform.services.rehearsal.data import RehearsalData
 from options_platform.services.rehearsal.drive import Driver
@@ -31,19 +33,21 @@ def rehearse(
     seed: int = DEFAULT_SEED,
     progress: Progress = no_progress,
 ) -> Rehearsal:
-    """Trade a stressed month by the rule set of the settings, and check what has to hold.
+    """Trade a stressed month by the rule sets that trade, and check what has to hold.
 
     `settings` are those of the home, with the surface that its chains have taught. The same data,
     settings, intensity and seed give the same rehearsal. The ledger lies in a folder of its own,
     which is gone afterwards; nothing of the home is written.
     """
-    plans = build_plans(data.inputs, settings.plan, data.chain_of)
-    book = stress_plans(data, settings.plan)
+    of_sets = [settings.of_set(name).plan for name in settings.traded_sets]
+    (plans, legs), (alternates, their_legs) = plans_of_sets(data.inputs, of_sets, data.chain_of)
+    book = stress_plans(data, of_sets[0])
     with (
         tempfile.TemporaryDirectory(prefix="options-rehearsal-") as folder,
         opened(settings, data, Path(folder)) as world,
     ):
-        driver = Driver(world, plans, book, intensity, seed)
+        every_leg = pl.concat([legs, their_legs])
+        driver = Driver(world, (plans, every_leg), book, intensity, seed, alternates=alternates)
         driver.run(progress)
         return _result(driver, world, settings)
 
@@ -61,7 +65,7 @@ def _result(driver: Driver, world: RehearsalWorld, settings: Settings) -> Rehear
     planned_on = ", ".join(str(day) for day in driver.book_planned_on)
     return Rehearsal(
         month=world.data.month,
-        rule_set=settings.rule_set,
+        rule_set="+".join(settings.traded_sets),
         seed=driver.seed,
         intensity=driver.intensity,
         tickers=tuple(world.data.tickers),

@@ -19,7 +19,14 @@ from options_platform.adapters.storage.duck import held
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.common import Progress
-from options_platform.contracts import RAW_OHLCV, TRADE_PLAN, TRADE_PLAN_LEGS, VIX
+from options_platform.contracts import (
+    PLAN_ALTERNATE_LEGS,
+    PLAN_ALTERNATES,
+    RAW_OHLCV,
+    TRADE_PLAN,
+    TRADE_PLAN_LEGS,
+    VIX,
+)
 from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.market_data.yields_and_tenors import stored_dividends, stored_tenors
 from options_platform.services.planning.plan_tables import market_closes
@@ -50,8 +57,11 @@ def replay(
     """Trade the stored plans of `sessions` one after the other, in place of the last replay."""
     settings = with_fits(settings, warehouse)
     first, last = sessions[0], sessions[-1]
-    plans = warehouse.read(TRADE_PLAN, start=first, end=last)
-    legs = warehouse.read(TRADE_PLAN_LEGS, start=first, end=last)
+    tables = (TRADE_PLAN, TRADE_PLAN_LEGS, PLAN_ALTERNATES, PLAN_ALTERNATE_LEGS)
+    plans, legs, alternates, their_legs = (
+        warehouse.read(table, start=first, end=last) for table in tables
+    )
+    legs = pl.concat([legs, their_legs])
     market = market_closes(
         warehouse.read(RAW_OHLCV, start=first, end=last),
         warehouse.read(VIX, start=first, end=last),
@@ -68,7 +78,10 @@ def replay(
         with ledger.holding(), held(broker.path, wait_seconds=settings.warehouse_wait_seconds):
             for done, session in enumerate(sessions, start=1):
                 today = pl.col("date") == session
-                trading.run_session(session, plans.filter(today), legs.filter(today), market, now)
+                trading.run_session(
+                    session, plans.filter(today), legs.filter(today), market, now,
+                    alternates.filter(today),
+                )  # fmt: skip
                 if progress is not None:
                     progress("sessions replayed", done, len(sessions))
         shutil.move(folder / FILE_NAME, target.path)

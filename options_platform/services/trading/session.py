@@ -102,12 +102,15 @@ class TradingSession:
         legs: pl.DataFrame,
         market: Market,
         now: datetime,
+        alternates: pl.DataFrame | None = None,
     ) -> None:
         """Do everything that the close of `session` asks for; repeating it has no further effect.
 
         `plans` and `legs` are the rows of `trade_plan` and `trade_plan_legs` of the newest session,
         `market` the closes by session and ticker from the last run's session to this one, `now` the
-        time of the records. Raises :class:`LedgerError` if another process trades by the same
+        time of the records. `alternates` are rows of `plan_alternates`, whose legs are among
+        `legs`: what an entry takes where another rule set is on the other side of its contracts.
+        Raises :class:`LedgerError` if another process trades by the same
         ledger, and :class:`PlanChangedError`, once all else is done, if a plan is not the recorded
         one.
         """
@@ -133,8 +136,9 @@ class TradingSession:
                 # Also after a run that marked the session and then was interrupted.
                 self.trip(self.ledger.equities_since_reset(), now)
                 lift_at_close(self.ledger, day, now)
-            entries, planned = self._planned_entries(session, plans, legs, market)
-            for entry in planned:
+            entries, planned = self._planned_entries(session, plans, legs, market, alternates)
+            for candidates in planned:
+                entry = entries.first_unopposed(candidates)
                 try:
                     entries.send(entry.order, now, entry.refusals, entry.needs)
                 except PlanChangedError as error:
@@ -238,15 +242,27 @@ class TradingSession:
         return leaving
 
     def _planned_entries(
-        self, session: date, plans: pl.DataFrame, legs: pl.DataFrame, market: Market
-    ) -> tuple[Entries, list[SizedEntry]]:
+        self,
+        session: date,
+        plans: pl.DataFrame,
+        legs: pl.DataFrame,
+        market: Market,
+        alternates: pl.DataFrame | None,
+    ) -> tuple[Entries, list[list[SizedEntry]]]:
         """The entries that the plans ask for, in the sizes that the account takes.
 
-        Only plans of the rule set of the settings are traded: those of another were sized, and
-        would be left, by other rules.
+        Each is followed by what may take its place. Only plans of the rule sets that trade are
+        sent, in the order of the sets: what a set with a larger share of the account takes of a
+        limit is not there for the next.
         """
-        is_chosen = (pl.col("decision") == "trade") & (pl.col("rule_set") == self.settings.rule_set)
-        trades = plans.filter((pl.col("date") == session) & is_chosen).sort("ticker")
+        planned = plans.filter((pl.col("date") == session) & (pl.col("decision") == "trade"))
+        trades = pl.concat(
+            planned.filter(pl.col("rule_set") == name).sort("ticker")
+            for name in self.settings.traded_sets
+        )
+        if alternates is not None:
+            others = alternates.filter(pl.col("of_plan").is_in(trades["plan_id"])).sort("alternate")
+            trades = pl.concat([trades, others.select(trades.columns)])
         sizes = EntrySizes(self.ledger, self.broker, self.settings)
         sized = sizes.sized(trades, legs)
         closes = newest_closes(market, session)
@@ -256,4 +272,7 @@ class TradingSession:
             planned=planned_exposures(sized),
             bases=order_bases(sized, legs, closes, session, self.folds),
         )
-        return entries, sizes.orders(trades, sized, legs)
+        candidates: dict[str, list[SizedEntry]] = {}
+        for entry in sizes.orders(trades, sized, legs):
+            candidates.setdefault(entry.order.client_order_id, []).append(entry)
+        return entries, list(candidates.values())

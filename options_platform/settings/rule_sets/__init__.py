@@ -13,6 +13,7 @@ from options_platform.settings.rule_sets.files import (
     rule_set_names,
 )
 from options_platform.settings.rule_sets.overlay import (
+    all_in_words,
     in_words,
     put_over,
     rules_digest,
@@ -22,6 +23,7 @@ from options_platform.settings.rule_sets.overlay import (
 __all__ = [
     "RuleSet",
     "active_rule_set",
+    "all_in_words",
     "in_words",
     "own_folder",
     "put_over",

@@ -18,7 +18,7 @@ from typing import Any, TypeGuard
 from options_platform.common import DEFAULT_RULE_SET
 from options_platform.errors import SettingsError
 from options_platform.settings.file import toml_values
-from options_platform.settings.keys import flat_keys, nearest, require_known
+from options_platform.settings.keys import flat_keys, names_of, nearest, require_known
 from options_platform.settings.settings import Settings
 
 SHIPPED = Path(__file__).parent
@@ -29,10 +29,10 @@ LONGEST_TITLE = 120
 MOST = 10**9
 """The largest version and number of trials; what is stored is a number of 64 bits."""
 
-TOP = ("iron_condor_enabled", "exits", "plan")
+TOP = ("iron_condor_enabled", "exits", "limits", "plan")
 """The settings that a set may hold."""
 
-OF_ACCOUNT = ("costs", "chain", "undefined_risk", "allow_undefined_risk", "rule_set")
+OF_ACCOUNT = ("costs", "chain", "undefined_risk", "allow_undefined_risk", "rule_set", "share")
 """The parts of `plan` that it may not: they describe the market and the account."""
 
 
@@ -140,7 +140,7 @@ def _is_count(value: object) -> TypeGuard[int]:
 
 def _require_rules(values: Mapping[str, Any], where: str) -> None:
     """Raise :class:`SettingsError` for a key that there is not, or that no set may hold."""
-    every = [*HEAD, *Settings.__dataclass_fields__]
+    every = [*HEAD, *names_of(Settings)]
     for key in values:
         if key not in every:
             raise SettingsError(f"{where}: unknown setting {key!r}; {nearest(key, every)}")

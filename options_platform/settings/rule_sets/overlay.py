@@ -53,7 +53,7 @@ def rules_digest(settings: Settings) -> str:
     plan = {key: part for key, part in asdict(settings.plan).items() if key not in OF_ACCOUNT}
     for name in ("account_value_usd", "max_risk_usd"):
         plan["sizing"].pop(name)
-    rules = {"exits": asdict(settings.exits), "plan": plan}
+    rules = {"exits": asdict(settings.exits), "limits": asdict(settings.limits), "plan": plan}
     text = json.dumps(rules, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -66,6 +66,16 @@ def in_words(settings: Settings) -> str:
     return (
         f"{rules.name}, version {rules.version} (rules {rules_digest(settings)}, from "
         f"{rules.file}{held}): {rules.title}"
+    )
+
+
+def all_in_words(settings: Settings) -> str:
+    """The sets that trade, in one line: as :func:`in_words`, each with its share of the account."""
+    if not settings.budgets:
+        return in_words(settings)
+    return "; ".join(
+        f"{settings.share_of(name):.0%} of the account: {in_words(settings.of_set(name))}"
+        for name in settings.traded_sets
     )
 
 

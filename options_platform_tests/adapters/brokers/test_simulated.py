@@ -135,6 +135,16 @@ def test_without_a_close_on_expiry_day_settlement_waits_for_the_next_close(tmp_p
     assert broker.holdings() == []
 
 
+def test_a_rejection_waits_for_the_next_order_whatever_works_before_it(tmp_path):
+    broker = opened(tmp_path)
+    broker.submit(ORDER)
+    broker.demand("SPY", "reject")
+    broker.work(NEXT, {"SPY": MarketClose(480.0, 0.13)})
+    assert broker.find(ORDER.client_order_id).status != "rejected"
+    assert broker.submit(replace(ORDER, client_order_id="b")).status == "rejected"
+    assert broker.submit(replace(ORDER, client_order_id="c")).status == "submitted"
+
+
 def test_a_partial_fill_or_a_rejection_is_demanded_once(tmp_path):
     broker = opened(tmp_path)
     broker.demand("SPY", "reject")

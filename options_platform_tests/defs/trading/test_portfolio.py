@@ -111,7 +111,7 @@ def test_bars_that_are_restated_later_fail_the_check_of_the_accounts_balance(
     finally:
         warehouse.write([(RAW_OHLCV, bars)])
     failed = {c.check_name for c in outcome.get_asset_check_evaluations() if not c.passed}
-    assert failed == {"accounts_balance", "profits_explained"}
+    assert failed == {"accounts_balance", "profits_explained", "sets_add_up"}
 
 
 def test_a_check_reports_a_difference_until_it_is_resolved(settings, warehouse, traded):

@@ -18,7 +18,7 @@ from options_platform.domain.backtest_study.refusal_prices import (
     refusal_prices,
 )
 from options_platform.domain.calendar.sessions import sessions
-from options_platform.domain.statistics.bootstrap import bootstrap_interval
+from options_platform.domain.statistics.block_means import block_means
 from options_platform_tests.domain.backtest_study.refusal_market import (
     DAYS,
     PLAN,
@@ -99,17 +99,14 @@ def test_a_price_is_the_mean_of_its_trades_with_the_interval_of_its_blocks():
     profits = random.normal(-5.0, 60.0, len(LONG))
     prices = refusal_prices(refused(LONG, profits), made(LONG, -profits), LONG)
     price, own = row(prices, "LOW_CONFIDENCE"), row(prices, MADE)
-    # One trade in each session: the mean of the drawn sessions.
-    by_hand = bootstrap_interval(profits / 100.0, lambda drawn: drawn.mean(axis=-1),
-                                 block=BLOCK_SESSIONS)  # fmt: skip
+    by_hand = block_means(profits[:, None] / 100.0, np.ones((len(LONG), 1)), block=BLOCK_SESSIONS)
+    low, high = (float(end[0]) for end in by_hand.interval)
     stated = price["mean_r"], price["mean_r_low"], price["mean_r_high"]
-    assert stated == pytest.approx((by_hand.value, by_hand.low, by_hand.high))
+    assert stated == pytest.approx((profits.mean() / 100.0, low, high))
     assert price["saved_usd"] == pytest.approx(-profits.sum())
-    assert (price["saved_r_low"], price["saved_r_high"]) == pytest.approx(
-        (-by_hand.high, -by_hand.low)
-    )
+    assert (price["saved_r_low"], price["saved_r_high"]) == pytest.approx((-high, -low))
     assert price["win_rate"] == pytest.approx(np.mean(profits > 0))
-    assert own["mean_r"] == pytest.approx(-by_hand.value)
+    assert own["mean_r"] == pytest.approx(-profits.mean() / 100.0)
     assert (own["saved_r"], own["verdict"], own["p_value"]) == (None, None, None)
     assert (price["modelled"], own["modelled"]) == (len(LONG), 0)
 
@@ -149,20 +146,6 @@ def test_refusals_without_a_trade_are_counted_with_what_is_missing():
     assert row(prices, "NO_EDGE")["missing"] == "NO_EDGE 3"
     assert row(prices, "LOW_CONFIDENCE")["missing"] == "NO_SESSION_YET 1, STILL_OPEN 1"
     assert row(prices, MADE)["followed"] == 0
-
-
-def test_among_many_gates_without_an_effect_the_corrected_verdict_is_seldom_wrong():
-    random, names = np.random.default_rng(4), ("LOW_CONFIDENCE", "ILLIQUID", "VOL_VETO_DEBIT",
-        "VOL_VETO_CREDIT", "NOT_ENTRY_DAY", "TOO_FEW_VOTES", "RISK_BUDGET", "HALTED",
-        "MAX_POSITIONS", "BUYING_POWER")  # fmt: skip
-    days, wrong, wrong_alone = LONG[::5], 0, 0
-    for _ in range(8):
-        gates = [refused(days, random.normal(0.0, 50.0, len(days)), gate=name) for name in names]
-        prices = refusal_prices(pl.concat(gates), made(), LONG, draws=200)
-        wrong += bool(prices["verdict"].is_in(["saved", "cost"]).any())
-        wrong_alone += bool((prices["p_value"] < 0.05).any())
-    # Of 8 sets of ten gates one or so is beyond the corrected bound, and three beyond the plain.
-    assert wrong <= 1 < wrong_alone
 
 
 @given(

@@ -84,11 +84,12 @@ def test_dropped_moved_doubled_and_exchanged_links_are_named():
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        # Written after the next open, or before the close, or for a day without a session.
+        # Written after the next open, or before the close.
         (lambda link: link.update(created_at="2015-01-05T14:30:00.000000+00:00"), "time"),
         (lambda link: link.update(created_at="2015-01-02T20:59:59.000000+00:00"), "time"),
         (lambda link: link.update(session="2015-01-03"), "time"),
-        (lambda link: link.update(session="2999-01-03"), "time"),
+        (lambda link: link.update(next_open="2015-01-03T05:00:00+00:00"), "time"),
+        (lambda link: link.update(next_open="2015-01-05T14:30:00"), "form"),
         (lambda link: link.update(kind="other"), "form"),
         (lambda link: link.pop("plans"), "form"),
         (lambda link: link.update(number="x"), "form"),

@@ -1,6 +1,7 @@
 """Run random sequences of faults: `python -m options_platform_tests.faults.sequences.run --seed 7`.
 
-`--seeds 0..99` runs many and counts what failed by kind; `--verbose` tells each action.
+`--seeds 0..99` runs many and counts what failed by kind; `--verbose` tells each action; with
+`--overlaid` two rule sets trade the account.
 """
 
 import argparse
@@ -21,12 +22,12 @@ MEMORY = Path("/dev/shm")
 MOST_SESSIONS = 3
 
 
-def run(seed, say=lambda _: None, *, over_http=None):
+def run(seed, say=lambda _: None, *, over_http=None, overlaid=False):
     """Run the sequence of a seed to its end; :class:`BrokenPromiseError` says what broke.
 
     `over_http`: whether requests go over sockets; None leaves it to the seed.
     """
-    plan = plan_of(seed)
+    plan = plan_of(seed, overlaid=overlaid)
     say(f"seed {seed}: {', '.join(plan.tickers)}; {', '.join(plan.habits)}")
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
         world = SequenceWorld(plan, folder, say)
@@ -86,16 +87,17 @@ def difference(world):
     return None
 
 
-def failures(seeds):
+def failures(seeds, *, overlaid=False):
     """The broken promises in the sequences of these seeds, by seed."""
     found = {}
     for seed in seeds:
         try:
-            run(seed)
+            run(seed, overlaid=overlaid)
         except BrokenPromiseError as error:
             found[seed] = str(error)
         except Exception as error:
-            error.add_note(f"python -m options_platform_tests.faults.sequences.run --seed {seed}")
+            how = f"--seed {seed}{' --overlaid' if overlaid else ''}"
+            error.add_note(f"python -m options_platform_tests.faults.sequences.run {how}")
             raise
     return found
 
@@ -106,18 +108,19 @@ def main(arguments):
     parser.add_argument("--seed", type=int)
     parser.add_argument("--seeds", help="first..last")
     parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("--overlaid", action="store_true")
     given = parser.parse_args(arguments)
     if (given.seed is None) == (given.seeds is None):
         parser.error("give --seed N or --seeds A..B")
     if given.seed is not None:
         say = print if given.verbose else lambda _: None
-        run(given.seed, say)
+        run(given.seed, say, overlaid=given.overlaid)
         print(f"seed {given.seed}: all promises kept")
         return 0
     first, last = map(int, given.seeds.split(".."))
     kinds, began = Counter(), time.process_time()
     for seed in range(first, last + 1):
-        for text in failures([seed]).values():
+        for text in failures([seed], overlaid=given.overlaid).values():
             kinds[text.partition(":")[0]] += 1
             print(f"seed {seed}: {text}", flush=True)
     each = (time.process_time() - began) / (last - first + 1)

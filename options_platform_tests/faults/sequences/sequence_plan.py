@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 
 KILL_STEPS = (
     "intent recorded", "sending", "submitted", "recorded", "to be canceled", "canceled"
@@ -73,10 +74,20 @@ class SequencePlan:
     tickers: tuple[str, ...]
     habits: tuple[str, ...]
     actions: tuple[Action, ...]
+    overlaid: bool = False
+
+    def legs_beside(self, session: date) -> str | None:
+        """What a second rule set plans for a session, if two trade the account; None is nothing."""
+        if not self.overlaid:
+            return None
+        return random.Random(f"{self.seed} {session}").choice([*BESIDE, None])
 
 
-def plan_of(seed: int) -> SequencePlan:
-    """The sequence of a seed, the same every time."""
+BESIDE = ("call", "across", "reverse", "put")
+
+
+def plan_of(seed: int, *, overlaid: bool = False) -> SequencePlan:
+    """The sequence of a seed, the same every time; `overlaid` by two rule sets in one account."""
     draw = random.Random(seed)
     habits = tuple(sorted(draw.sample(sorted(HABITS), draw.randint(2, 3))))
     tracks = [HABITS[habit](draw) for habit in habits]
@@ -87,7 +98,8 @@ def plan_of(seed: int) -> SequencePlan:
     faults = [Action("fault", (draw.choice(POST_FAULTS),)) for _ in range(draw.randint(0, 1))]
     begin = [*faults, Action("daily_run")]
     actions = [*begin, *_merged(draw, tracks)]
-    return SequencePlan(seed, refuses, tickers, habits, tuple(_with_kill(draw, a) for a in actions))
+    killed = tuple(_with_kill(draw, action) for action in actions)
+    return SequencePlan(seed, refuses, tickers, habits, killed, overlaid)
 
 
 def _merged(draw: random.Random, tracks: list[list[Action]]) -> list[Action]:

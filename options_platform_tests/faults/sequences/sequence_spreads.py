@@ -5,11 +5,13 @@ from functools import cache
 
 import polars as pl
 
+from options_platform.common import DEFAULT_RULE_SET
 from options_platform.domain.chain.occ_symbols import symbol_of
 from options_platform.fake_alpaca.symbols import contract_of, renamed
 from options_platform.testing.alpaca_account import plans_of
 
 CONTRACTS = 3
+BESIDE_SET = "beside"
 EXPIRY = date(2015, 1, 30)
 # Side, right and strike of both legs, and the limit of one spread: debits positive.
 SPREADS = {
@@ -24,17 +26,26 @@ MIDS = {
 }
 
 
+def write_set(home):
+    """The file of a rule set with the rules of the plan, which trades beside it."""
+    (home / "rule_sets").mkdir()
+    text = 'version = 1\ntitle = "Beside the plan"\n'
+    (home / "rule_sets" / f"{BESIDE_SET}.toml").write_text(text)
+
+
 @cache
-def planned(legs, session, tickers):
+def planned(legs, session, tickers, rule_set=DEFAULT_RULE_SET):
     """Plans and their legs: one spread of that kind per ticker, on the same contracts each day."""
     strategy, chosen, limit = SPREADS[legs]
     plans, plan_legs = _base(tickers)
     width, debit = 5.0, limit > 0
     loss = limit if debit else width + limit
-    number = pl.concat_str(pl.lit(f"{session:%m%d}-{legs}-"), pl.col("ticker"))
+    of_set = "" if rule_set == DEFAULT_RULE_SET else f"{rule_set}-"
+    number = pl.concat_str(pl.lit(f"{session:%m%d}-{of_set}{legs}-"), pl.col("ticker"))
     plans = plans.with_columns(
         date=pl.lit(session),
         plan_id=number,
+        rule_set=pl.lit(rule_set),
         strategy=pl.lit(strategy),
         contracts=pl.lit(CONTRACTS, plans.schema["contracts"]),
         limit_price=pl.lit(limit),
@@ -45,6 +56,7 @@ def planned(legs, session, tickers):
     plan_legs = plan_legs.with_columns(
         date=pl.lit(session),
         plan_id=number,
+        rule_set=pl.lit(rule_set),
         side=_by_leg(sides, plan_legs.schema["side"]),
         right=_by_leg(rights, plan_legs.schema["right"]),
         strike=_by_leg(strikes, pl.Float64()),

@@ -4,7 +4,8 @@
    more than was planned, and no more is closed of a position than was opened.
 2. No order of ours leaves a short contract uncovered, nor shares of an assignment without the
    bought contracts that cover them, nor would one that works if it filled; and none opens shares.
-3. While entries are halted none is accepted, and after a resume none that no plan asked for anew.
+3. No rule set holds or enters the other side of a contract that another one holds or enters.
+4. While entries are halted none is accepted, and after a resume none that no plan asked for anew.
 
 What a script did to the account (a lost leg, an assignment) is excused, once and no further.
 """
@@ -13,12 +14,13 @@ import re
 from collections import Counter, defaultdict
 from datetime import date
 
-from options_platform.domain.trading.orders import client_order_id, exit_order_id
+from options_platform.common import DEFAULT_RULE_SET
+from options_platform.domain.trading.orders import client_order_id, exit_order_id, rule_set_of
 from options_platform.fake_alpaca.answers import number
 from options_platform.fake_alpaca.checks import OPEN, SIGNS
 from options_platform.fake_alpaca.symbols import SHARES, contract_of, renamed, uncovered
 
-ENTRY = re.compile(r"(\d{8})-([A-Z]+)-entry(?:-(\d+))?-[0-9a-f]{10}")
+ENTRY = re.compile(r"(\d{8})-([A-Z]+)-entry(?:-([a-z]+))?(?:-(\d+))?-[0-9a-f]{10}")
 EXIT = re.compile(r"(\d{8})-exit(?:-(\d+))?-[0-9a-f]{10}")
 
 
@@ -35,10 +37,12 @@ class Truth:
         self.positions = {}
         self.naked = Counter()
         self.crossing = Counter()
+        self.touched = set()
 
-    def planned(self, session, ticker, contracts):
+    def planned(self, session, ticker, contracts, rule_set=DEFAULT_RULE_SET):
         """A position that a plan asks for: its id is known before it is sent."""
-        self.positions[client_order_id(self.account, session, ticker, "entry")] = contracts
+        entry = client_order_id(self.account, session, ticker, "entry", rule_set=rule_set)
+        self.positions[entry] = contracts
 
     def entries(self):
         """Ids of the entries that the broker accepted."""
@@ -71,7 +75,8 @@ class Truth:
     def _key(self, order_id):
         entry, closing = ENTRY.fullmatch(order_id), EXIT.fullmatch(order_id)
         for position in self.positions:
-            if entry and (entry[1], entry[2]) == tuple(position.split("-")[:2]):
+            first = ENTRY.fullmatch(position)
+            if entry and entry.groups()[:3] == first.groups()[:3]:
                 return ("entry", position)
             if closing:
                 attempt = int(closing[2] or 1)
@@ -88,6 +93,7 @@ class Truth:
 
     def excuse_crossing(self, symbol):
         """Allow orders working now to fill more contracts than a script left."""
+        self.touched.add(self._original(symbol))
         for order in self.book.orders.values():
             for leg in order["legs"] or [order]:
                 if order["status"] in OPEN and leg["symbol"] == symbol:
@@ -106,6 +112,7 @@ class Truth:
             if purpose == "exit":
                 self._check_closes(position, members, opened[position])
         self._check_crossings(orders)
+        self._check_netting(orders)
         self._check_shares()
         self._check_cover()
 
@@ -149,6 +156,29 @@ class Truth:
             sign = SIGNS[next(iter(sides[original]))]
             if quantity * sign < -self.crossing[original]:
                 raise BrokenPromiseError(f"CROSSED: {quantity} of {symbol}")
+
+    def _check_netting(self, orders):
+        """By fills alone: what a script did to a contract says nothing of whose it was."""
+        held, entering = defaultdict(Counter), defaultdict(Counter)
+        for (purpose, position), members in orders.items():
+            rule_set = rule_set_of(position)
+            for order in members:
+                for (symbol, side), count in self._filled(order).items():
+                    held[symbol][rule_set] += SIGNS[side] * count
+                if purpose == "entry" and order["status"] in OPEN:
+                    for (symbol, side), count in self._at_work(order).items():
+                        entering[symbol][rule_set] += SIGNS[side] * count
+        for symbol in {*held, *entering} - self.touched:
+            sides = {
+                (rule_set, count > 0)
+                for counts in (held[symbol], entering[symbol])
+                for rule_set, count in counts.items()
+                if count
+            }
+            if any(a[0] != b[0] and a[1] != b[1] for a in sides for b in sides):
+                raise BrokenPromiseError(
+                    f"NETTED: {symbol}: {dict(held[symbol])} held, {dict(entering[symbol])} sent"
+                )
 
     def _check_shares(self):
         """The platform's orders bring shares closer to zero, whichever of them fill."""

@@ -9,8 +9,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import polars as pl
+
 from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.storage.ledger import open_ledger
+from options_platform.common import DEFAULT_RULE_SET
 from options_platform.domain.calendar.sessions import NEW_YORK, shift
 from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.errors import PlatformError
@@ -22,10 +25,12 @@ from options_platform.services.trading.order_worker import OrderWorker
 from options_platform.services.trading.session import TradingSession
 from options_platform.testing.alpaca_account import NOW, SESSION, WIDE, server, trader
 from options_platform_tests.faults.sequences.sequence_spreads import (
+    BESIDE_SET,
     CONTRACTS,
     all_symbols,
     bid_ask,
     planned,
+    write_set,
 )
 from options_platform_tests.faults.sequences.sequence_truth import EXIT, BrokenPromiseError, Truth
 
@@ -68,11 +73,16 @@ class SequenceWorld:
         # What only a person can settle: nothing at the broker tells what became of it.
         self.needs_person = False
         self._holding = ExitStack()
+        budgets = {}
+        if plan.overlaid:
+            write_set(self.folder)
+            budgets = {DEFAULT_RULE_SET: 0.5, BESIDE_SET: 0.5}
         self.settings = trader(
             self.folder,
             self.fake.address,
             timeout=5,
             risk=LIMITS,
+            budgets=budgets,
             alpaca={"fake_address": self.fake.address, "timeout_seconds": 5, "retry_seconds": 0},
         ).settings
         self._quote_all("sound")
@@ -145,9 +155,15 @@ class SequenceWorld:
 
     def _run_session(self, kill):
         session, legs = self.session, self.legs_of[self.session]
-        plans, plan_legs = planned(legs or "call", session, self.plan.tickers)
-        for ticker in self.plan.tickers if legs else ():
+        tickers, beside = self.plan.tickers, self.plan.legs_beside(session)
+        plans, plan_legs = planned(legs or "call", session, tickers)
+        for ticker in tickers if legs else ():
             self.truth.planned(session, ticker, CONTRACTS)
+        if beside and legs:
+            others = planned(beside, session, tickers, BESIDE_SET)
+            plans, plan_legs = pl.concat([plans, others[0]]), pl.concat([plan_legs, others[1]])
+            for ticker in tickers:
+                self.truth.planned(session, ticker, CONTRACTS, BESIDE_SET)
         if not self.halted:
             self.is_asked = True
         self.process(

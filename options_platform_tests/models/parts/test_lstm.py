@@ -14,9 +14,10 @@ import pytest
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.adapters.tracking.model_store import ModelStore
 from options_platform.errors import PlatformError, UsageError
+from options_platform.models.base import history_of, libraries_of
 from options_platform.models.baselines import PriorDirection
 from options_platform.models.dataset import NO_ROW, History, Sample, make_dataset
-from options_platform.models.direction import prediction_rows
+from options_platform.models.direction import prediction_rows, shipped_direction
 from options_platform.models.memory_store import MemoryStore
 from options_platform.models.parts import lstm, lstm_training
 from options_platform.models.parts.blend import DirectionBlend, RankBlend
@@ -24,6 +25,7 @@ from options_platform.models.parts.boosted import Boosted
 from options_platform.models.parts.lstm import Lstm, Standard
 from options_platform.models.parts.lstm_training import Network, Weights
 from options_platform.models.training import FITTING_VERSION, walk_forward
+from options_platform.models.volatility import shipped_volatility
 from options_platform.models.walk_forward import month_of
 from options_platform.testing.leaks import batch_differences, future_differences
 from options_platform_tests.models.rows import (
@@ -167,6 +169,15 @@ def test_earlier_sessions_outside_the_training_rows_are_part_of_a_folds_hash(mon
             hashes[name, type(model.parts[0])] = store.records["lstm", "2017-12"].input_hash
     assert hashes["as stored", Lstm] != hashes["changed", Lstm]
     assert hashes["as stored", Boosted] == hashes["changed", Boosted]
+
+
+def test_a_champion_with_an_lstm_declares_its_history_and_packages_and_the_shipped_none():
+    for champion in (shipped_direction(DIRECTION), shipped_volatility(RANK)):
+        assert history_of(champion) == 6
+        assert set(libraries_of(champion)) == {"jax", "jaxlib", "keras"}
+    for shipped in (shipped_direction(None), shipped_volatility(None), PriorDirection()):
+        assert history_of(shipped) == 1
+        assert libraries_of(shipped) == ()
 
 
 def test_single_rows_without_their_history_are_refused_with_a_sentence():

@@ -9,6 +9,7 @@ from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.forward.links import FAILURE, PLANS, rows_as_frame
 from options_platform.errors import SettingsError
 from options_platform.services.forward.recording import (
+    LATE,
     plain_rules,
     read_rules,
     record_session,
@@ -63,7 +64,7 @@ def test_another_set_is_recorded_as_it_would_be_planned_if_it_traded(home):
 def test_the_same_evening_again_adds_no_link_and_a_late_one_leaves_a_gap(home):
     before = home.forward_record_path.read_bytes()
     again = record_session(platform_at(home, night(DAYS[-1])), DAYS[-1])
-    assert (again.links, again.failures, again.late) == ([], {}, False)
+    assert (again.links, again.failures, again.not_recorded) == ([], {}, None)
     for day, moment in (
         (shift(DAYS[-1], 1), too_late(shift(DAYS[-1], 1))),
         # A session that is not the newest one, as in a backfill.
@@ -71,7 +72,7 @@ def test_the_same_evening_again_adds_no_link_and_a_late_one_leaves_a_gap(home):
         (shift(DAYS[-1], 1), night(END)),
     ):
         late = record_session(platform_at(home, moment), day)
-        assert (list(late.links), late.late) == ([], True)
+        assert (list(late.links), late.not_recorded) == ([], LATE)
         assert late.head.session == DAYS[-1]
     assert home.forward_record_path.read_bytes() == before
 
@@ -81,7 +82,7 @@ def test_plans_that_are_ready_only_after_the_open_are_late(home):
     moments = iter([opens - timedelta(seconds=1), opens, opens])
     platform = make_platform(home, now=moments.__next__)
     late = record_session(platform, END)
-    assert (late.links, late.late) == ([], True)
+    assert (late.links, late.not_recorded) == ([], LATE)
 
 
 def test_a_set_that_cannot_be_read_or_planned_is_recorded_as_that_and_stops_no_other(home):

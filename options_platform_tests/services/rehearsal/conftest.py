@@ -12,8 +12,12 @@ def month():
 
 @pytest.fixture(scope="session")
 def ran(month, tmp_path_factory):
-    """A stressed rehearsal of that month that has ended, its world still open."""
-    settings = settings_of(tmp_path_factory.mktemp("home"))
+    """A stressed rehearsal of that month that has ended, its world still open.
+
+    The kill switch is set so low that the crash trips it.
+    """
+    low = {"kill_switch": {"max_daily_loss_pct": 0.001}}
+    settings = settings_of(tmp_path_factory.mktemp("home"), risk=low)
     with opened(settings, month, tmp_path_factory.mktemp("work")) as world:
         driver, ended = driven(world, settings, month)
         yield world, driver, ended

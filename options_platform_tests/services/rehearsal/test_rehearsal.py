@@ -36,7 +36,8 @@ def test_a_stressed_crash_ends_with_all_checks_holding(ran):
     assert tuple(v.name for v in verdicts) == CHECKS
     assert broken(ended) == {}
     kinds = {event.kind for event in world.events}
-    assert kinds >= {"gap", "outage", "kill"}
+    assert kinds >= {"gap", "outage", "kill", "halt"}
+    assert driver.rows[-1].halted.startswith("DAILY_LOSS: ")
     assert any(row.in_month and row.open_positions for row in driver.rows)
 
 

@@ -80,6 +80,15 @@ def test_a_halt_refuses_entries_and_lets_exits_go_on(tmp_path):
     assert ledger.halted() is None
 
 
+def test_what_is_worth_nothing_is_offered_for_a_cent_and_not_given_away(tmp_path):
+    made = service(tmp_path)
+    trade(made, [250.0, 249.5, 200.0, 200.0])
+    (exit_order,) = (o for o in made.ledger.orders() if o.purpose == "exit" and o.status != "intent"
+                     and o.session == DAYS[2])  # fmt: skip
+    assert (exit_order.limit_price, exit_order.status) == (-0.01, "expired")
+    assert made.ledger.positions()[0].closed_on is None
+
+
 def test_losses_beyond_their_limit_halt_until_resumed_and_then_count_anew(tmp_path):
     made = service(tmp_path)
     rules = replace(made.settings.risk, kill_switch=KillSwitchRules(max_daily_loss_pct=1e-4))

@@ -7,14 +7,15 @@ from pathlib import Path
 
 from options_platform.adapters.storage.backups.archive import PRIVATE_FILE
 from options_platform.domain.forward.links import FILE_NAME
+from options_platform.domain.forward.verification import read_chain
 
 
 def keep_longer(staged: Path, home: Path, *, whole: bool) -> str | None:
     """Put the home's forward record among the restored files in `staged`, if it continues theirs.
 
     A record is only ever lengthened, so one that begins with the bytes of the other is the later of
-    the two. With `whole` the home's is kept also if the archive has none; otherwise it is not
-    touched then. Returns what a person should know, None if both are the same.
+    the two, if it verifies. With `whole` the home's is kept also if the archive has none; otherwise
+    it is not touched then. Returns what a person should know, None if both are the same.
     """
     present, restored = home / FILE_NAME, staged / FILE_NAME
     if not present.is_file() or not (whole or restored.is_file()):
@@ -23,6 +24,11 @@ def keep_longer(staged: Path, home: Path, *, whole: bool) -> str | None:
     theirs = restored.read_bytes() if restored.is_file() else b""
     if ours == theirs:
         return None
+    if (fault := read_chain(ours).fault) is not None:
+        return (
+            "The forward record is that of the archive, if it has one; the home's did not verify "
+            f"({fault.text}) and lies with the former files"
+        )
     if ours.startswith(theirs):
         shutil.copyfile(present, restored)
         restored.chmod(PRIVATE_FILE)

@@ -94,11 +94,26 @@ class NextLegs:
     def _covered(self, position: Position, legs: tuple[OrderLeg, ...], contracts: int) -> Part:
         """As many of a part as may be closed: a sold contract may need the rest.
 
-        Be it of another position, or of none.
+        Be it of another position, or of none. What exits of other positions are selling covers
+        nothing any more, whichever of them fills first.
         """
         change = {leg.symbol(position.ticker): -leg.signed_ratio for leg in legs}
-        to_be_covered = self.execution.ledger.statement().to_be_covered
-        return legs, most_covered(to_be_covered, change, contracts)
+        contracts_left = dict(self.execution.ledger.statement().to_be_covered)
+        for symbol, count in self._being_sold(position).items():
+            contracts_left[symbol] = contracts_left.get(symbol, 0) - count
+        return legs, most_covered(contracts_left, change, contracts)
+
+    def _being_sold(self, position: Position) -> dict[str, int]:
+        """Bought contracts, by symbol, that exits of other positions may still sell by themselves;
+        an exit of whole spreads buys back what they cover."""
+        counts: dict[str, int] = {}
+        for order in self.execution.ledger.unsettled_orders():
+            is_other = order.purpose == "exit" and order.position_id != position.position_id
+            if is_other and all(leg.side == "sell" and not leg.is_shares for leg in order.legs):
+                for leg in order.legs:
+                    symbol = leg.symbol(order.ticker)
+                    counts[symbol] = counts.get(symbol, 0) + leg.ratio * order.remaining
+        return counts
 
     def _close_something(
         self, position: Position, legs: tuple[OrderLeg, ...], contracts: int,

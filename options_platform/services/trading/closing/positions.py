@@ -11,6 +11,7 @@ from options_platform.adapters.ports.broker import Quote
 from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.trading.closing import Part
 from options_platform.domain.trading.fill_prices import MarketClose
+from options_platform.domain.trading.netting import NETTING_CONFLICT, opposed, sides_of
 from options_platform.domain.trading.orders import (
     Order,
     OrderLeg,
@@ -65,17 +66,19 @@ class Closing:
         """Send the order for what is closed next of a position; None if nothing is sent.
 
         An entry that still works for the position is canceled first, or its fills would be left
-        open. What is closed is what the ledger holds, by fills and activities. Where some of it is
-        missing in the broker's list, or the list cannot be read, whole spreads are still sent as
-        one order whose legs say that they close, which a broker without them refuses; of single
-        legs only a sold contract is bought back then. Without a `price` whole spreads are priced at
-        their last mark, and single legs wait. With `at_once_by` (quotes by symbol) an order with a
-        leg that is not among them begins at the last rung.
+        open, and so is one of another rule set that the exit would trade against. What is closed is
+        what the ledger holds, by fills and activities. Where some of it is missing in the broker's
+        list, or the list cannot be read, whole spreads are still sent as one order whose legs say
+        that they close, which a broker without them refuses; of single legs only a sold contract is
+        bought back then. Without a `price` whole spreads are priced at their last mark, and single
+        legs wait. With `at_once_by` (quotes by symbol) an order with a leg that is not among them
+        begins at the last rung.
         """
         ledger = self.execution.ledger
         for order in ledger.working_orders():
             if (order.purpose, order.position_id) == ("entry", position.position_id):
                 self.execution.carry_out(order, Event.UNWANTED, now)
+        self._withdraw_opposed(position, now)
         current = self._open_now(position.position_id)
         if current is None:
             return None
@@ -88,6 +91,24 @@ class Closing:
                 return sent if after is None else after
             sent = after
         return sent
+
+    def _withdraw_opposed(self, position: Position, now: datetime) -> None:
+        """Cancel entries of other rule sets that trade what closing the position trades, on the
+        other side: the account would trade with itself, which brokers refuse."""
+        ledger = self.execution.ledger
+        exits = sides_of(position.ticker, closing(tuple(position.held)))
+        for order in ledger.working_orders():
+            if order.purpose != "entry" or order.rule_set == position.rule_set:
+                continue
+            if order.withdrawn or not opposed(sides_of(order.ticker, order.legs), [exits]):
+                continue
+            if order.status == "intent":
+                withdrawn = order.to("not_sent", reason=NETTING_CONFLICT)
+                ledger.record(withdrawn, now, detail=NETTING_CONFLICT)
+                continue
+            wanted = replace(order, reason=NETTING_CONFLICT, withdrawn=True)
+            ledger.record(wanted, now, detail=NETTING_CONFLICT)
+            self.execution.carry_out(wanted, Event.UNWANTED, now)
 
     def _closed(
         self,

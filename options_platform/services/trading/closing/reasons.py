@@ -13,10 +13,10 @@ from options_platform.domain.trading.closing import (
     is_rest_of_cover,
     without_cover,
 )
-from options_platform.domain.trading.ex_dividend import before_ex_date
-from options_platform.domain.trading.exit_rules import PositionMark, exit_reason
+from options_platform.domain.trading.exits.ex_dividend import before_ex_date
+from options_platform.domain.trading.exits.exit_rules import PositionMark, exit_reason
+from options_platform.domain.trading.exits.pin_risk import at_pin_risk
 from options_platform.domain.trading.fill_prices import MarketClose
-from options_platform.domain.trading.pin_risk import at_pin_risk
 from options_platform.domain.trading.positions import Position
 from options_platform.services.trading.closing.next_legs import NextLegs
 from options_platform.services.trading.entries.expiry_capacity import ExpiryCheck
@@ -46,9 +46,11 @@ class ExitReasons:
     ) -> str | None:
         """The exit rule that closes a position worth `value`, USD a share, at a session's close.
 
-        None if no rule does. Without the `close` neither the next dividend nor the spot is known.
+        The rules are those of the set that opened the position. None if no rule closes it. Without
+        the `close` neither the next dividend nor the spot is known.
         """
-        legs, exits = judged_legs(position) or position.legs, self.settings.exits
+        legs = judged_legs(position) or position.legs
+        exits = self.settings.of_set(position.rule_set).exits
         return exit_reason(
             PositionMark(
                 entry_price=position.entry_price,

@@ -14,10 +14,24 @@ from options_platform.adapters.ports.broker import (
 )
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.calendar.sessions import shift
-from options_platform.domain.risk import Exposure, OrderBasis, refusals, stale
+from options_platform.domain.risk import (
+    Check,
+    Exposure,
+    OrderBasis,
+    refusals,
+    set_refusals,
+    stale,
+)
 from options_platform.domain.trading.exposures import DatedClose, spread_exposure
 from options_platform.domain.trading.gaps import HeldSpreads, gap_losses
-from options_platform.domain.trading.orders import IN_DOUBT, WORKING, Order, OrderLeg
+from options_platform.domain.trading.netting import NETTING_CONFLICT, opposed, sides_of
+from options_platform.domain.trading.orders import (
+    IN_DOUBT,
+    WORKING,
+    Order,
+    OrderLeg,
+    rule_set_of,
+)
 from options_platform.domain.trading.positions import Position
 from options_platform.domain.trading.reconciliation.differences import (
     Difference,
@@ -69,15 +83,18 @@ class EntryChecks:
         ]
 
     def _was_entered_by_another_set(self, order: Order) -> bool:
-        """Whether another rule set may have sent an entry of the same session and ticker.
+        """Whether a rule set that does not trade beside this one may have sent an entry of the same
+        session and ticker.
 
         Ids differ by set, so they alone would let a session be entered twice whose set was changed
         between two runs.
         """
+        traded = self.settings.traded_sets
         return any(
             o.purpose == "entry"
             and o.ticker == order.ticker
             and o.rule_set != order.rule_set
+            and not {o.rule_set, order.rule_set} <= set(traded)
             and o.status != "not_sent"
             for o in self.ledger.orders(session=order.session)
         )
@@ -92,6 +109,8 @@ class EntryChecks:
             codes.append(PAUSED)
         if self._was_entered_by_another_set(order):
             codes.append(OTHER_RULE_SET)
+        if self.netted(order):
+            codes.append(NETTING_CONFLICT)
         carried = {
             p.position_id: self._held_exposure(p) for p in self.ledger.positions(only_open=True)
         }
@@ -112,6 +131,7 @@ class EntryChecks:
         broken = refusals(
             self._order_exposure(order), list(carried.values()), account, self.settings.risk
         )
+        broken += self._limits_of_its_set(order, carried, account)
         codes += [check.code for check in broken]
         if doubt is not None and not codes:
             raise doubt
@@ -121,6 +141,34 @@ class EntryChecks:
             if not codes:
                 raise
         return codes
+
+    def netted(self, order: Order) -> list[str]:
+        """The contracts (symbols) of an entry that another position holds, or another rule set
+        works, on the other side."""
+        held = [
+            sides_of(p.ticker, p.held)
+            for p in self.ledger.positions(only_open=True)
+            if p.position_id != order.position_id
+        ]
+        worked = [
+            sides_of(o.ticker, o.legs)
+            for o in self.ledger.unsettled_orders()
+            if o.rule_set != order.rule_set and o.purpose != "exercise"
+        ]
+        return opposed(sides_of(order.ticker, order.legs), [*held, *worked])
+
+    def _limits_of_its_set(
+        self, order: Order, carried: Mapping[str, Exposure], account_usd: float
+    ) -> list[Check]:
+        """The limits of the order's own rule set that it breaks, on the set's share."""
+        of_set = [
+            exposure
+            for position_id, exposure in carried.items()
+            if rule_set_of(position_id) == order.rule_set
+        ]
+        budget = self.settings.share_of(order.rule_set) * account_usd
+        limits = self.settings.of_set(order.rule_set).limits
+        return set_refusals(self._order_exposure(order), of_set, budget, limits)
 
     def _account_usd(self) -> tuple[float, BrokerDoubtError | None]:
         """What limits in percent refer to, USD, and why the broker's equity is not in it, if so."""

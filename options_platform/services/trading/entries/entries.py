@@ -19,6 +19,7 @@ from options_platform.domain.trading.orders import WORKING, Order
 from options_platform.domain.trading.reducer import Event
 from options_platform.domain.trading.repricing import REPRICE, with_next_attempt
 from options_platform.services.trading.entries.checks import EntryChecks
+from options_platform.services.trading.entries.sizes import SizedEntry
 from options_platform.services.trading.execution import Execution
 from options_platform.services.trading.pauses import HALTED, entries_stopped
 from options_platform.services.trading.reconciliation.reconcile import NO_BROKER, Reconciler
@@ -89,6 +90,19 @@ class Entries:
             self.ledger.note(order.client_order_id, now, f"DOUBT: {doubt}")
         else:
             self.execution.carry_out(order, Event.WANTED, now)
+
+    def first_unopposed(self, candidates: Sequence[SizedEntry]) -> SizedEntry:
+        """The first that nothing is on the other side of; the very first if none is so.
+
+        An entry that is recorded already stays the one that it was recorded for.
+        """
+        recorded = self.ledger.order(candidates[0].order.client_order_id)
+        for entry in candidates if len(candidates) > 1 else ():
+            if recorded is not None and recorded.plan_id == entry.order.plan_id:
+                return entry
+            if recorded is None and not self.checks.netted(entry.order):
+                return entry
+        return candidates[0]
 
     def allowed_price(self, order: Order, price: float, now: datetime) -> float | None:
         """`price`, the entry's own if nothing but the other is refused, None if both are.

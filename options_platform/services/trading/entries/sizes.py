@@ -11,7 +11,7 @@ import polars as pl
 from options_platform.adapters.ports.broker import Broker, BrokerDoubtError, works_at_close
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.planning.needs import needs_of_entry
-from options_platform.domain.risk.sizing import TOLERANCE, loss_cap, size_at
+from options_platform.domain.risk.sizing import TOLERANCE, SizingRules, loss_cap, size_at
 from options_platform.domain.trading.orders import Order
 from options_platform.domain.trading.repricing import with_next_attempt
 from options_platform.services.planning.plan_tables import entry_order
@@ -61,10 +61,11 @@ class EntrySizes:
     def is_within_cap(self, order: Order, price: float) -> bool:
         """Whether an entry at `price`, USD a share, can lose no more than the account's cap.
 
-        The cap is :func:`loss_cap` of the account, by the ledger alone while the broker does not
-        answer.
+        The cap is :func:`loss_cap` of the set's share of the account, by the ledger alone while the
+        broker does not answer.
         """
-        cap = loss_cap(self._answered_usd(), self.settings.plan.sizing)
+        share = self.settings.share_of(order.rule_set)
+        cap = loss_cap(share * self._answered_usd(), self._sizing(order.rule_set))
         after = with_next_attempt(order, order.client_order_id, price)
         return after.max_loss_usd * (1.0 - TOLERANCE) <= cap
 
@@ -99,18 +100,23 @@ class EntrySizes:
 
     def _refused(self, plan: Mapping[str, Any], order: Order) -> SizedEntry:
         """A trade of which the account takes no spread, and what would take one."""
-        at_least_one = self.settings.plan.sizing.at_least_one
-        concession = 0.0 if at_least_one else self._concession_usd(order)
+        sizing, share = self._sizing(order.rule_set), self.settings.share_of(order.rule_set)
+        concession = 0.0 if sizing.at_least_one else self._concession_usd(order)
         loss = (plan["max_loss_usd"] + concession) / plan["contracts"]
         needs = needs_of_entry(
             loss,
             plan["regime"],
             plan["confidence"],
-            self.settings.plan.sizing,
-            self._answered_usd(),
+            sizing,
+            share * self._answered_usd(),
             votes=plan["votes"],
+            share=share,
         )
         return SizedEntry(order, ("RISK_BUDGET",), f"needs {needs}")
+
+    def _sizing(self, rule_set: str) -> SizingRules:
+        """The sizing of a set, on its share of the account value."""
+        return self.settings.of_set(rule_set).plan.sizing
 
     def _answered_usd(self) -> float:
         """:meth:`account_usd`, or :meth:`recorded_usd` while the broker does not answer."""
@@ -139,12 +145,12 @@ class EntrySizes:
             contracts = planned * recorded.contracts // order.contracts
         else:
             contracts = size_at(
-                account_usd,
+                self.settings.share_of(order.rule_set) * account_usd,
                 planned,
                 plan["max_loss_usd"],
                 plan["regime"],
                 plan["confidence"],
-                self.settings.plan.sizing,
+                self._sizing(order.rule_set),
                 self._concession_usd(order) / planned,
                 votes=plan["votes"],
                 stops_at_cap=True,

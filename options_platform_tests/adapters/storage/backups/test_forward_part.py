@@ -12,6 +12,7 @@ from options_platform_tests.forward_links import chain_bytes, chained_anew
 
 NAME = "forward_record.chain"
 SHORT, LONG = chain_bytes(1), chain_bytes(2)
+BROKEN = LONG[:-20] + LONG[-10:]
 OTHER = chained_anew(LONG, 2, lambda link: link.update(digest="ba9876543210"))
 
 
@@ -38,6 +39,7 @@ def restored_over(tmp_path, *, archived, present, only=()):
         pytest.param(LONG, LONG, LONG, None, marks=pytest.mark.long),
         pytest.param(LONG, None, LONG, None, marks=pytest.mark.long),
         (LONG, OTHER, LONG, "neither continues the other"),
+        (SHORT, BROKEN, SHORT, "did not verify (link 4 "),
         pytest.param(None, None, None, None, marks=pytest.mark.long),
     ],
 )

@@ -1,4 +1,5 @@
 import itertools
+import math
 from dataclasses import replace
 from datetime import date
 
@@ -20,6 +21,7 @@ from options_platform.domain.trading.orders import (
     ladder,
     rule_set_of,
 )
+from options_platform.domain.trading.orders.price_ladder import worst_of_exit
 from options_platform.errors import LedgerError
 
 DAY, EXPIRY = date(2024, 1, 2), date(2024, 2, 2)
@@ -238,3 +240,28 @@ def test_an_id_that_is_not_ours_is_of_the_default_set():
     mine = client_order_id("paper", DAY, "SPY", "entry", rule_set="mine")
     assert replace(ORDER, position_id=mine, purpose="exit").rule_set == "mine"
     assert ORDER.rule_set == "plan"
+
+
+@pytest.mark.parametrize(
+    ("held", "fair_price", "worst"),
+    [
+        # A spread of 5 is worth 0 to 5: bought ones bring a cent, sold ones cost 5 at the most.
+        (LEGS, -2.0, -0.01),
+        (LEGS, 0.0, -0.01),
+        (closing(LEGS), 2.0, 5.0),
+        (LEGS[:1], -3.0, -0.01),
+        # A sold call alone has no bound.
+        (LEGS[1:], 3.0, math.inf),
+        (
+            (OrderLeg("sell", "put", 450.0, EXPIRY), OrderLeg("buy", "put", 440.0, EXPIRY),
+             *closing(LEGS)),
+            3.0,
+            10.0,
+        ),
+    ],
+)  # fmt: skip
+def test_an_exit_has_a_worst_price_and_no_rung_is_beyond_it(held, fair_price, worst):
+    legs = closing(held)
+    assert worst_of_exit(fair_price, legs) == worst
+    prices = LadderRules(exit_concession_usd=99.0).prices("SPY", "exit", fair_price, legs)
+    assert max(prices) <= worst

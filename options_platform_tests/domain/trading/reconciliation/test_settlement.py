@@ -171,3 +171,22 @@ def test_an_expiry_ends_the_side_that_the_account_holds_net_of_both():
     done = settle(activity("OPEXP", SOLD, 1), [SPREAD, other], net=1)
     assert done.ended == {"q": 1}
     assert settle(activity("OPEXP", SOLD, 1), [SPREAD, other], net=-1).ended == {"p": 1}
+
+
+def test_contracts_that_two_rule_sets_have_sold_end_in_the_older_position_first():
+    """The shares, their cash and so the profit are of the set whose contracts ended."""
+    other = (replace(SOLD, strike=470.0), replace(BOUGHT, strike=460.0))
+    older = replace(SPREAD, position_id="20240131-SPY-entry-0123456789")
+    newer = replace(
+        SPREAD, position_id="20240201-SPY-entry-mine-0123456789", legs=other,
+        opened_on=date(2024, 2, 2),
+    )  # fmt: skip
+    done = settle(activity("OPASN", SOLD, 3), [older, newer])
+    assert done.ended == {older.position_id: 2, newer.position_id: 1}
+    by_set = {p.rule_set: p for p in done.positions}
+    assert by_set["plan"].broken_contracts == 2
+    assert (by_set["mine"].broken_contracts, by_set["mine"].open_contracts) == (1, 1)
+    assert done.adjustments == {SOLD.symbol("SPY"): 3, "SPY": 300}
+    assert sum(p.loose_cash_usd for p in by_set.values()) == done.cash_usd == -141_000.0
+    before = older.profit_usd + newer.profit_usd
+    assert sum(p.profit_usd for p in by_set.values()) == pytest.approx(before)

@@ -1,0 +1,58 @@
+"""Which rule sets trade an account or have traded it, with their budgets and their positions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from options_platform.domain.trading.positions import Position
+from options_platform.errors import SettingsError
+from options_platform.settings import Settings
+
+
+def sets_in_account(settings: Settings, open_positions: Sequence[Position]) -> list[dict[str, Any]]:
+    """Each set that trades, in the order of their entries, then those with open positions alone.
+
+    rule_set, share (of the account, 0 for one that no longer trades), budget_usd, open_positions,
+    risk_usd (the sum of their maximum losses), profit_usd (of the open positions, since their
+    entries) and note: what is wrong with the file of the set, None if nothing is.
+    """
+    opened: dict[str, list[Position]] = {}
+    for position in open_positions:
+        opened.setdefault(position.rule_set, []).append(position)
+    traded = settings.traded_sets
+    names = [*traded, *sorted(name for name in opened if name not in traded)]
+    return [_row(settings, name, opened.get(name, ())) for name in names]
+
+
+def in_account(row: dict[str, Any]) -> str:
+    """A row of :func:`sets_in_account` in one sentence."""
+    budget = f"{row['share']:.0%} of the account, {row['budget_usd']:,.0f} USD"
+    text = f"Rule set {row['rule_set']}: {budget if row['share'] else 'enters nothing new'}; "
+    count = row["open_positions"]
+    text += f"{count} open position{'' if count == 1 else 's'}, at risk {row['risk_usd']:,.2f} USD"
+    return text if row["note"] is None else f"{text}. {row['note']}"
+
+
+def _row(settings: Settings, name: str, held: Sequence[Position]) -> dict[str, Any]:
+    share = settings.share_of(name) if name in settings.traded_sets else 0.0
+    return {
+        "rule_set": name,
+        "share": share,
+        "budget_usd": share * settings.account_value_usd,
+        "open_positions": len(held),
+        "risk_usd": sum(position.risk_usd for position in held),
+        "profit_usd": sum(position.profit_usd for position in held),
+        "note": _note(settings, name),
+    }
+
+
+def _note(settings: Settings, name: str) -> str | None:
+    """Why a set has the rules of the default one; None where it has its own."""
+    if name == settings.rule_set:
+        return None
+    try:
+        settings.rules_of(name)
+    except SettingsError as error:
+        return f"Its positions are left by the exits of plan: {error}"
+    return None
