@@ -29,7 +29,7 @@ from options_platform.domain.backtest import (
 from options_platform.domain.backtest_study.refusal_prices import price_refusals
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.planning.selection import SelectionRules
-from options_platform.domain.trading.exit_rules import ExitRules
+from options_platform.domain.trading.exits.exit_rules import ExitRules
 from options_platform.testing.market import from_source, random_market
 from options_platform.testing.plan_inputs import plan_inputs
 

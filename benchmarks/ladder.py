@@ -25,8 +25,8 @@ from options_platform.domain.backtest import BacktestMarket, make_market, run_ba
 from options_platform.domain.backtest.results import BacktestResult
 from options_platform.domain.backtest_study.choices import make_variants
 from options_platform.domain.backtest_study.variants import Variant
+from options_platform.domain.planning.conditions.votes import VOTE_FEATURES
 from options_platform.domain.planning.plan import build_plans
-from options_platform.domain.planning.votes import VOTE_FEATURES
 from options_platform.settings import make_settings
 from options_platform.testing.plan_inputs import plan_inputs
 

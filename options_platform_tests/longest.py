@@ -24,6 +24,6 @@ LONGEST = (
     "faults/positions/test_lost_legs.py",
     "faults/positions/test_activities_late.py",
     "adapters/storage/backups/test_soundness.py",
-    "commands/test_backtest_command.py",
+    "commands/backtests/test_backtest.py",
     "models/test_promotion.py",
 )

@@ -21,7 +21,7 @@ from options_platform.domain.planning.strike_settings import StrikeRules
 from options_platform.domain.risk.sizing import SizingRules, account_needed, contracts
 from options_platform.domain.strategies import STRATEGIES
 from options_platform.domain.strategies.base import Leg
-from options_platform.domain.trading import ex_dividend, pin_risk
+from options_platform.domain.trading.exits import ex_dividend, pin_risk
 from options_platform.domain.trading.fill_prices import FILL_MODELS
 from options_platform.settings import Settings
 from tools.markdown import table

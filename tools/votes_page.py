@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from options_platform.domain.planning.conditions.votes import VOTE_FEATURES
 from options_platform.domain.planning.plan import PlanRules
 from options_platform.domain.planning.reasons import REASONS
-from options_platform.domain.planning.votes import VOTE_FEATURES
 from tools.settings_tables import text, values
 
 VOTES_EXAMPLE = """```toml

@@ -89,6 +89,8 @@ def feasibility(args: argparse.Namespace) -> int:
     print_table(one.needs.to_dicts(), COLUMNS)
     for note in one.notes:
         say(note)
+    if settings.budgets:
+        _say_budgets(settings)
     _show_ladder(ladder, settings, one.smallest_usd)
     _show_account(account)
     if isinstance(outlook, str):
@@ -98,6 +100,15 @@ def feasibility(args: argparse.Namespace) -> int:
     print_table(outlook.cells.to_dicts(), CELL_COLUMNS)
     say(until_text(outlook))
     return 0
+
+
+def _say_budgets(settings: Settings) -> None:
+    """That the needs are those of a set alone, and how much larger they are beside others."""
+    say("All of this is for a rule set alone, with the whole account. On its share of it")
+    for name in settings.traded_sets:
+        share = settings.share_of(name)
+        larger = f"{1.0 / share:.2f} times as large"
+        say(f"  {name} ({share:.0%}) needs, for its sizes, an account {larger}")
 
 
 def account_fields(settings: Settings, ledger: Ledger, needed_level: int) -> dict[str, Any]:

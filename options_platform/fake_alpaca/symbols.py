@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 
 OCC = re.compile(r"([A-Z]{1,5}[A-Z0-9]?)(\d{6})([CP])(\d{8})")
 STOCK = re.compile(r"[A-Z]{1,5}(\.[A-Z])?")
@@ -28,6 +29,7 @@ class Contract:
         return self.root.rstrip("0123456789")
 
 
+@cache
 def contract_of(symbol: str) -> Contract | None:
     """The contract of an OCC symbol; None for a stock's symbol."""
     parts = OCC.fullmatch(symbol)

@@ -140,7 +140,9 @@ def plan_section(plans: pl.DataFrame, legs: pl.DataFrame) -> Section:
     described = [
         {**row, "meaning": REASONS.get(row["reason"], "")} for row in counts.iter_rows(named=True)
     ]
-    tonight = plans.filter(pl.col("date") == newest).sort("ticker")
+    # Where several rule sets plan a session, each plan is named by its own.
+    plans = plans.with_columns(beside=pl.col("rule_set").n_unique().over("date") > 1)
+    tonight = plans.filter(pl.col("date") == newest).sort("ticker", maintain_order=True)
     last_trades = trades.sort("date", "ticker", descending=[True, False]).head(4)
     by_strategy = trades.group_by("strategy").agg(
         trades=pl.len(),

@@ -24,8 +24,8 @@ from options_platform.domain.forward.links import FILE_NAME
 from options_platform.domain.planning.plan import PlanRules
 from options_platform.domain.risk import FreshnessRules, RiskRules, SetLimits
 from options_platform.domain.trading.alerts import AlertRules
-from options_platform.domain.trading.exit_rules import ExitRules
-from options_platform.domain.trading.expiry_policy import ExpiryRules
+from options_platform.domain.trading.exits.exit_rules import ExitRules
+from options_platform.domain.trading.exits.expiry_policy import ExpiryRules
 from options_platform.domain.trading.fill_prices import FillRules
 from options_platform.domain.trading.orders import LadderRules
 from options_platform.errors import SettingsError

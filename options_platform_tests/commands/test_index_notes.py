@@ -9,7 +9,7 @@ import pytest
 from options_platform.adapters.storage.ledger import open_ledger
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.cli import main
-from options_platform.commands.backtest_output import about, say_about
+from options_platform.commands.backtests.output import about, say_about
 from options_platform.commands.runs import _show_plans
 from options_platform.contracts import PAPER_ORDERS, TRADE_PLAN, TRADE_PLAN_LEGS
 from options_platform.domain.backtest import make_market

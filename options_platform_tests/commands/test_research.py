@@ -9,8 +9,9 @@ import polars as pl
 import pytest
 
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.cli import build_parser, main
+from options_platform.cli import main
 from options_platform.commands import research as command
+from options_platform.commands.arguments import build_parser
 from options_platform.commands.research import _range, _require_one_look
 from options_platform.contracts import TRIALS
 from options_platform.errors import PlatformError, UsageError

@@ -5,7 +5,7 @@ import pytest
 
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.reporting.forward_section import forward_section
-from options_platform.reporting.report import _environment
+from options_platform.reporting.report import environment
 from options_platform.services.forward.results import Expected
 from options_platform.settings import make_settings
 from options_platform_tests.forward_links import chain_bytes
@@ -24,7 +24,7 @@ def section_of(settings):
 
 
 def rendered(section):
-    return _environment().get_template("forward.html.j2").render(forward=section)
+    return environment().get_template("forward.html.j2").render(forward=section)
 
 
 def test_a_home_without_links_says_how_the_record_begins(settings):

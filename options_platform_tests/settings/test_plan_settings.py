@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 
-from options_platform.domain.planning.votes import VoteRules
+from options_platform.domain.planning.conditions.votes import VoteRules
 from options_platform.errors import SettingsError
 from options_platform.settings import load_settings
 from tools.votes_page import VOTES_EXAMPLE

@@ -4,7 +4,7 @@ from datetime import date
 import pytest
 
 from options_platform.domain.calendar.sessions import is_session, set_closures
-from options_platform.domain.trading.expiry_policy import ExpiryRules
+from options_platform.domain.trading.exits.expiry_policy import ExpiryRules
 from options_platform.domain.trading.orders import LadderRules
 from options_platform.errors import SettingsError, UsageError
 from options_platform.settings import load_settings, make_settings

@@ -37,7 +37,7 @@ from options_platform.adapters.storage.stored_legs import read_legs
 from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.trading.costs import CostRules
-from options_platform.domain.trading.expiry_policy import outcome_of
+from options_platform.domain.trading.exits.expiry_policy import outcome_of
 from options_platform.domain.trading.fill_prices import FillRules, MarketClose, net_price
 from options_platform.domain.trading.orders import Order, OrderLeg, multiplier_of
 from options_platform.settings import Settings

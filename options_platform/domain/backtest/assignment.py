@@ -2,7 +2,7 @@
 
 Option holders know the next ex-date and dividend in advance, so this model of the market reads
 them from the next session's row. The platform's own decisions never do: exits use the expected
-dividend only (:mod:`options_platform.domain.trading.ex_dividend`).
+dividend only (:mod:`options_platform.domain.trading.exits.ex_dividend`).
 """
 
 from __future__ import annotations

@@ -13,8 +13,9 @@
    the account's limits; those that pass are worked in the next session.
 
 Where several rule sets trade the account, each trade is sized and left by the rules of its own set,
-and the entries of a session are decided set by set. One whose contracts another set holds, or
-works, on the other side takes the first of its alternates of which that is not so.
+and the entries of a session are decided set by set. One whose contracts an open position holds on
+the other side, or another set works, takes the first of its alternates of which that is not so;
+without alternates, as where one set trades alone, it is refused.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ from options_platform.domain.backtest.position import BacktestPosition
 from options_platform.domain.backtest.results import SETTLED, BacktestResult
 from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.risk import Check, Exposure, KillSwitch, refusals, set_refusals
-from options_platform.domain.trading.exit_rules import PositionMark, exit_reason, is_due
+from options_platform.domain.trading.exits.exit_rules import PositionMark, exit_reason, is_due
 from options_platform.domain.trading.netting import NETTING_CONFLICT
 from options_platform.domain.trading.orders import closing
 from options_platform.domain.trading.orders.price_ladder import worst_of_exit
@@ -114,9 +115,7 @@ class EventLoop:
     def __post_init__(self) -> None:
         self.book = Book(self.trades, self.paths, self.market, self.rules)
         self._own = [self.rules.own(name) for name in self.book.rule_set]
-        self._sides = (
-            TradeSides.of(self.book.ticker, self.paths, self.market) if self.rules.sets else None
-        )
+        self._sides = TradeSides.of(self.book.ticker, self.paths, self.market)
         planned = self.paths.entry - 1
         order = np.argsort(planned, kind="stable")
         others = [number for numbers in self.instead.values() for number in numbers]
@@ -269,17 +268,16 @@ class EventLoop:
                 account.add(self.entry_exposure(trade, account), self.book.rule_set[trade])
 
     def _unopposed(self, planned: int) -> int:
-        """The first of a planned trade and its alternates that no other set opposes; else it."""
+        """The first of a planned trade and its alternates that nothing opposes; else it."""
         candidates = (planned, *self.instead.get(planned, ()))
         return next((trade for trade in candidates if not self._opposed(trade)), planned)
 
     def _opposed(self, trade: int) -> int:
-        """How many contracts of an entry other sets hold, or work, on the other side."""
-        if self._sides is None:
-            return 0
+        """How many contracts of an entry open positions hold, or other sets work, on the other
+        side."""
         name = self.book.rule_set[trade]
         others = {t: p for t, p in self.book.open.items() if self.book.rule_set[t] != name}
-        opening = [*others, *(t for t in self.working if self.book.rule_set[t] != name)]
+        opening = [*self.book.open, *(t for t in self.working if self.book.rule_set[t] != name)]
         # An assignment is seen in the morning: nothing works for it yet.
         leaving = [
             t for t, p in others.items() if p.exit_reason is not None and p.assigned_on is None

@@ -80,7 +80,13 @@ def follow_refused(
 
     Raises:
         IncompleteDataError: as `run_backtest`.
+        ValueError: the rules have several sets in the account.
     """
+    if rules.sets:
+        raise ValueError(
+            "refused trades are followed beside an account of one rule set, not "
+            f"{len(rules.sets)}; price each set alone"
+        )
     own = plans.with_columns(gates=pl.lit([], pl.List(pl.String)))
     trades = trades_within(pl.concat([own, let_through.select(own.columns)]), market)
     every_leg = pl.concat([legs, their_legs])

@@ -1,4 +1,4 @@
-"""The contracts of trades by number, and which of them two rule sets would hold against each other.
+"""The contracts of trades by number, and which of them would be held against each other.
 
 The rule is that of live trading, :mod:`options_platform.domain.trading.netting`.
 """

@@ -33,9 +33,9 @@ from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.chain import NO_TERM, Underlying, quote, years_of
 from options_platform.domain.chain.term_structure import term_of
 from options_platform.domain.pricing import intrinsic_value
-from options_platform.domain.trading.ex_dividend import calls_to_close
-from options_platform.domain.trading.exit_rules import ExitRules
-from options_platform.domain.trading.pin_risk import PinRiskRules, near_the_money
+from options_platform.domain.trading.exits.ex_dividend import calls_to_close
+from options_platform.domain.trading.exits.exit_rules import ExitRules
+from options_platform.domain.trading.exits.pin_risk import PinRiskRules, near_the_money
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ import polars as pl
 
 from options_platform.common import KEY
 from options_platform.contracts import TRADE_PLAN, TRADE_PLAN_LEGS
+from options_platform.domain.planning.conditions.votes import HELD, VoteRules
 from options_platform.domain.planning.expiries import ChainOf
 from options_platform.domain.planning.liquidity import LiquidityRules
 from options_platform.domain.planning.plan import PlanRules, build_plans
-from options_platform.domain.planning.votes import HELD, VoteRules
 from options_platform.domain.risk.sizing import SizingRules
 
 NO_TRADE = {

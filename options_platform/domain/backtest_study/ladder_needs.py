@@ -17,8 +17,8 @@ from options_platform.common import Floats
 from options_platform.domain.calendar.sessions import sessions, shift
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.risk import RiskRules
-from options_platform.domain.trading.exit_rules import ExitRules
-from options_platform.domain.trading.expiry_policy import ExpiryRules
+from options_platform.domain.trading.exits.exit_rules import ExitRules
+from options_platform.domain.trading.exits.expiry_policy import ExpiryRules
 from options_platform.domain.trading.exposures import DatedClose
 from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.domain.trading.gaps import HeldSpreads, gap_losses

@@ -1,7 +1,7 @@
 """Features of the volatility premium and of the VIX term structure.
 
-They are inputs of votes (:mod:`options_platform.domain.planning.votes`); no model uses them.
-Variances are annualised: the square of an annualised volatility, 0.04 for 20%.
+They are inputs of votes (:mod:`options_platform.domain.planning.conditions.votes`); no model uses
+them. Variances are annualised: the square of an annualised volatility, 0.04 for 20%.
 """
 
 from __future__ import annotations

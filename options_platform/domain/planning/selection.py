@@ -14,7 +14,19 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from options_platform.contracts.regimes import REGIMES
-from options_platform.domain.planning.cadence import CADENCES, EVERY_SESSION, cadence_rules
+from options_platform.domain.planning.conditions.cadence import (
+    CADENCES,
+    EVERY_SESSION,
+    cadence_rules,
+)
+from options_platform.domain.planning.conditions.votes import (
+    HELD,
+    NO_STRATEGY,
+    VoteRules,
+    trades_otherwise,
+    vote_rules,
+    votes_held,
+)
 from options_platform.domain.planning.refusals import (
     RefusalRule,
     apart_from,
@@ -22,14 +34,6 @@ from options_platform.domain.planning.refusals import (
     first_needs,
     first_refusal,
     is_missing,
-)
-from options_platform.domain.planning.votes import (
-    HELD,
-    NO_STRATEGY,
-    VoteRules,
-    trades_otherwise,
-    vote_rules,
-    votes_held,
 )
 from options_platform.domain.strategies import STRATEGIES
 

@@ -1,8 +1,9 @@
-"""Opposite sides of one contract: what one rule set must not do to another's.
+"""Opposite sides of one contract: what an entry must not do to other positions of the account.
 
-A broker holds a contract once for the whole account. A set that buys what another has sold closes
-the other's leg in fact, whatever the ledger says, and one whose order meets another's in the market
-trades with itself. So an entry is refused (`NETTING_CONFLICT`) where it would do either.
+A broker holds a contract once for the whole account. An entry that buys what another position has
+sold, be it of another rule set or an earlier rung of the same, closes that leg in fact, whatever
+the ledger says, and brokers refuse to open what closes; a set whose order meets another's in the
+market trades with itself. So an entry is refused (`NETTING_CONFLICT`) where it would do either.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from options_platform.domain.calendar.sessions import NEW_YORK, close_time, is_session, shift
-from options_platform.domain.trading.exit_rules import IMMEDIATE_REASONS
+from options_platform.domain.trading.exits.exit_rules import IMMEDIATE_REASONS
 from options_platform.domain.trading.orders import (
     LadderRules,
     Order,

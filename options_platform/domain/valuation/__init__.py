@@ -1,8 +1,8 @@
 """Intraday valuation of positions, from quotes and from a model, and the reliability of both.
 
 Here belong the value and uncertainty given by quotes, the model value at the current spot, whether
-quotes confirm a stop (its level is in `domain/trading/exit_rules.py`), and the limit prices of an
-exit order. Nothing here calls a broker. Valuation at the close is in
+quotes confirm a stop (its level is in `domain/trading/exits/exit_rules.py`), and the limit prices
+of an exit order. Nothing here calls a broker. Valuation at the close is in
 `domain/trading/fill_prices.py`.
 """
 

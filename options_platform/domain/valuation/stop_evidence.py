@@ -1,6 +1,6 @@
 """Whether quotes confirm that a position has hit its stop: a second look does, one does not.
 
-The level of the stop is in `domain/trading/exit_rules.py`.
+The level of the stop is in `domain/trading/exits/exit_rules.py`.
 
     quotes           condition                            outcome
     beyond           no earlier look beyond               waiting for a second look

@@ -55,7 +55,11 @@ class Lstm:
 
     The number of epochs is the best one on the newest `tail_sessions` sessions of the training
     rows, after training on those with labels known before; then all rows are trained on for as
-    many. With fewer than `fewest_sessions` sessions before the tail, `epochs` are trained.
+    many. With fewer than `fewest_sessions` sessions before the tail, `epochs` are trained. The
+    search ends after `patience` epochs without a lower loss, at the latest after `most_epochs`.
+
+    `units` is the width of the layer, `dropout` the fraction of the inputs that training drops,
+    `weight_decay` that of AdamW (Loshchilov and Hutter 2019).
     """
 
     target: Target = "direction"

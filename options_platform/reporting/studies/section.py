@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import polars as pl
@@ -63,9 +64,14 @@ def _hypothesis(part: pl.DataFrame) -> dict[str, Any]:
         "sentence": first["sentence"],
         "variants": part["variant"].n_unique(),
         "best": any(row["best"] for row in chosen),
-        "variant": chosen[0]["variant"] if chosen else None,
+        "variant": _short(chosen[0]["variant"]) if chosen else None,
         "choice": at.get((LEFT, CHOICE)),
         "check": at.get((LEFT, CHECK)),
         "whole": at.get((LEFT, WHOLE)),
         "held": at.get((HELD, CHECK)),
     }
+
+
+def _short(variant: str) -> str:
+    """What was varied, each setting by the last part of its name."""
+    return re.sub(r"[\w.]*\.(\w+)=", r"\1=", variant)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import polars as pl
 
+from options_platform.common import Progress
 from options_platform.domain.calendar.sessions import close_time
 from options_platform.domain.pricing import CALL, PUT
 from options_platform.fake_alpaca.answers import Json
@@ -19,7 +20,6 @@ from options_platform.services.rehearsal.stress import (
     INTENSITIES,
     TIMES_OUT,
     Intensity,
-    Outage,
     SessionStress,
     draws_of,
     stress_of,
@@ -52,7 +52,7 @@ class Driver:
     book_planned_on: list[date] = field(default_factory=list)
     alternates: pl.DataFrame | None = None
 
-    def run(self, progress: Callable[[str, int, int], None]) -> None:
+    def run(self, progress: Progress) -> None:
         """All sessions of warm-up and month, and a quiet look at the end."""
         data = self.world.data
         days = [*data.warm_up, *data.sessions]
@@ -60,11 +60,8 @@ class Driver:
             in_month = day >= data.sessions[0]
             stress = stress_of(self.intensity, self.seed, day) if in_month else CALM
             if day == data.sessions[len(data.sessions) // 2] and self.intensity.outages:
-                first = (TIMES_OUT, *stress.at_moments[0])
-                stress = SessionStress(
-                    (first, *stress.at_moments[1:]), stress.in_evening, stress.kill_at,
-                    stress.kill_step, stress.evening_kill,
-                )  # fmt: skip
+                first, *others = stress.at_moments
+                stress = replace(stress, at_moments=((TIMES_OUT, *first), *others))
             self._night(day, in_month=in_month)
             self._session(day, stress, in_month=in_month)
             self._evening(day, stress, in_month=in_month)
@@ -82,9 +79,10 @@ class Driver:
             if contract is None or quantity >= 0 or not in_month:
                 continue
             sign = CALL if contract.right == "call" else PUT
-            inside = sign * (world.market.spot(contract.ticker) - contract.strike)
+            ticker = world.market.ticker_of(contract.ticker)
+            inside = sign * (world.market.spot(ticker) - contract.strike)
             time_value = (world.market.mark(symbol) or 0.0) - inside
-            dividend = world.market.dividend(day, contract.ticker)
+            dividend = world.market.dividend(day, ticker)
             drawn, share = draw.random(), draw.random()
             if inside > 0 and contract.right == "call" and dividend > time_value:
                 world.assign(symbol, int(-quantity), f"its ticker pays {dividend:.2f} USD on {day}")
@@ -123,19 +121,33 @@ class Driver:
         return values[0] <= values[1]
 
     def _moment(self, day: date, number: int, stress: SessionStress, *, in_month: bool) -> None:
-        """What rests may fill, then the worker reprices, and the stops are checked."""
+        """What rests may fill, the worker reprices, the stops are checked, and exits climb."""
         world = self.world
         self._fill(day, number)
         world.note_moment()
         kill = stress.kill_step if stress.kill_at == number else None
-        ran = world.process("work", _work(world), kill)
+        world.process("work", _work(world), kill)
         self._fill(day, number)
         if in_month or world.ledger.working_orders():
-            world.now += timedelta(seconds=world.settings.ladder.rung_seconds + 1)
-            world.process("work", _work(world))
-            self._fill(day, number)
+            self._reprice(day, number)
         if not world.ledger.positions(only_open=True):
             return
+        self._check_stops(day, number, kill)
+        for _ in range(world.settings.ladder.rungs):
+            if not any(order.purpose == "exit" for order in world.ledger.working_orders()):
+                break
+            self._reprice(day, number)
+
+    def _reprice(self, day: date, number: int) -> None:
+        """A rung later the worker reprices what rests, and it may fill."""
+        world = self.world
+        world.now += timedelta(seconds=world.settings.ladder.rung_seconds + 1)
+        world.process("work", _work(world))
+        self._fill(day, number)
+
+    def _check_stops(self, day: date, number: int, kill: str | None) -> None:
+        """The check of stops, again while something is in doubt."""
+        world = self.world
         world.now += timedelta(seconds=1)
         ran = world.process("check of stops", _check(world), kill)
         self._fill(day, number)
@@ -162,8 +174,7 @@ class Driver:
         world = self.world
         at_close = world.equity()
         world.now = close_time(day) + EVENING
-        outages: tuple[Outage, ...] = stress.in_evening
-        world.outages(outages)
+        world.outages(stress.in_evening)
         is_last = day == world.data.sessions[-1]
         plans, legs = self._plans_of(day)
         if is_last:

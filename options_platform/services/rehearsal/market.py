@@ -58,7 +58,7 @@ def moments_of(session: date) -> list[datetime]:
         opened + timedelta(minutes=5),
         opened + timedelta(minutes=60),
         opened + (closed - opened) / 2 + timedelta(minutes=15),
-        closed - timedelta(minutes=20),
+        closed - timedelta(minutes=40),
     ]
 
 
@@ -99,6 +99,14 @@ class MonthMarket:
     def spot(self, ticker: str) -> float:
         """The price of a share now, USD."""
         return self._paths[ticker].points[self._moment].spot
+
+    def spots(self) -> dict[str, float]:
+        """The price of a share now, USD, by what brokers call each ticker and its contracts."""
+        return {name: self.spot(ticker) for name, ticker in self._ticker_of.items()}
+
+    def ticker_of(self, name: str) -> str:
+        """The ticker that brokers call by this name."""
+        return self._ticker_of[name]
 
     def point(self, ticker: str) -> MarketClose:
         """Spot and volatilities now."""

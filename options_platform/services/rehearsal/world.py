@@ -157,9 +157,8 @@ class RehearsalWorld:
         """The session's close: day orders expire, and so do contracts on their last day."""
         self.fake.script("close", {})
         day = self.market.session
-        spots = {ticker: self.market.spot(ticker) for ticker in self.data.tickers}
         held = set(self.fake.book.quantities())
-        clearing.expire(self.fake.book, day, spots)
+        clearing.expire(self.fake.book, day, self.market.spots())
         for symbol in sorted(held - set(self.fake.book.quantities())):
             self.say("expiry", f"{symbol} was held to its expiry")
         self.watch.look(self.now, f"the close of {day}")

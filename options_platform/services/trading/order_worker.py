@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from options_platform.adapters.ports.broker import BrokerDoubtError, works_at_close
-from options_platform.domain.trading.exit_rules import IMMEDIATE_REASONS
+from options_platform.domain.trading.exits.exit_rules import IMMEDIATE_REASONS
 from options_platform.domain.trading.orders import (
     CANCELLABLE,
     Order,

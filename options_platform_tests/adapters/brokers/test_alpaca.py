@@ -101,6 +101,7 @@ def test_an_answer_of_unexpected_shape_leaves_a_doubt(at_fake, fake):
 
 def test_all_pages_of_a_long_list_are_read(at_fake, fake):
     began = fake.now()
+    fake.book.cash = 10_000_000.0
     request = json.loads(json.dumps(shapes.request_of(ORDER).to_request_fields()))
     for number in range(1101):
         fake.clock_offset = timedelta(milliseconds=number // 2)

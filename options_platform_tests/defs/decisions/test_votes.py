@@ -9,8 +9,8 @@ import pytest
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import TRADE_PLAN
 from options_platform.domain.features.table import FEATURES_TABLE
-from options_platform.domain.planning.cadence import first_sessions
-from options_platform.domain.planning.votes import VoteRules
+from options_platform.domain.planning.conditions.cadence import first_sessions
+from options_platform.domain.planning.conditions.votes import VoteRules
 from options_platform.runs import RunFailedError
 from options_platform_tests.platform import run
 

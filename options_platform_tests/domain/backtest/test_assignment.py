@@ -9,8 +9,8 @@ import pytest
 
 from options_platform.domain.backtest import AssignmentRules, run_backtest
 from options_platform.domain.calendar.sessions import shift
-from options_platform.domain.trading.ex_dividend import ExDividendRules
-from options_platform.domain.trading.exit_rules import ExitRules
+from options_platform.domain.trading.exits.ex_dividend import ExDividendRules
+from options_platform.domain.trading.exits.exit_rules import ExitRules
 from options_platform_tests.domain.backtest.bull_puts import BULL_PUT, EXPIRY, HELD, bull_put, run
 from options_platform_tests.domain.backtest.small import (
     DAYS,

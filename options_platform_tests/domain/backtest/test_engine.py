@@ -10,8 +10,8 @@ from options_platform.domain.calendar.sessions import sessions, shift
 from options_platform.domain.risk import KillSwitchRules, RiskRules
 from options_platform.domain.risk.sizing import SizingRules
 from options_platform.domain.trading.costs import CostRules
-from options_platform.domain.trading.exit_rules import ExitRules
-from options_platform.domain.trading.expiry_policy import ExpiryRules
+from options_platform.domain.trading.exits.exit_rules import ExitRules
+from options_platform.domain.trading.exits.expiry_policy import ExpiryRules
 from options_platform.domain.trading.fill_prices import FillRules
 from options_platform.domain.trading.orders import LadderRules
 from options_platform.errors import IncompleteDataError

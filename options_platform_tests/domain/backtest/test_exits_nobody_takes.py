@@ -6,7 +6,7 @@ import pytest
 
 from options_platform.domain.backtest import AssignmentRules
 from options_platform.domain.trading.costs import CostRules
-from options_platform.domain.trading.exit_rules import ExitRules
+from options_platform.domain.trading.exits.exit_rules import ExitRules
 from options_platform_tests.domain.backtest.bull_puts import EXPIRY, HELD, bull_put, run
 from options_platform_tests.domain.backtest.small import DAYS, plan
 

@@ -9,11 +9,12 @@ import pytest
 from options_platform.contracts import TRADE_PLAN, TRADE_PLAN_LEGS
 from options_platform.domain.backtest import run_backtest
 from options_platform.domain.backtest.followed import follow_refused
+from options_platform.domain.backtest.rules import OwnRules
 from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.risk import GapRules, KillSwitchRules, RiskRules
 from options_platform.domain.risk.sizing import SizingRules
-from options_platform.domain.trading.exit_rules import ExitRules
-from options_platform.domain.trading.expiry_policy import ExpiryRules
+from options_platform.domain.trading.exits.exit_rules import ExitRules
+from options_platform.domain.trading.exits.expiry_policy import ExpiryRules
 from options_platform_tests.domain.backtest.bull_puts import (
     EXPIRY,
     FLAT_PRICES,
@@ -143,3 +144,9 @@ def test_an_entry_too_near_to_its_expiry_leaves_in_the_next_session():
     assert row["gate"] == "EXPIRY_NEAR"
     assert row["opened_on"] == shift(expiry, -1)
     assert row["closed_on"] == expiry < EXPIRY
+
+
+def test_an_account_of_several_rule_sets_is_refused():
+    several = replace(HELD, sets={"plan": OwnRules(), "mine": OwnRules()})
+    with pytest.raises(ValueError, match="one rule set, not 2"):
+        followed(bull_put(), rules=several)

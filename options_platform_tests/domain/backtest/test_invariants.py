@@ -21,7 +21,7 @@ from options_platform.domain.calendar.sessions import sessions
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.trading.costs import CostRules
-from options_platform.domain.trading.exit_rules import ExitRules
+from options_platform.domain.trading.exits.exit_rules import ExitRules
 from options_platform.domain.trading.fill_prices import FillRules
 from options_platform.testing.market import random_market
 from options_platform.testing.plan_inputs import plan_inputs

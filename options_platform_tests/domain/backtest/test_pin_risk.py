@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from options_platform.domain.calendar.sessions import shift
-from options_platform.domain.trading.pin_risk import PinRiskRules
+from options_platform.domain.trading.exits.pin_risk import PinRiskRules
 from options_platform_tests.domain.backtest.bull_puts import EXPIRY, HELD, bull_put, run
 from options_platform_tests.domain.backtest.small import DAYS, plan, together
 from options_platform_tests.domain.backtest.test_assignment import NO_OTHER_EXIT

@@ -12,8 +12,8 @@ from options_platform.domain.backtest_study.ladder_needs import (
 from options_platform.domain.calendar.sessions import sessions
 from options_platform.domain.chain import ChainRules, SurfaceRules
 from options_platform.domain.risk import GapRules, RiskRules
-from options_platform.domain.trading.exit_rules import ExitRules
-from options_platform.domain.trading.expiry_policy import ExpiryRules
+from options_platform.domain.trading.exits.exit_rules import ExitRules
+from options_platform.domain.trading.exits.expiry_policy import ExpiryRules
 from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.domain.trading.orders import OrderLeg
 

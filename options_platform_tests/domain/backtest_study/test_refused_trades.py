@@ -10,11 +10,11 @@ from options_platform.domain.backtest import run_backtest
 from options_platform.domain.backtest_study.gates import LIFTED, NO_TRADE, let_through
 from options_platform.domain.backtest_study.refusal_prices import GATES
 from options_platform.domain.backtest_study.refused_trades import refused_trades
+from options_platform.domain.planning.conditions.votes import VoteRules
 from options_platform.domain.planning.liquidity import LiquidityRules
 from options_platform.domain.planning.plan import build_plans
 from options_platform.domain.planning.rule_trace import asked_rules
 from options_platform.domain.planning.selection import SelectionRules
-from options_platform.domain.planning.votes import VoteRules
 from options_platform.domain.risk import Exposure, RiskRules, assess
 from options_platform.domain.risk.rules import GapRules
 from options_platform_tests.domain.backtest_study.refusal_market import (

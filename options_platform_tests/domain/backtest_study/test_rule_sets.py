@@ -28,8 +28,8 @@ from options_platform.domain.statistics.overfitting import (
     probabilistic_sharpe_ratio,
     sharpe_ratio,
 )
-from options_platform.domain.trading.exit_rules import ExitRules
-from options_platform.domain.trading.expiry_policy import ExpiryRules
+from options_platform.domain.trading.exits.exit_rules import ExitRules
+from options_platform.domain.trading.exits.expiry_policy import ExpiryRules
 from options_platform.testing.market import random_market
 from options_platform.testing.plan_inputs import plan_inputs
 

@@ -24,7 +24,7 @@ from options_platform.domain.chain import (
     years_of,
 )
 from options_platform.domain.strategies import STRATEGIES
-from options_platform.domain.trading.exit_rules import ExitRules
+from options_platform.domain.trading.exits.exit_rules import ExitRules
 from options_platform.settings import make_settings
 from options_platform_tests.domain.backtest.small import FLAT, FREE
 

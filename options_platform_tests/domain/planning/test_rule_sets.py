@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from options_platform.domain.planning.conditions.votes import VOTE_FEATURES
 from options_platform.domain.planning.plan import build_plans
-from options_platform.domain.planning.votes import VOTE_FEATURES
 from options_platform.settings import make_settings
 from options_platform.settings.rule_sets.files import SHIPPED
 from options_platform.testing.plan_rows import BATCH

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from options_platform.domain.trading.exit_rules import ExitRules, PositionMark, exit_reason
+from options_platform.domain.trading.exits.exit_rules import ExitRules, PositionMark, exit_reason
 
 CREDIT = PositionMark(
     entry_price=-1.0,

@@ -13,20 +13,21 @@ from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.backtest import make_market, run_backtest
 from options_platform.domain.calendar.sessions import NEW_YORK, sessions, shift
-from options_platform.domain.planning.plan import build_plans
+from options_platform.domain.planning.alternates import plans_of_sets
 from options_platform.fake_alpaca import FakeAlpaca
 from options_platform.services.planning.plan_tables import market_closes
 from options_platform.services.trading.session import TradingSession
 from options_platform.settings import make_settings
 from options_platform_tests.alpaca_market import LADDER, Market, rules_of_a_paper_account
 from options_platform_tests.regime_market import regime_market
+from options_platform_tests.services.trading.test_overlays_as_backtest import MINE
 
 TICKERS = ("AAA", "BBB", "CCC")
 COLUMNS = ("ticker", "strategy", "opened_on", "entry_price", "contracts", "closed_on",
            "exit_price", "exit_reason", "fees_usd")  # fmt: skip
 
 
-def same_as_backtest(tmp_path, first, last):
+def same_as_backtest(tmp_path, first, last, **changes):
     bars, vix, inputs = regime_market(TICKERS, first, last)
     clock = {"now": datetime.combine(first, time(10), NEW_YORK)}
     with FakeAlpaca(now=lambda: clock["now"], fills="rest") as fake:
@@ -35,9 +36,11 @@ def same_as_backtest(tmp_path, first, last):
              "alpaca": {"fake_address": fake.address}, "iron_condor_enabled": True,
              "fills": {"slippage_share": 0.2},
              "risk": {"max_positions_per_ticker": 4, "max_positions": 7},
-             "ladder": LADDER}
+             "ladder": LADDER, **changes}
         )  # fmt: skip
-        plans, legs = build_plans(inputs, settings.plan)
+        of_sets = [settings.of_set(name).plan for name in settings.traded_sets]
+        (plans, legs), (alternates, their_legs) = plans_of_sets(inputs, of_sets)
+        legs = pl.concat([legs, their_legs])
         ledger = Ledger(settings.ledger_path, broker="alpaca")
         service = TradingSession(ledger, open_broker(settings), settings)
         closes = market_closes(bars, vix)
@@ -46,7 +49,7 @@ def same_as_backtest(tmp_path, first, last):
             for day in sessions(first, last):
                 clock["now"] = datetime.combine(shift(day, 1), time(10), NEW_YORK)
                 today = plans.filter(pl.col("date") == day)
-                service.run_session(day, today, legs, closes, clock["now"])
+                service.run_session(day, today, legs, closes, clock["now"], alternates)
                 if day < last:
                     market.trade(shift(day, 1), clock)
             assert ledger.differences() == []
@@ -61,6 +64,7 @@ def same_as_backtest(tmp_path, first, last):
         legs,
         make_market(bars, vix),
         rules_of_a_paper_account(settings),
+        alternates=alternates,
     )
     wanted = found.trades.filter(pl.col("closed_on").is_not_null()).select(COLUMNS)
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in sorted(live, key=str)]
@@ -81,3 +85,14 @@ def test_some_weeks_at_alpaca_give_the_trades_and_equity_of_the_backtest(tmp_pat
 def test_a_year_at_alpaca_gives_the_trades_and_equity_of_the_backtest(tmp_path):
     rows = same_as_backtest(tmp_path, date(2016, 6, 1), date(2017, 5, 31))
     assert {row["exit_reason"] for row in rows} >= {"STOP_LOSS", "TAKE_PROFIT", "TIME"}
+
+
+@pytest.mark.long
+def test_weeks_of_two_rule_sets_at_alpaca_give_the_trades_and_equity_of_the_backtest(tmp_path):
+    (tmp_path / "rule_sets").mkdir()
+    (tmp_path / "rule_sets" / "mine.toml").write_text(MINE)
+    risk = {"max_positions_per_ticker": 8, "max_positions": 14}
+    first, last = date(2017, 4, 3), date(2017, 4, 21)
+    budgets = {"plan": 0.6, "mine": 0.4}
+    rows = same_as_backtest(tmp_path, first, last, budgets=budgets, risk=risk)
+    assert {row["strategy"] for row in rows} > {"bull_call_spread"}

@@ -215,3 +215,18 @@ def test_an_exit_withdraws_the_entry_of_another_set_that_it_would_trade_against(
 def _row(settings):
     planned, legs = build_plans(one().with_columns(date=pl.lit(DAYS[0])), settings.plan)
     return planned.row(0, named=True), legs
+
+
+def test_an_entry_does_not_close_the_leg_of_an_earlier_one_of_its_own_set(home):
+    made = service(home, rule_set="mine", risk=WIDE_RISK)
+    run(made, until=2)
+    (position,) = made.ledger.positions()
+    sold, bought = position.legs
+    rows, legs = plans(made, DAYS[2])
+    order = entry_order(rows.row(0, named=True), legs, made.settings.account)
+    assert made.entries.checks.netted(order) == []
+    against = (replace(sold, strike=bought.strike), replace(bought, strike=bought.strike - 5.0))
+    opposite = replace(order, legs=against)
+    assert made.entries.checks.netted(opposite) == [bought.symbol("SPY")]
+    # Its own filled part is the same position.
+    assert made.entries.checks.netted(replace(opposite, position_id=position.position_id)) == []

@@ -13,10 +13,10 @@ from options_platform.domain.trading.closing import (
     is_rest_of_cover,
     without_cover,
 )
-from options_platform.domain.trading.ex_dividend import before_ex_date
-from options_platform.domain.trading.exit_rules import PositionMark, exit_reason
+from options_platform.domain.trading.exits.ex_dividend import before_ex_date
+from options_platform.domain.trading.exits.exit_rules import PositionMark, exit_reason
+from options_platform.domain.trading.exits.pin_risk import at_pin_risk
 from options_platform.domain.trading.fill_prices import MarketClose
-from options_platform.domain.trading.pin_risk import at_pin_risk
 from options_platform.domain.trading.positions import Position
 from options_platform.services.trading.closing.next_legs import NextLegs
 from options_platform.services.trading.entries.expiry_capacity import ExpiryCheck

@@ -143,12 +143,12 @@ class EntryChecks:
         return codes
 
     def netted(self, order: Order) -> list[str]:
-        """The contracts (symbols) of an entry that another rule set holds, or works, on the other
-        side."""
+        """The contracts (symbols) of an entry that another position holds, or another rule set
+        works, on the other side."""
         held = [
             sides_of(p.ticker, p.held)
             for p in self.ledger.positions(only_open=True)
-            if p.rule_set != order.rule_set
+            if p.position_id != order.position_id
         ]
         worked = [
             sides_of(o.ticker, o.legs)

@@ -92,7 +92,7 @@ class Entries:
             self.execution.carry_out(order, Event.WANTED, now)
 
     def first_unopposed(self, candidates: Sequence[SizedEntry]) -> SizedEntry:
-        """The first that no other rule set is on the other side of; the very first if none is so.
+        """The first that nothing is on the other side of; the very first if none is so.
 
         An entry that is recorded already stays the one that it was recorded for.
         """

@@ -8,7 +8,7 @@ from datetime import date
 
 from options_platform.adapters.ports.broker import Broker, BrokerDoubtError
 from options_platform.adapters.storage.ledger import Ledger
-from options_platform.domain.trading.expiry_policy import delivery
+from options_platform.domain.trading.exits.expiry_policy import delivery
 from options_platform.domain.trading.orders import Order, OrderLeg
 from options_platform.domain.trading.positions import Position
 from options_platform.settings import Settings

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.commands.backtest_output import about, chain_sources, record, say_about
+from options_platform.commands.backtests.output import about, chain_sources, record, say_about
 from options_platform.commands.common import print_json, print_table, say
 from options_platform.domain.backtest_study.refusal_prices import (
     ALONE,

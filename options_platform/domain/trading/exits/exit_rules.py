@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass, field
 from datetime import date
 
-from options_platform.domain.trading.ex_dividend import ExDividendRules
-from options_platform.domain.trading.pin_risk import PinRiskRules
+from options_platform.domain.trading.exits.ex_dividend import ExDividendRules
+from options_platform.domain.trading.exits.pin_risk import PinRiskRules
 
 
 @dataclass(frozen=True)

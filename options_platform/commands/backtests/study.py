@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.commands.backtest_output import record
+from options_platform.commands.backtests.output import record
 from options_platform.commands.common import (
     ConsoleProgress,
     print_json,

@@ -8,7 +8,7 @@ from options_platform.cli import main
 from options_platform.contracts import ACCOUNT_SET_SCORES
 from options_platform.reporting.report import render
 from options_platform.settings import load_settings
-from options_platform_tests.commands.test_backtest_sets import NOW, home, stored, trials
+from options_platform_tests.commands.backtests.test_sets import NOW, home, stored, trials
 
 __all__ = ("home",)
 SUMS = ("pnl_usd", "trades", "moved", "netting_conflicts", "set_limits")

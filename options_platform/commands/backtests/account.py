@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.commands.backtest_output import about, record, say_about
+from options_platform.commands.backtests.output import about, record, say_about
 from options_platform.commands.common import ConsoleProgress, print_json, print_table, say
 from options_platform.contracts import ACCOUNT_SET_SCORES
 from options_platform.contracts.rule_sets import ACCOUNT_PART, LATEST, SET_PART

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.commands.backtest_output import about, record, say_about
+from options_platform.commands.backtests.output import about, record, say_about
 from options_platform.commands.common import ConsoleProgress, print_json, print_table, say
 from options_platform.contracts.rule_sets import AS_SET
 from options_platform.domain.backtest.results import HELD_NOTE

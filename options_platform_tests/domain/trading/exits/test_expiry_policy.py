@@ -3,7 +3,7 @@ from datetime import date
 import pytest
 
 from options_platform.domain.calendar.sessions import shift
-from options_platform.domain.trading.expiry_policy import (
+from options_platform.domain.trading.exits.expiry_policy import (
     Delivery,
     ExpiryRules,
     Outcome,

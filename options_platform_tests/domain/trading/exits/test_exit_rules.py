@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from options_platform.domain.calendar.sessions import shift
-from options_platform.domain.trading.exit_rules import ExitRules, PositionMark, exit_reason
+from options_platform.domain.trading.exits.exit_rules import ExitRules, PositionMark, exit_reason
 
 RULES = ExitRules()
 EXPIRY = date(2024, 3, 15)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.commands.backtest_output import about, number, record, say_about
+from options_platform.commands.backtests.output import about, number, record, say_about
 from options_platform.commands.common import (
     ConsoleProgress,
     open_optuna,

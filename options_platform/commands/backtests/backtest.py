@@ -10,8 +10,8 @@ import polars as pl
 
 from options_platform.adapters.storage.chain_store import ChainStore
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.commands.backtest_account import trade_account
-from options_platform.commands.backtest_output import (
+from options_platform.commands.backtests.account import trade_account
+from options_platform.commands.backtests.output import (
     OVER_BAND,
     about,
     chain_sources,
@@ -22,8 +22,8 @@ from options_platform.commands.backtest_output import (
     say_price_risk,
     say_sources,
 )
-from options_platform.commands.backtest_refusals import refusals, say_refusals
-from options_platform.commands.backtest_sets import compare, sets_to_compare, with_fill
+from options_platform.commands.backtests.refusals import refusals, say_refusals
+from options_platform.commands.backtests.sets import compare, sets_to_compare, with_fill
 from options_platform.commands.common import (
     ConsoleProgress,
     print_json,
@@ -102,7 +102,7 @@ def backtest(args: argparse.Namespace) -> int:
     if sets is not None:
         return compare(args, settings, warehouse, data, with_fill(sets, rules))
     if args.optuna is not None:
-        from options_platform.commands.backtest_search import search
+        from options_platform.commands.backtests.search import search
 
         return search(args, settings, warehouse, data, plan, rules)
     if args.refusals:

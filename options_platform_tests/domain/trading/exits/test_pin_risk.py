@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.chain import years_of
+from options_platform.domain.trading.exits.pin_risk import PinRiskRules, at_pin_risk, near_the_money
 from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.domain.trading.orders import OrderLeg
-from options_platform.domain.trading.pin_risk import PinRiskRules, at_pin_risk, near_the_money
 
 # A Friday, and the Monday before it: four sessions and four days.
 EXPIRY, MONDAY = date(2024, 3, 15), date(2024, 3, 11)

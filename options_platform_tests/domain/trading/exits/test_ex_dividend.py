@@ -8,7 +8,7 @@ import pytest
 from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.market.ex_dates import NextDividend, next_dividends
-from options_platform.domain.trading.ex_dividend import (
+from options_platform.domain.trading.exits.ex_dividend import (
     ExDividendRules,
     before_ex_date,
     calls_to_close,

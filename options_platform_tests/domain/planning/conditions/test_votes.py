@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from options_platform.contracts import TRADE_PLAN
+from options_platform.domain.planning.conditions.votes import VOTE_FEATURES, VoteRules
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.planning.reasons import REASONS
 from options_platform.domain.planning.rule_trace import asked_rules, rule_trace
 from options_platform.domain.planning.selection import SelectionRules, select_strategies
-from options_platform.domain.planning.votes import VOTE_FEATURES, VoteRules
 from options_platform.domain.risk.sizing import SizingRules
 from options_platform.testing.plan_rows import BATCH, one
 

@@ -1,0 +1,1 @@
+"""The commands `backtest`, in all its forms, and `study`."""

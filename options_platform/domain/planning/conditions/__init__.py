@@ -1,0 +1,1 @@
+"""Conditions of an entry beside the strategy matrix: the day, and votes of features."""
