@@ -121,7 +121,7 @@ def _followed(refused: pl.DataFrame) -> pl.DataFrame:
     """Refused trades that ended: gate, session of the plan, profit, and whether one alone did."""
     ended = refused.filter(pl.col("not_followed").is_null())
     return ended.select(
-        "gate", "date", "chain_source", "pnl_usd", "max_loss_usd",
+        "gate", "date", "chain_source", "pnl_usd", "max_loss_usd", "max_profit_usd",
         alone=pl.col("later_gates").list.len() == 0,
     )  # fmt: skip
 
@@ -134,6 +134,7 @@ def _closed(made: pl.DataFrame) -> pl.DataFrame:
         "chain_source",
         "pnl_usd",
         "max_loss_usd",
+        "max_profit_usd",
         alone=pl.lit(value=True),
     )
 
@@ -209,7 +210,31 @@ def _judged(trades: pl.DataFrame, gates: list[str], sessions: int, draws: int) -
     )
     numbers = (*of_r.interval, *of_usd.interval, of_r.p_values, of_r.corrected)
     judged = pl.DataFrame({"gate": gates, **dict(zip(JUDGED, numbers, strict=True))})
-    return judged.with_columns(pl.col(JUDGED).fill_nan(None))
+    return _within_bounds(judged.with_columns(pl.col(JUDGED).fill_nan(None)), rows)
+
+
+def _within_bounds(judged: pl.DataFrame, trades: pl.DataFrame) -> pl.DataFrame:
+    """Intervals cut at what the trades can lose or gain; trades that never lost tell little else.
+
+    Losses beyond the maximum, of undefined risk, and profits without a bound are not cut.
+    """
+    profit = pl.col("max_profit_usd")
+    is_bounded = profit.null_count() == 0
+    bounds = trades.group_by("gate").agg(
+        least_r=pl.min_horizontal(-1.0, pl.col("r").min()),
+        most_r=pl.when(is_bounded).then((profit / pl.col("max_loss_usd")).max()),
+        least_usd=pl.min_horizontal(-pl.col("max_loss_usd").max(), pl.col("pnl_usd").min()),
+        most_usd=pl.when(is_bounded).then(profit.max()),
+    )
+    return judged.join(bounds, on="gate", maintain_order="left").select(
+        "gate",
+        pl.max_horizontal("mean_r_low", "least_r").alias("mean_r_low"),
+        pl.min_horizontal("mean_r_high", "most_r").alias("mean_r_high"),
+        pl.max_horizontal("mean_usd_low", "least_usd").alias("mean_usd_low"),
+        pl.min_horizontal("mean_usd_high", "most_usd").alias("mean_usd_high"),
+        "p_value",
+        "p_corrected",
+    )
 
 
 def _verdict() -> pl.Expr:

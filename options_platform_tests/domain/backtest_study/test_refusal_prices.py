@@ -175,3 +175,16 @@ def test_every_refused_row_is_counted_once_and_every_profit_once(rows):
     ended = [profit for _, later, missing, profit in rows if missing is None and not later]
     assert -alone["saved_usd"].sum() == pytest.approx(sum(ended), abs=1e-6)
     assert set(alone["verdict"]) <= {"too few", "not followed"}
+
+
+def test_an_interval_ends_where_trades_can_lose_no_more():
+    random = np.random.default_rng(2)
+    days = LONG[::40]
+    # Small gains and one loss: draws without it have next to no error of their own.
+    profits = np.where(np.arange(len(days)) == 7, -90.0, 2.0 + 0.01 * random.random(len(days)))
+    trades = refused(days, profits).with_columns(max_profit_usd=pl.lit(5.0))
+    price = row(refusal_prices(trades, made(), LONG), "LOW_CONFIDENCE")
+    assert price["saved_r_high"] == pytest.approx(1.0)
+    assert price["mean_usd_low"] == pytest.approx(-100.0)
+    assert price["mean_r_high"] <= 0.05
+    assert price["verdict"] == "not proven"
