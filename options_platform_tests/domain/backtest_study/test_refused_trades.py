@@ -94,7 +94,7 @@ def test_a_gate_switched_off_makes_exactly_the_trades_that_its_price_follows(gat
         frame.join(pl.concat([kept_out, others]), on=key, how="anti").sort(key)
         for frame in (alone, added)
     )
-    assert alone.height > 20
+    assert alone.height > 8
     assert_frame_equal(alone.select(*key, *SAME), added.select(*key, *SAME))
 
 
@@ -167,13 +167,14 @@ def test_a_trade_refused_by_several_gates_belongs_to_the_first_and_names_the_oth
 @pytest.mark.long
 def test_a_refused_trade_has_the_size_that_the_account_had_for_it(close, inputs, market):
     poor = replace(
-        RULES, sizing=replace(PLAN.sizing, account_value_usd=30_000.0), start_usd=30_000.0
+        RULES, sizing=replace(PLAN.sizing, account_value_usd=24_000.0), start_usd=24_000.0
     )
     plan = replace(PLAN, sizing=poor.sizing)
     run, refused = refused_trades(inputs, plan, poor, market)
     vetoed = refused.filter(pl.col("not_followed").is_null(), gate="VOL_VETO_CREDIT")
-    # At most two per cent of 30,000 USD, at the price of the fill.
-    assert vetoed["max_loss_usd"].max() <= 600.0 * (1 + 1e-6)
+    vetoed = vetoed.filter(~pl.col("later_gates").list.contains("RISK_BUDGET"))
+    # At most two per cent of 24,000 USD, at the price of the fill.
+    assert vetoed["max_loss_usd"].max() <= 480.0 * (1 + 1e-6)
     too_dear = refused.filter(pl.col("not_followed").is_null(), gate="RISK_BUDGET")
     equity = run.equity.select("equity_usd", date="session")
     too_dear = too_dear.join(equity, on="date")
