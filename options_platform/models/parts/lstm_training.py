@@ -8,6 +8,7 @@ state alone, and gives the same weights for the same rows on a CPU, whatever the
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -174,6 +175,9 @@ def _libraries() -> tuple[Any, Any]:
     with tempfile.TemporaryDirectory() as home, _environment(KERAS_BACKEND="jax", KERAS_HOME=home):
         import jax
         import keras
+        from absl import logging as absl_logging
+    # At its end it closes the stderr that was there at the import, unless that is the process's own.
+    absl_logging.get_absl_handler().python_handler.stream = sys.__stderr__
     if keras.backend.backend() != "jax":
         raise PlatformError(
             f"Keras was imported with the backend {keras.backend.backend()}; the LSTM needs jax: "
