@@ -131,6 +131,8 @@ def show_forward(settings: Settings, warehouse: Warehouse, chain: Chain) -> None
         share = 100.0 * (result.modelled or 0.0)
         say(f"{result.rule_set}: {share:.0f}% of its prices are modelled, not quoted.")
     for result in current:
+        if result.traded_by is not None:
+            say(f"{result.rule_set}: traded by the terms of its first link: {result.traded_by}.")
         if result.problem is not None:
             say(f"{result.rule_set}: no result: {result.problem}")
         if result.expected is None:
