@@ -2,7 +2,8 @@
 
 Values come from `options.toml` in the working directory, overridden by environment variables
 with the prefix `OPTIONS_` (a nested one with two underscores: `OPTIONS_EXITS__DEBIT_STOP`). An
-empty variable counts as unset; `none` stands for an empty list or no value.
+empty variable counts as unset; `none` stands for an empty list or no value, and as
+`OPTIONS_BUDGETS` for none of the file's budgets.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ PREFIX = "OPTIONS_"
 SLACK = 1e-9
 """Shares of budgets that add up to 1 may exceed it by the noise of their sum."""
 FILE_NAME = "options.toml"
+NONE = "none"
+"""What a variable says that empties a list, a value, or `budgets`."""
 # Variables with our prefix that steer the tests, and those that no file may hold: the switch of
 # live trading, and the addresses of alerts, which are secrets.
 ALERT_URLS = "OPTIONS_ALERT_URLS"
@@ -94,21 +97,31 @@ def settings_without_effect(
 def _plain_values(directory: Path, environment: Mapping[str, str] | None) -> dict[str, Any]:
     """The values of the file, and of the environment over them."""
     environment = os.environ if environment is None else environment
+    budgets = f"{PREFIX}BUDGETS"
+    is_unshared = environment.get(budgets, "").strip().lower() == NONE
+    if is_unshared:
+        kept = (name for name in environment if name.partition("__")[0] != budgets)
+        environment = {name: environment[name] for name in kept}
     values, variables = _from_file(directory / FILE_NAME), _from_environment(environment)
     require_live_by_file(values, variables, FILE_NAME)
+    if is_unshared:
+        values.pop("budgets", None)
     merge(values, variables)
     return values
 
 
 def _way_out(values: Mapping[str, Any], directory: Path) -> str:
-    """What to do before settings are mended that only a rule set keeps from being read."""
-    if values.get("rule_set", DEFAULT_RULE_SET) == DEFAULT_RULE_SET:
-        return ""
-    try:
-        make_settings({**values, "rule_set": DEFAULT_RULE_SET}, directory=directory)
-    except SettingsError:
-        return ""
-    return f"; to halt or flatten before that is mended: {PREFIX}RULE_SET={DEFAULT_RULE_SET}"
+    """What to do before settings are mended that only rule sets keep from being read."""
+    alone = {"rule_set": DEFAULT_RULE_SET}, f"{PREFIX}RULE_SET={DEFAULT_RULE_SET}"
+    unshared = {"budgets": {}}, f"{PREFIX}BUDGETS={NONE}"
+    both = {**alone[0], **unshared[0]}, f"{unshared[1]} {alone[1]}"
+    for changes, variables in (alone, unshared, both):
+        try:
+            make_settings({**values, **changes}, directory=directory)
+        except SettingsError:
+            continue
+        return f"; to halt or flatten before that is mended: {variables}"
+    return ""
 
 
 @cache
@@ -323,7 +336,7 @@ def _field_type(path: list[str], name: str) -> Any:
 
 def _read(text: str, kind: Any) -> object:
     """The text of a variable; `none` empties a list or an optional value, as blanks are unset."""
-    empty = text.strip().lower() == "none"
+    empty = text.strip().lower() == NONE
     if get_origin(kind) is tuple:
         return [] if empty else [part.strip() for part in text.split(",") if part.strip()]
     return None if empty and type(None) in get_args(kind) else text

@@ -52,6 +52,24 @@ def test_shares_come_from_the_file_or_from_variables(home):
     assert (alone.budgets, alone.traded_sets) == ({}, ("mine",))
 
 
+def test_a_budget_whose_set_has_gone_comes_with_a_way_to_halt_that_works(home):
+    (home / "options.toml").write_text("[budgets]\nplan = 0.6\nmine = 0.4\n")
+    (home / "rule_sets" / "mine.toml").unlink()
+    variables = {"OPTIONS_HOME": str(home)}
+    with pytest.raises(SettingsError, match=r"halt or flatten .*: OPTIONS_BUDGETS=none$"):
+        load_settings(home, variables)
+    settings = load_settings(home, {**variables, "OPTIONS_BUDGETS": "none"})
+    assert (settings.budgets, settings.traded_sets) == ({}, ("plan",))
+    # The exits of the plan close what the set has opened.
+    assert settings.of_set("mine").exits == settings.exits
+    shares = {"OPTIONS_BUDGETS": "None", "OPTIONS_BUDGETS__MINE": "0.4"}
+    assert load_settings(home, {**variables, **shares}).budgets == {}
+    (home / "options.toml").write_text('rule_set = "mine"\n[budgets]\nmine = 0.4\n')
+    both = r"halt or flatten .*: OPTIONS_BUDGETS=none OPTIONS_RULE_SET=plan$"
+    with pytest.raises(SettingsError, match=both):
+        load_settings(home, variables)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

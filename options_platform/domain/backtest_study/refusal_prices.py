@@ -36,7 +36,10 @@ from options_platform.domain.statistics.bootstrap import DRAWS
 BLOCK_SESSIONS = 63
 FEWEST_TRADES = 30
 FEWEST_BLOCKS = 10
-"""With fewer trades, or in fewer blocks of sessions, no interval and no verdict is given."""
+FEWEST_OF_EACH = 10
+"""With fewer trades, in fewer blocks of sessions, or with fewer that lost or that won, no interval
+and no verdict is given: what a sold option costs lies in rare losses, and a sample without them
+cannot show it."""
 LEVEL = 0.05
 
 MADE = "MADE"
@@ -178,8 +181,13 @@ def _priced(trades: pl.DataFrame, scope: str, sessions: Sequence[date], draws: i
         mean_usd=pl.col("pnl_usd").mean(),
         mean_r=pl.col("r").mean(),
         blocks=(pl.col("at") // BLOCK_SESSIONS).n_unique(),
+        rarer=pl.min_horizontal((pl.col("pnl_usd") > 0).sum(), (pl.col("pnl_usd") <= 0).sum()),
     )
-    enough = (pl.col("followed") >= FEWEST_TRADES) & (pl.col("blocks") >= FEWEST_BLOCKS)
+    enough = (
+        (pl.col("followed") >= FEWEST_TRADES)
+        & (pl.col("blocks") >= FEWEST_BLOCKS)
+        & (pl.col("rarer") >= FEWEST_OF_EACH)
+    )
     # The trades that were made are no gate, and no further look.
     families = [pl.col("gate") == MADE, pl.col("gate") != MADE]
     judged = [
@@ -187,7 +195,7 @@ def _priced(trades: pl.DataFrame, scope: str, sessions: Sequence[date], draws: i
         for family in families
     ]
     rows = rows.join(pl.concat(judged), on="gate", how="left")
-    return rows.with_columns(scope=pl.lit(scope)).drop("blocks")
+    return rows.with_columns(scope=pl.lit(scope)).drop("blocks", "rarer")
 
 
 def _judged(trades: pl.DataFrame, gates: list[str], sessions: int, draws: int) -> pl.DataFrame:

@@ -139,17 +139,22 @@ def accepted(
 
     `missing` are contracts (or shares), by symbol, that positions hold and the broker does not,
     bought ones positive. Spreads with all legs missing are closed at the last mark; what a single
-    leg brought is not known, and counts as 0.
+    leg brought is not known, and counts as 0. Whole spreads of any position come first: where
+    several have sold one contract, the one whose other legs are missing too has ended.
     """
     left = dict(missing)
     changed: list[Position] = []
+    after_whole: list[tuple[Position, Position]] = []
     for position in positions:
         whole = min(
             (_lacking(position.ticker, leg, left) // leg.ratio for leg in position.legs), default=0
         )
         after = _closed_at_mark(position, min(whole, position.open_contracts))
         _take(left, position, after)
-        for leg, count in after.held.items():
+        after_whole.append((position, after))
+    for position, of_whole in after_whole:
+        after = of_whole
+        for leg, count in of_whole.held.items():
             ended = min(count, _lacking(position.ticker, leg, left))
             if ended:
                 before, after = after, without_legs(after, {leg: ended})

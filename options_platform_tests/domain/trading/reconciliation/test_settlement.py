@@ -125,6 +125,20 @@ def test_a_persons_word_closes_whole_spreads_at_the_mark_and_single_legs_at_noth
     assert accepted([SPREAD], {"QQQ240315P00400000": 1}, DAY) == ()
 
 
+def test_of_spreads_that_sold_one_contract_the_one_whose_legs_are_all_missing_has_ended():
+    low = OrderLeg("buy", "put", 460.0, EXPIRY)
+    older = replace(SPREAD, position_id="older", legs=(SOLD, low))
+    for held in ([older, SPREAD], [SPREAD, older]):
+        (after,) = accepted(held, PUTS, DAY)
+        assert (after.position_id, after.closed_contracts, after.loose) == ("p", 2, ())
+        assert after.exit_price == SPREAD.mark_price
+    # What is missing beyond whole spreads still ends leg by leg, in the oldest position.
+    more = {**PUTS, SOLD.symbol("SPY"): -3}
+    broken, whole = sorted(accepted([older, SPREAD], more, DAY), key=lambda p: p.position_id)
+    assert (whole.position_id, whole.closed_contracts) == ("p", 2)
+    assert (broken.open_contracts, broken.loose) == (1, (low,))
+
+
 def test_no_more_ends_than_a_position_holds():
     from options_platform.domain.trading.positions import without_legs
 
