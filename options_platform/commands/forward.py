@@ -131,6 +131,8 @@ def show_forward(settings: Settings, warehouse: Warehouse, chain: Chain) -> None
         share = 100.0 * (result.modelled or 0.0)
         say(f"{result.rule_set}: {share:.0f}% of its prices are modelled, not quoted.")
     for result in current:
+        if result.traded_by is not None:
+            say(f"{result.rule_set}: traded by the terms of its first link: {result.traded_by}.")
         if result.problem is not None:
             say(f"{result.rule_set}: no result: {result.problem}")
         if result.expected is None:
@@ -140,9 +142,20 @@ def show_forward(settings: Settings, warehouse: Warehouse, chain: Chain) -> None
             )
     for name, reason in without_plans(settings, chain).items():
         say(f"{name} {reason}")
-    earlier = len(results) - len(current)
-    if earlier:
-        say(f"{earlier} records of earlier rules of these sets: options-platform record --json")
+    for result in results:
+        if not result.is_current:
+            say(_of_earlier_rules(result))
+
+
+def _of_earlier_rules(result: ForwardResult) -> str:
+    """A record that a change of the rules has ended, so that none drops out of sight."""
+    about = f"{result.rule_set}, by earlier rules, {result.first} to {result.last}"
+    if result.result_usd is None:
+        return f"{about}: no result: {result.problem}"
+    return (
+        f"{about}: {result.result_usd:,.2f} USD, {result.trades} trades closed, "
+        f"{result.open_trades} open, {len(result.gaps)} gaps"
+    )
 
 
 def _say_gaps(results: Sequence[ForwardResult]) -> None:

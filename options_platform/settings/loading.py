@@ -113,7 +113,7 @@ def _plain_values(directory: Path, environment: Mapping[str, str] | None) -> dic
 def _way_out(values: Mapping[str, Any], directory: Path) -> str:
     """What to do before settings are mended that only rule sets keep from being read."""
     alone = {"rule_set": DEFAULT_RULE_SET}, f"{PREFIX}RULE_SET={DEFAULT_RULE_SET}"
-    unshared = {"budgets": {}}, f"{PREFIX}BUDGETS={NONE}"
+    unshared: tuple[dict[str, Any], str] = ({"budgets": {}}, f"{PREFIX}BUDGETS={NONE}")
     both = {**alone[0], **unshared[0]}, f"{unshared[1]} {alone[1]}"
     for changes, variables in (alone, unshared, both):
         try:

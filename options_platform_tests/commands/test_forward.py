@@ -84,6 +84,25 @@ def test_record_shows_each_set_since_it_was_installed_and_its_gaps(record, capsy
     assert forward["results"][0]["gaps"][0] == {"session": "2015-01-07", "reason": None}
 
 
+def test_record_shows_what_a_set_brought_by_rules_that_it_had_before(record, capsys):
+    record.write_bytes(chained_anew(DATA, 5, lambda link: link.update(digest="ba9876543210")))
+    assert main(["record"]) == 0
+    printed = capsys.readouterr().out
+    assert "plan, by earlier rules, 2015-01-02 to 2015-01-05: 0.00 USD, 0 trades" in printed
+    assert "premium_ladder, by earlier rules" not in printed
+
+
+def test_record_says_by_which_fills_and_fees_a_set_was_recorded(record, capsys):
+    free = {"fills": {"model": "mid"}, "costs": {"fee_per_contract_usd": 0.0}, "start_usd": 5e4}
+    record.write_bytes(chained_anew(DATA, 2, lambda link: link.update(trading=free)))
+    assert main(["record"]) == 0
+    printed = capsys.readouterr().out
+    terms = "traded by the terms of its first link: fill model"
+    assert f"plan: {terms} default (slippage share 0.5), fees of 0.65 USD" in printed
+    assert f"premium_ladder: {terms} mid (slippage share 0.5), fees of 0 USD" in printed
+    assert "an account of 50,000 USD." in printed
+
+
 def test_no_command_shows_results_of_a_record_that_was_altered(record, capsys):
     record.write_bytes(ALTERED)
     assert main(["record"]) == 1

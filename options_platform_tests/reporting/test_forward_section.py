@@ -43,6 +43,7 @@ def test_each_set_is_shown_with_its_gaps_apart_from_what_the_backtest_expects(se
     # The chain alone proves neither of these.
     assert "not changed since" not in page
     assert "record --verify --head HASH" in page
+    assert "first link: fill model default (slippage share 0.5), fees of 0.65 USD" in page
     assert "premium_ladder" in page
     assert "0.10 to 1.40" in page
     assert "-0.20 to 1.10" in page

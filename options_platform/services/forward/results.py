@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
+import numpy as np
 import polars as pl
 
 from options_platform.adapters.storage.chain_store import ChainStore
@@ -59,8 +60,9 @@ class ForwardResult:
     `sessions` are those from the first link to the newest that might have one, `gaps` those of them
     without. `trades` are closed; `result_usd` is after fees, open trades at their marks, without
     interest. `sharpe` is null before `ENOUGH_SESSIONS`. `modelled` is the share of legs and
-    sessions priced by the model, a fraction; null without trades. `problem` says why there is no
-    result; the figures are then null.
+    sessions priced by the model, a fraction; null without trades. `traded_by` says by which fills,
+    fees and account, those of the first link, whatever the settings are now. `problem` says why
+    there is no result; the figures are then null.
     """
 
     rule_set: str
@@ -81,6 +83,7 @@ class ForwardResult:
     sharpe_low: float | None = None
     sharpe_high: float | None = None
     modelled: float | None = None
+    traded_by: str | None = None
     expected: Expected | None = None
     problem: str | None = None
 
@@ -114,6 +117,7 @@ def _result(
         expected=_expected(part, scores),
     )
     try:
+        about = replace(about, traded_by=_terms(part))
         traded = trade_recorded(settings, warehouse, part)
     except (PlatformError, pl.exceptions.PolarsError) as error:
         return replace(about, problem=str(error))
@@ -157,6 +161,16 @@ def _rules(settings: Settings, warehouse: Warehouse, part: Coverage) -> Backtest
     priced = replace(settings, plan=replace(settings.plan, chain=rules.chain))
     fitted = with_fits(priced, warehouse, recorded_from=first.created_at)
     return replace(rules, chain=fitted.plan.chain)
+
+
+def _terms(part: Coverage) -> str:
+    """The terms of the first link, in words; the digest of a set's rules is not of these."""
+    rules = read_rules(part.links[0].content.trading)
+    fee = float(rules.costs.fees_on(np.array([part.first], dtype="datetime64[D]"))[0])
+    return (
+        f"fill model {rules.fills.model} (slippage share {rules.fills.slippage_share:g}), fees of "
+        f"{fee:g} USD a contract and side, an account of {rules.start_usd:,.0f} USD"
+    )
 
 
 def _with_figures(
