@@ -283,8 +283,11 @@ def _show(
         print_json({"as_of": as_of, args.command: rows})
         return 0
     if rows:
-        shown = [{short: row[name] for name, short in columns.items()} for row in rows]
-        print_table(shown, tuple(columns.values()))
+        # One set alone needs no column, and a position's id names it.
+        is_one_set = len({row["rule_set"] for row in rows}) == 1
+        shown = {k: v for k, v in columns.items() if not (is_one_set and k == "rule_set")}
+        printed = [{short: row[name] for name, short in shown.items()} for row in rows]
+        print_table(printed, tuple(shown.values()))
     else:
         say(nothing)
     if as_of is not None:

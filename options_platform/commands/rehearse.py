@@ -33,7 +33,8 @@ def rehearse(args: argparse.Namespace) -> int:
     intensity = intensity_of(args.intensity)
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
     chains = ChainStore(settings.chains_path)
-    data = load_month(warehouse, settings.tickers, args.month, chains)
+    of_sets = [settings.of_set(name).plan for name in settings.traded_sets]
+    data = load_month(warehouse, settings.tickers, args.month, chains, of_sets)
     priced = with_fits(settings, warehouse)
     rehearsal = run_rehearsal(priced, data, intensity, seed=args.seed, progress=ConsoleProgress())
     source = open_source(settings.source, source_options(settings)).info.label

@@ -135,13 +135,13 @@ def regime_section(regime: pl.DataFrame, transitions: pl.DataFrame, vix: pl.Data
 def plan_section(plans: pl.DataFrame, legs: pl.DataFrame) -> Section:
     """The newest session's plans with payoffs, the newest trades, refusals by reason."""
     newest = plans["date"].max()
+    # Where several rule sets plan a session, each plan is named by its own.
+    plans = plans.with_columns(beside=pl.col("rule_set").n_unique().over("date") > 1)
     trades = plans.filter(pl.col("decision") == "trade")
     counts = refusals_by_reason(plans)
     described = [
         {**row, "meaning": REASONS.get(row["reason"], "")} for row in counts.iter_rows(named=True)
     ]
-    # Where several rule sets plan a session, each plan is named by its own.
-    plans = plans.with_columns(beside=pl.col("rule_set").n_unique().over("date") > 1)
     tonight = plans.filter(pl.col("date") == newest).sort("ticker", maintain_order=True)
     last_trades = trades.sort("date", "ticker", descending=[True, False]).head(4)
     by_strategy = trades.group_by("strategy").agg(

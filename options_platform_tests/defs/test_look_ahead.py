@@ -65,6 +65,7 @@ def test_day_by_day_gives_the_same_rows(whole, tmp_path):
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("source", "rule_set"),
     [("sample", "plan"), ("sample", "premium_ladder"), ("simulated", "plan")],

@@ -40,6 +40,9 @@ def test_each_set_is_shown_with_its_gaps_apart_from_what_the_backtest_expects(se
                     sharpe_high=1.1, modelled=1.0)  # fmt: skip
     page = rendered({**section, "results": [first, *section["results"][1:]]})
     assert f"<code>{head}</code>" in page
+    # The chain alone proves neither of these.
+    assert "not changed since" not in page
+    assert "record --verify --head HASH" in page
     assert "premium_ladder" in page
     assert "0.10 to 1.40" in page
     assert "-0.20 to 1.10" in page

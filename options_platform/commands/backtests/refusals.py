@@ -15,6 +15,7 @@ from options_platform.domain.backtest_study.refusal_prices import (
     BLOCK_SESSIONS,
     COST,
     FEWEST_BLOCKS,
+    FEWEST_OF_EACH,
     FEWEST_TRADES,
     FIRST,
     MADE,
@@ -71,8 +72,9 @@ def _say_prices(alone: pl.DataFrame, first: pl.DataFrame) -> None:
     with_others = dict(first.select("gate", "saved_r").iter_rows())
     print_table([_cells(row, with_others.get(row["gate"])) for row in alone.to_dicts()], COLUMNS)
     say(f"Intervals are 95% by bootstrap over blocks of {BLOCK_SESSIONS} sessions. Too few: below "
-        f"{FEWEST_TRADES} trades, or in fewer than {FEWEST_BLOCKS} blocks. also_later: trades that "
-        "another gate would have refused as well; the last column has these too.")  # fmt: skip
+        f"{FEWEST_TRADES} trades, in fewer than {FEWEST_BLOCKS} blocks, or with fewer than "
+        f"{FEWEST_OF_EACH} that lost or that won. also_later: trades that another gate would have "
+        "refused as well; the last column has these too.")  # fmt: skip
     modelled, followed = alone["modelled"].sum(), alone["followed"].sum()
     say(f"{modelled} of these {followed} trades rest on modelled prices, in part or in whole.")
     say(verdict_in_words(alone))

@@ -14,9 +14,15 @@ from options_platform.defs.alerts.failed_runs import (
     read_cursor,
     write_cursor,
 )
+from options_platform.domain.forward.verification import Chain
 from options_platform.domain.trading.alerts import Alert, sent_sizes, unsent
 from options_platform.errors import HomeError, NotifyError, WarehouseBusyError
-from options_platform.services.forward.alerts import forward_alerts, head_message
+from options_platform.services.forward.alerts import (
+    forward_alerts,
+    head_message,
+    lost_heads,
+    with_head,
+)
 from options_platform.services.forward.recording import forward_record
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.trading.account_state import alerts_of
@@ -85,29 +91,33 @@ def _account_sensor(
             return NO_ADDRESSES
         try:
             alerts = alerts_of(settings, open_ledger(settings), platform.now())
-            alerts += _of_forward_record(settings, platform.now())
+            of_record, chain = _of_forward_record(settings, platform.now())
+            alerts += of_record
         except WarehouseBusyError as busy:
             return dg.SkipReason(str(busy))
         sizes_by_address = _read_cursor(context.cursor, sender)
         deliveries = _Deliveries(sender)
         for number, sizes in sizes_by_address.items():
-            sent = deliveries.send(number, unsent(alerts, sizes))
+            lost = {} if chain is None else lost_heads(chain, sizes)
+            own = [*alerts, *lost.values()]
+            sent = deliveries.send(number, unsent(own, sizes))
             # An alert that failed is not recorded, so the next tick sends it again.
-            sizes_by_address[number] = sent_sizes(alerts, sizes, sent)
+            sizes_by_address[number] = with_head(sizes, sent_sizes(own, sizes, sent), lost)
         context.update_cursor(json.dumps(sizes_by_address))
         return deliveries.result(context, f"{len(alerts)} alerts")
 
     return alert_on_account
 
 
-def _of_forward_record(settings: Settings, now: datetime) -> list[Alert]:
-    """What is wrong with the forward record, and its head, so that it leaves the machine."""
+def _of_forward_record(settings: Settings, now: datetime) -> tuple[list[Alert], Chain | None]:
+    """What is wrong with the forward record, and its head, so that it leaves the machine; and its
+    chain, None if it cannot be read."""
     try:
         chain = forward_record(settings).read()
     except HomeError as error:
-        return [Alert("forward unreadable", "the forward record cannot be read", str(error))]
+        return [Alert("forward unreadable", "the forward record cannot be read", str(error))], None
     head = head_message(chain)
-    return [*forward_alerts(settings, chain, now), *([] if head is None else [head])]
+    return [*forward_alerts(settings, chain, now), *([] if head is None else [head])], chain
 
 
 def _default_status() -> dg.DefaultSensorStatus:

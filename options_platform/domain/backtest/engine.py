@@ -270,9 +270,9 @@ class EventLoop:
     def _unopposed(self, planned: int) -> int:
         """The first of a planned trade and its alternates that nothing opposes; else it."""
         candidates = (planned, *self.instead.get(planned, ()))
-        return next((trade for trade in candidates if not self._opposed(trade)), planned)
+        return next((trade for trade in candidates if not self.opposed(trade)), planned)
 
-    def _opposed(self, trade: int) -> int:
+    def opposed(self, trade: int) -> int:
         """How many contracts of an entry open positions hold, or other sets work, on the other
         side."""
         name = self.book.rule_set[trade]
@@ -326,7 +326,7 @@ class EventLoop:
         account_usd = self.rules.account_usd(account.equity_usd)
         broken = refusals(entry, account.exposures, account_usd, self.rules.risk)
         broken += set_refusals(entry, account.of_set(name), own.share * account_usd, own.limits)
-        if conflicts := self._opposed(trade):
+        if conflicts := self.opposed(trade):
             broken.append(Check(NETTING_CONFLICT, conflicts, 0.0))
         reserved = entry.max_loss_usd + sum(held.max_loss_usd for held in account.exposures)
         power = Check("BUYING_POWER", reserved, account.equity_usd)

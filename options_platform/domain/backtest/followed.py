@@ -159,6 +159,10 @@ class _Beside(EventLoop):
             self.book.resize(trade, 1)
         return too_large
 
+    def opposed(self, trade: int) -> int:
+        """Only what the account holds is on the other side of a trade, not what it refused."""
+        return self.account.opposed(trade)
+
     def _add(self, trade: int, *checks: Check) -> None:
         gates = self.gates[trade]
         gates += [check.code for check in checks if check.code not in gates]

@@ -36,7 +36,10 @@ from options_platform.domain.statistics.bootstrap import DRAWS
 BLOCK_SESSIONS = 63
 FEWEST_TRADES = 30
 FEWEST_BLOCKS = 10
-"""With fewer trades, or in fewer blocks of sessions, no interval and no verdict is given."""
+FEWEST_OF_EACH = 10
+"""With fewer trades, in fewer blocks of sessions, or with fewer that lost or that won, no interval
+and no verdict is given: what a sold option costs lies in rare losses, and a sample without them
+cannot show it."""
 LEVEL = 0.05
 
 MADE = "MADE"
@@ -121,7 +124,7 @@ def _followed(refused: pl.DataFrame) -> pl.DataFrame:
     """Refused trades that ended: gate, session of the plan, profit, and whether one alone did."""
     ended = refused.filter(pl.col("not_followed").is_null())
     return ended.select(
-        "gate", "date", "chain_source", "pnl_usd", "max_loss_usd",
+        "gate", "date", "chain_source", "pnl_usd", "max_loss_usd", "max_profit_usd",
         alone=pl.col("later_gates").list.len() == 0,
     )  # fmt: skip
 
@@ -134,6 +137,7 @@ def _closed(made: pl.DataFrame) -> pl.DataFrame:
         "chain_source",
         "pnl_usd",
         "max_loss_usd",
+        "max_profit_usd",
         alone=pl.lit(value=True),
     )
 
@@ -177,8 +181,13 @@ def _priced(trades: pl.DataFrame, scope: str, sessions: Sequence[date], draws: i
         mean_usd=pl.col("pnl_usd").mean(),
         mean_r=pl.col("r").mean(),
         blocks=(pl.col("at") // BLOCK_SESSIONS).n_unique(),
+        rarer=pl.min_horizontal((pl.col("pnl_usd") > 0).sum(), (pl.col("pnl_usd") <= 0).sum()),
     )
-    enough = (pl.col("followed") >= FEWEST_TRADES) & (pl.col("blocks") >= FEWEST_BLOCKS)
+    enough = (
+        (pl.col("followed") >= FEWEST_TRADES)
+        & (pl.col("blocks") >= FEWEST_BLOCKS)
+        & (pl.col("rarer") >= FEWEST_OF_EACH)
+    )
     # The trades that were made are no gate, and no further look.
     families = [pl.col("gate") == MADE, pl.col("gate") != MADE]
     judged = [
@@ -186,7 +195,7 @@ def _priced(trades: pl.DataFrame, scope: str, sessions: Sequence[date], draws: i
         for family in families
     ]
     rows = rows.join(pl.concat(judged), on="gate", how="left")
-    return rows.with_columns(scope=pl.lit(scope)).drop("blocks")
+    return rows.with_columns(scope=pl.lit(scope)).drop("blocks", "rarer")
 
 
 def _judged(trades: pl.DataFrame, gates: list[str], sessions: int, draws: int) -> pl.DataFrame:
@@ -209,7 +218,31 @@ def _judged(trades: pl.DataFrame, gates: list[str], sessions: int, draws: int) -
     )
     numbers = (*of_r.interval, *of_usd.interval, of_r.p_values, of_r.corrected)
     judged = pl.DataFrame({"gate": gates, **dict(zip(JUDGED, numbers, strict=True))})
-    return judged.with_columns(pl.col(JUDGED).fill_nan(None))
+    return _within_bounds(judged.with_columns(pl.col(JUDGED).fill_nan(None)), rows)
+
+
+def _within_bounds(judged: pl.DataFrame, trades: pl.DataFrame) -> pl.DataFrame:
+    """Intervals cut at what the trades can lose or gain; trades that never lost tell little else.
+
+    Losses beyond the maximum, of undefined risk, and profits without a bound are not cut.
+    """
+    profit = pl.col("max_profit_usd")
+    is_bounded = profit.null_count() == 0
+    bounds = trades.group_by("gate").agg(
+        least_r=pl.min_horizontal(-1.0, pl.col("r").min()),
+        most_r=pl.when(is_bounded).then((profit / pl.col("max_loss_usd")).max()),
+        least_usd=pl.min_horizontal(-pl.col("max_loss_usd").max(), pl.col("pnl_usd").min()),
+        most_usd=pl.when(is_bounded).then(profit.max()),
+    )
+    return judged.join(bounds, on="gate", maintain_order="left").select(
+        "gate",
+        pl.max_horizontal("mean_r_low", "least_r").alias("mean_r_low"),
+        pl.min_horizontal("mean_r_high", "most_r").alias("mean_r_high"),
+        pl.max_horizontal("mean_usd_low", "least_usd").alias("mean_usd_low"),
+        pl.min_horizontal("mean_usd_high", "most_usd").alias("mean_usd_high"),
+        "p_value",
+        "p_corrected",
+    )
 
 
 def _verdict() -> pl.Expr:

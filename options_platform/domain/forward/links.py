@@ -153,6 +153,8 @@ def parsed(body: bytes, own: str) -> Link:
     )
     if values["kind"] not in KINDS or None in (created_at.tzinfo, next_open.tzinfo):
         raise ValueError("the kind or a time is none that a link has")
+    if not all(isinstance(row, dict) for row in (*values["plans"], *values["legs"])):
+        raise ValueError("its plans are no rows")
     content = Content(
         session=date.fromisoformat(values["session"]),
         rule_set=str(values["rule_set"]),

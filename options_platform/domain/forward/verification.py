@@ -9,11 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import date
 
-from options_platform.domain.calendar.sessions import close_time
-from options_platform.domain.forward.links import FILE_NAME, FIRST_FORMER, Link, parsed
+from options_platform.domain.calendar.sessions import close_time, open_time, shift
+from options_platform.domain.forward.links import (
+    FAILURE,
+    FILE_NAME,
+    FIRST_FORMER,
+    PLANS,
+    REVISION,
+    Link,
+    parsed,
+)
 from options_platform.errors import ForwardRecordError, UsageError
 
 HASH = re.compile(r"[0-9a-f]{64}")
@@ -74,16 +83,21 @@ def read_chain(data: bytes) -> Chain:
     lines = data.split(b"\n")
     unfinished = lines.pop()
     links: list[Link] = []
+    planned: set[tuple[date, str]] = set()
     former = FIRST_FORMER
     for at, line in enumerate(lines):
         following = lines[at + 1] if at + 1 < len(lines) else b""
         link, what, detail = _read_line(line, following)
         if link is not None:
             what, detail = _misplaced(link, former, links, lines[at + 1 :])
+            if not what and (detail := _untrue(link, planned)):
+                what = "form"
         if link is None or what:
             return Chain(tuple(links), _fault(at + 1, line, what, detail))
         links.append(link)
         former = link.hash
+        if link.kind == PLANS:
+            planned.add((link.session, link.rule_set))
     if unfinished:
         detail = "its line has no end, so a part of it is missing"
         return Chain(tuple(links), _fault(len(lines) + 1, unfinished, "content", detail))
@@ -141,10 +155,31 @@ def _misplaced(
         )
     if before and link.session < before[-1].session:
         return "order", f"its session is before that of link {number - 1}"
-    if not close_time(link.session) <= link.created_at < link.next_open:
+    # A holiday declared since makes the next open later than that night's calendar had it.
+    opens = min(link.next_open, open_time(shift(link.session, 1)))
+    if not close_time(link.session) <= link.created_at < opens:
         moment = f"{link.created_at:%Y-%m-%d %H:%M:%S} UTC"
         return "time", f"{moment} is not between the session's close and the next open"
     return "", ""
+
+
+def _untrue(link: Link, planned: Collection[tuple[date, str]]) -> str:
+    """What a link whose hash and place are sound claims falsely, in a sentence; empty if nothing.
+
+    `planned` are the sessions and sets that earlier links have plans of. Plans of another session
+    would be traded as if they had been recorded then.
+    """
+    content, key = link.content, (link.session, link.rule_set)
+    of_plans = REVISION if key in planned else PLANS
+    kind = of_plans if content.failure is None else FAILURE
+    if link.kind != kind:
+        return f"its kind is {link.kind}, but by its content and the links before it is {kind}"
+    expected = {"date": link.session.isoformat(), "rule_set": link.rule_set}
+    for row in (*content.plans, *content.legs):
+        for name, value in expected.items():
+            if row.get(name, value) != value:
+                return f"it holds plans of {name} {row[name]}, not of {value}"
+    return ""
 
 
 def require_head(links: Sequence[Link], head: str, at: int | None = None) -> Link:

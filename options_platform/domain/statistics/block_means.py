@@ -46,22 +46,26 @@ class BlockMeans:
     @property
     def p_values(self) -> Floats:
         """Two-sided p-values of a mean of zero, each group alone, shape [groups]; never zero."""
-        return self._beyond(np.abs(self._or_zero()))
-
-    @property
-    def corrected(self) -> Floats:
-        """P-values corrected for all groups: of the largest statistic of any of them in a draw.
-
-        Single-step maxT (Westfall and Young 1993, Resampling-Based Multiple Testing).
-        """
         drawn = np.abs(self._or_zero())
-        largest = drawn.max(axis=1, initial=0.0)
-        return self._beyond(np.repeat(largest[:, None], drawn.shape[1], axis=1))
-
-    def _beyond(self, drawn: Floats) -> Floats:
         with np.errstate(divide="ignore", invalid="ignore"):
             statistic = np.where(self.error > 0.0, np.abs(self.mean) / self.error, 0.0)
         return np.asarray((1.0 + np.sum(drawn >= statistic, axis=0)) / (1.0 + len(drawn)))
+
+    @property
+    def corrected(self) -> Floats:
+        """P-values corrected for all groups: how often luck gives any of them as small a one.
+
+        Single-step minP (Westfall and Young 1993, Resampling-Based Multiple Testing): of p-values
+        and not of statistics, so that a group with few and skewed observations, whose statistics
+        are large by luck, does not hide what the others show.
+        """
+        drawn = np.abs(self._or_zero())
+        if not drawn.shape[1]:
+            return self.mean
+        ranks = [len(own) - np.searchsorted(np.sort(own), own, side="left") for own in drawn.T]
+        smallest = np.min(ranks, axis=0) / len(drawn)
+        own = self.p_values
+        return np.asarray((1.0 + np.sum(smallest[:, None] <= own, axis=0)) / (1.0 + len(drawn)))
 
     def _or_zero(self) -> Floats:
         return np.nan_to_num(self.drawn, nan=0.0)

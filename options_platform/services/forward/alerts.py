@@ -6,6 +6,8 @@ that the record was not chained anew.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from options_platform.domain.calendar.sessions import sessions
@@ -22,17 +24,67 @@ def head_text(link: Link) -> str:
     return f"session {link.session}, link {link.number}, head {link.hash}"
 
 
+HEAD, LOST = "forward head", "forward head lost"
+"""What the keys of these alerts begin with; number and hash of the link follow."""
+
+OF_HEAD = re.compile(rf"({HEAD}|{LOST}) (?P<number>\d+) (?P<hash>[0-9a-f]{{64}})")
+
+
 def head_message(chain: Chain) -> Alert | None:
     """The head as a message that is sent once; None of an empty record or one that was altered."""
     head = chain.head
     if head is None or chain.fault is not None:
         return None
     return Alert(
-        f"forward head {head.number} {head.hash}",
+        f"{HEAD} {head.number} {head.hash}",
         f"forward record: {head.session}",
         f"{head_text(head)}. Keep this message; it proves the record up to this link: "
         f"options-platform record --verify --head {head.hash} --at {head.number}",
     )
+
+
+def lost_heads(chain: Chain, sent: Iterable[str]) -> dict[str, Alert]:
+    """By key of `sent`, the alerts that were sent: heads that left and are not in the chain now.
+
+    The record was then deleted, cut off, restored from an older backup or chained anew. Nothing of
+    one that was altered, which has an alert of its own.
+    """
+    if chain.fault is not None:
+        return {}
+    hashes = {link.hash for link in chain.links}
+    lost: dict[str, Alert] = {}
+    for key in sent:
+        match = OF_HEAD.fullmatch(key)
+        if match is not None and match["hash"] not in hashes:
+            number, own = match["number"], match["hash"]
+            lost[key] = Alert(
+                f"{LOST} {number} {own}",
+                "CRITICAL: the forward record has lost a head that had left",
+                f"link {number}, head {own}, was sent and is not in the record, which has "
+                f"{len(chain.links)} links: it was deleted, cut off, restored from an older backup "
+                "or chained anew; bring back the record that has this head from a backup, or know "
+                "that a new record has begun",
+            )
+    return lost
+
+
+def with_head(
+    before: Mapping[str, float], after: Mapping[str, float], lost: Mapping[str, Alert]
+) -> dict[str, float]:
+    """The sizes `after`, by key, with the head among those `before` that has to be remembered.
+
+    It is, until a later head has been sent; one that the record has lost, until that was said.
+    """
+    later = any(_is_head(key) for key in after)
+    return {**after} | {
+        key: size
+        for key, size in before.items()
+        if _is_head(key) and (lost[key].key not in after if key in lost else not later)
+    }
+
+
+def _is_head(key: str) -> bool:
+    return key.startswith(f"{HEAD} ") and not key.startswith(f"{LOST} ")
 
 
 def forward_alerts(settings: Settings, chain: Chain, now: datetime) -> list[Alert]:

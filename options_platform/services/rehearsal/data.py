@@ -15,10 +15,11 @@ from options_platform.common import KEY
 from options_platform.contracts import RAW_OHLCV, VIX
 from options_platform.domain.calendar.sessions import sessions, shift
 from options_platform.domain.planning.expiries import ChainOf
+from options_platform.domain.planning.plan import PlanRules
 from options_platform.errors import IncompleteDataError, UsageError
 from options_platform.services.market_data.stored_chains import stored_chains
 from options_platform.services.market_data.yields_and_tenors import stored_dividends, stored_tenors
-from options_platform.services.planning.plan_inputs import plan_inputs
+from options_platform.services.planning.plan_inputs import plan_inputs, require_vote_features
 from options_platform.services.planning.plan_tables import Market, market_closes
 
 WARM_UP_DAYS = 45
@@ -68,9 +69,13 @@ def month_of(text: str) -> tuple[date, date]:
 
 
 def load_month(
-    warehouse: Warehouse, tickers: Sequence[str], month: str, chains: ChainStore | None = None
+    warehouse: Warehouse,
+    tickers: Sequence[str],
+    month: str,
+    chains: ChainStore | None = None,
+    of_sets: Sequence[PlanRules] = (),
 ) -> RehearsalData:
-    """The stored data of a month and of the weeks before it.
+    """The stored data of a month and of the weeks before it; `of_sets` are the rules of the sets.
 
     Raises :class:`UsageError` for a month that is malformed, not over, or not wholly stored, one
     without enough sessions before it, and one in which a ticker was split.
@@ -101,6 +106,7 @@ def load_month(
         stored_dividends(warehouse, tickers, days[-1]),
     )
     try:
+        require_vote_features(warehouse, tickers, before[0], days[-1], of_sets)
         inputs = plan_inputs(warehouse, tickers, before[0], days[-1])
     except IncompleteDataError as error:
         raise UsageError(f"{month} cannot be rehearsed: {error}") from error

@@ -76,7 +76,8 @@ class Verdict:
 class Rehearsal:
     """A rehearsal that has ended.
 
-    `stress_book` says what was planned where the rules held nothing, None if they always did.
+    `rule_set` names the sets that traded, joined by +. `stress_book` says what was planned where
+    the rules held nothing, None if they always did.
     """
 
     month: str

@@ -1,4 +1,4 @@
-"""Running a rehearsal: the plans of the rule set, the month, and the verdicts."""
+"""Running a rehearsal: the plans of the rule sets, the month, and the verdicts."""
 
 from __future__ import annotations
 

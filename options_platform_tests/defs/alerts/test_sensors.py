@@ -17,7 +17,7 @@ from options_platform.domain.trading.reconciliation.differences import Differenc
 from options_platform.settings import make_settings
 from options_platform_tests.domain.trading.test_alerts import FRIDAY, ORDER
 from options_platform_tests.fakes.receiver import receiver
-from options_platform_tests.forward_links import chain_bytes
+from options_platform_tests.forward_links import chain_bytes, chained_anew
 
 NOW = datetime(2024, 7, 6, 12, tzinfo=NEW_YORK)
 NEWEST = newest_session(NOW)
@@ -148,6 +148,31 @@ def test_an_altered_forward_record_is_reported_and_its_head_is_not_sent(tick, th
     ((title, text),) = there.got
     assert title == "CRITICAL: the forward record was altered"
     assert f"link 1 (session {NEWEST}, rule set plan)" in text
+
+
+def test_a_record_without_a_head_that_had_left_is_reported_once(tick, there, settings):
+    path, data = settings.forward_record_path, chain_bytes(1, first=NEWEST)
+    anew = chained_anew(data, 2, lambda link: link.update(digest="ba9876543210"))
+    path.write_bytes(data)
+    tick()
+    # Altered first: the head is remembered meanwhile.
+    path.write_bytes(data[:-9] + data[-8:])
+    tick()
+    path.write_bytes(anew)
+    there.status = 503
+    tick()
+    there.status = 200
+    tick()
+    tick()
+    lost = "CRITICAL: the forward record has lost a head that had left"
+    head = read_chain(data).links[1]
+    assert titles(there).count(lost) == 1
+    text = dict(there.got)[lost]
+    assert f"link {head.number}, head {head.hash}, was sent and is not in the record" in text
+    path.unlink()
+    tick()
+    tick()
+    assert titles(there).count(lost) == 2
 
 
 def test_an_undelivered_alert_is_sent_by_a_later_tick(tick, there, ledger):

@@ -13,15 +13,11 @@ STEPS = ["trade_plan", "forward_record"]
 
 
 @pytest.fixture
-def settings(simulated_home, tmp_path, monkeypatch):
+def settings(simulated_home, tmp_path):
     home = tmp_path / "home"
     home.mkdir()
     shutil.copy(simulated_home.warehouse_path, home)
-    settings = make_platform_settings(home)
-    # Other sets are read from the environment, as from the folder of a home.
-    monkeypatch.setenv("OPTIONS_HOME", str(home))
-    monkeypatch.setenv("OPTIONS_ACCOUNT_VALUE_USD", "1000000")
-    return settings
+    return make_platform_settings(home)
 
 
 def night_run(settings, moment=None, **options):

@@ -113,6 +113,22 @@ def test_a_refused_trade_keeps_no_other_trade_out():
     assert run.refused["later_gates"].to_list() == [[]]
 
 
+@pytest.mark.parametrize("holds", [True, False])
+def test_only_what_the_account_holds_is_on_the_other_side_of_a_refused_trade(holds):
+    other_side = [("buy", "put", 95.0, EXPIRY), ("sell", "put", 90.0, EXPIRY)]
+    late, their_legs = plan(DAYS[5], other_side, price=0.5, loss=0.5, profit=4.5)
+    late = late.with_columns(gates=pl.Series([["VOL_VETO_DEBIT"]]))
+    own, legs = bull_put()
+    if not holds:
+        early = own.with_columns(gates=pl.Series([["VOL_VETO_CREDIT"]]))
+        late, their_legs = pl.concat([early, late]), pl.concat([legs, their_legs])
+        own, legs = own.clear(), legs.clear()
+    run = followed((own, legs), let_through=(late, their_legs))
+    (row,) = run.refused.filter(gate="VOL_VETO_DEBIT").to_dicts()
+    assert row["later_gates"] == (["NETTING_CONFLICT"] if holds else [])
+    assert run.result.trades.height == int(holds)
+
+
 @pytest.mark.parametrize(
     ("closes", "why"),
     [

@@ -5,9 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from options_platform.domain.calendar.sessions import shift
+from options_platform.domain.forward.links import PLANS, chained
 from options_platform.domain.forward.verification import read_chain, require_head
 from options_platform.errors import ForwardRecordError, UsageError
-from options_platform_tests.forward_links import SETS, chain_bytes, chained_anew
+from options_platform_tests.forward_links import (
+    FIRST,
+    SETS,
+    chain_bytes,
+    chained_anew,
+    content,
+    night,
+)
 
 DATA = chain_bytes()
 LINES = DATA.splitlines(keepends=True)
@@ -93,11 +102,38 @@ def test_dropped_moved_doubled_and_exchanged_links_are_named():
         (lambda link: link.update(kind="other"), "form"),
         (lambda link: link.pop("plans"), "form"),
         (lambda link: link.update(number="x"), "form"),
+        # An open that the calendar does not have, so that plans of weeks later look in time.
+        (
+            lambda link: link.update(
+                next_open="2015-03-02T14:30:00+00:00", created_at="2015-02-27T22:00:00+00:00"
+            ),
+            "time",
+        ),
+        # Plans of a session that has passed, under the hash of tonight.
+        (lambda link: link["plans"][0].update(date="2014-12-31"), "form"),
+        (lambda link: link["legs"][0].update(date="2014-12-31"), "form"),
+        (lambda link: link["plans"][0].update(rule_set="plan"), "form"),
+        (lambda link: link.update(plans=["a trade"]), "form"),
+        # The first plans count, and only plans do.
+        (lambda link: link.update(kind="revision"), "form"),
+        (lambda link: link.update(kind="failure"), "form"),
+        (lambda link: link.update(failure="no such strike"), "form"),
     ],
 )
 def test_a_link_with_a_right_hash_may_still_not_be_what_a_run_writes(change, what):
     fault = fault_of(chained_anew(DATA, 2, change))
     assert (fault.number, fault.what) == (2, what)
+
+
+def test_a_second_link_of_plans_that_count_of_one_session_and_set_is_named():
+    other = content(shift(FIRST, 2), close=260.0)
+    _, line = chained(
+        other, number=7, former=LINKS[-1].hash, kind=PLANS, created_at=night(shift(FIRST, 2)),
+        platform="1.0",
+    )  # fmt: skip
+    fault = fault_of(DATA + line)
+    assert (fault.number, fault.rule_set, fault.what) == (7, "plan", "form")
+    assert fault.detail.endswith("it is revision")
 
 
 def test_a_session_before_that_of_the_link_before_is_out_of_order():

@@ -73,3 +73,15 @@ def test_equal_observations_and_draws_without_any_prove_nothing():
     assert np.isnan(means.interval).all()
     with pytest.raises(ValueError, match="fewer than two blocks"):
         block_means(counts[:50], counts[:50], block=BLOCK)
+
+
+def test_a_group_that_hardly_ever_loses_does_not_hide_what_others_show():
+    random = np.random.default_rng(8)
+    sums, counts = overlapping(random, 2)
+    sums[:, 0] += 0.8 * counts[:, 0]
+    rare = np.where(random.random(SESSIONS) < 0.001, -1.0, 0.02)[:, None]
+    one_in_fifty = (np.arange(SESSIONS) % 50 == 0)[:, None].astype(float)
+    both = np.hstack([sums, rare * one_in_fifty]), np.hstack([counts, one_in_fifty])
+    alone, beside = (block_means(*pair, block=BLOCK) for pair in ((sums, counts), both))
+    assert alone.corrected[0] < 0.05
+    assert beside.corrected[0] < 0.05

@@ -38,12 +38,8 @@ def home(recorded_home, tmp_path):
 
 
 def platform_at(settings, moment):
-    """The platform of the settings at a moment; other sets over the same settings."""
-    return make_platform(
-        settings,
-        now=lambda: moment,
-        settings_of=lambda name: make_platform_settings(settings.home, rule_set=name),
-    )
+    """The platform of the settings at a moment."""
+    return make_platform(settings, now=lambda: moment)
 
 
 def chain_of(settings):

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from options_platform.domain.forward.links import FAILURE, PLANS, rows_as_frame
 from options_platform.errors import SettingsError
 from options_platform.services.forward.recording import (
     LATE,
+    alone,
     plain_rules,
     read_rules,
     record_session,
@@ -18,7 +20,7 @@ from options_platform.services.market_data.platform import make_platform
 from options_platform.settings import make_settings
 from options_platform.settings.rule_sets import rules_digest
 from options_platform_tests.forward_links import night, too_late
-from options_platform_tests.platform import END, run
+from options_platform_tests.platform import END, make_platform_settings, run
 from options_platform_tests.services.forward.conftest import DAYS, GAP, chain_of, platform_at
 
 OWN = 'version = 3\ntitle = "Mine"\n'
@@ -50,7 +52,7 @@ def test_what_is_recorded_is_the_trade_plan_of_the_set_bit_by_bit(recorded_home)
 
 @pytest.mark.long
 def test_another_set_is_recorded_as_it_would_be_planned_if_it_traded(home):
-    ladder = platform_at(home, night(END)).settings_of("premium_ladder")
+    ladder = make_platform_settings(home.home, rule_set="premium_ladder")
     run(ladder, DAYS[0], DAYS[-1], assets=["trade_plan"])
     plans, legs = recorded_frames(chain_of(home), "premium_ladder")
     warehouse = Warehouse(home.warehouse_path)
@@ -93,13 +95,12 @@ def test_a_set_that_cannot_be_read_or_planned_is_recorded_as_that_and_stops_no_o
     (folder / "odd.toml").write_text(OWN)
     platform = platform_at(home, night(END))
 
-    def settings_of(name):
+    def rules_of(name):
         if name == "odd":
             raise ZeroDivisionError("of a rule")
-        return platform.settings_of(name)
+        return home.rules_of(name)
 
-    odd = make_platform(home, now=platform.now, settings_of=settings_of)
-    recorded = record_session(odd, END)
+    recorded = record_session(platform_at(replace(home, rules_of=rules_of), night(END)), END)
     kinds = {link.rule_set: link.kind for link in recorded.links}
     assert kinds == {
         "plan": PLANS, "premium_ladder": PLANS, "mine": PLANS, "broken": FAILURE, "odd": FAILURE,
@@ -125,10 +126,15 @@ def test_rules_of_trading_come_back_from_json_as_they_were():
     assert read_rules(plain_rules(settings.backtest_rules)) == settings.backtest_rules
 
 
-def test_the_settings_of_another_home_are_no_rules_of_a_set(tmp_path, monkeypatch):
-    platform = make_platform(make_settings({"home": tmp_path / "a"}))
-    assert platform.settings_of("plan") is platform.settings
-    with pytest.raises(SettingsError, match="of another home"):
-        platform.settings_of("premium_ladder")
-    monkeypatch.setenv("OPTIONS_HOME", str(tmp_path / "a"))
-    assert platform.settings_of("premium_ladder").plan.rule_set == "premium_ladder"
+def test_each_set_is_planned_alone_in_the_whole_account_whatever_the_budgets_are(tmp_path):
+    (tmp_path / "rule_sets").mkdir()
+    (tmp_path / "rule_sets" / "mine.toml").write_text(f"{OWN}[exits]\ncredit_stop = 3.5\n")
+    values = {"home": tmp_path, "account_value_usd": 80_000, "max_risk_usd": 900}
+    traded = make_settings({**values, "budgets": {"mine": 0.3, "premium_ladder": 0.5}})
+    for name in ("plan", "mine", "premium_ladder"):
+        settings, expected = alone(traded, name), make_settings({**values, "rule_set": name})
+        assert settings.backtest_rules == expected.backtest_rules
+        assert settings.plan == expected.plan
+        assert rules_digest(settings) == rules_digest(expected)
+    with pytest.raises(SettingsError, match="no rule set 'other'"):
+        alone(traded, "other")

@@ -20,7 +20,7 @@ from options_platform.testing.market import from_source
 from options_platform.testing.plan_inputs import plan_inputs
 from options_platform_tests.services.rehearsal.small_month import TICKERS, settings_of
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 WARM_UP = 12
 
 

@@ -20,7 +20,6 @@ from options_platform.services.trading.session import TradingSession
 from options_platform.settings import make_settings
 from options_platform_tests.alpaca_market import LADDER, Market, rules_of_a_paper_account
 from options_platform_tests.regime_market import regime_market
-from options_platform_tests.services.trading.test_overlays_as_backtest import MINE
 
 TICKERS = ("AAA", "BBB", "CCC")
 COLUMNS = ("ticker", "strategy", "opened_on", "entry_price", "contracts", "closed_on",
@@ -85,14 +84,3 @@ def test_some_weeks_at_alpaca_give_the_trades_and_equity_of_the_backtest(tmp_pat
 def test_a_year_at_alpaca_gives_the_trades_and_equity_of_the_backtest(tmp_path):
     rows = same_as_backtest(tmp_path, date(2016, 6, 1), date(2017, 5, 31))
     assert {row["exit_reason"] for row in rows} >= {"STOP_LOSS", "TAKE_PROFIT", "TIME"}
-
-
-@pytest.mark.long
-def test_weeks_of_two_rule_sets_at_alpaca_give_the_trades_and_equity_of_the_backtest(tmp_path):
-    (tmp_path / "rule_sets").mkdir()
-    (tmp_path / "rule_sets" / "mine.toml").write_text(MINE)
-    risk = {"max_positions_per_ticker": 8, "max_positions": 14}
-    first, last = date(2017, 4, 3), date(2017, 4, 21)
-    budgets = {"plan": 0.6, "mine": 0.4}
-    rows = same_as_backtest(tmp_path, first, last, budgets=budgets, risk=risk)
-    assert {row["strategy"] for row in rows} > {"bull_call_spread"}

@@ -14,8 +14,9 @@ def keep_longer(staged: Path, home: Path, *, whole: bool) -> str | None:
     """Put the home's forward record among the restored files in `staged`, if it continues theirs.
 
     A record is only ever lengthened, so one that begins with the bytes of the other is the later of
-    the two, if it verifies. With `whole` the home's is kept also if the archive has none; otherwise
-    it is not touched then. Returns what a person should know, None if both are the same.
+    the two, if it verifies; the home's is kept as well if only it verifies. With `whole` it is kept
+    also if the archive has none; otherwise it is not touched then. Returns what a person should
+    know, None if both are the same.
     """
     present, restored = home / FILE_NAME, staged / FILE_NAME
     if not present.is_file() or not (whole or restored.is_file()):
@@ -29,11 +30,15 @@ def keep_longer(staged: Path, home: Path, *, whole: bool) -> str | None:
             "The forward record is that of the archive, if it has one; the home's did not verify "
             f"({fault.text}) and lies with the former files"
         )
-    if ours.startswith(theirs):
+    fault = read_chain(theirs).fault
+    if fault is not None or ours.startswith(theirs):
         shutil.copyfile(present, restored)
         restored.chmod(PRIVATE_FILE)
         more = ours.count(b"\n") - theirs.count(b"\n")
-        return f"The forward record was kept as it is: it has {more} links more than the archive's"
+        why = f"it has {more} links more than the archive's"
+        if fault is not None:
+            why = f"the archive's does not verify ({fault.text})"
+        return f"The forward record was kept as it is: {why}"
     if theirs.startswith(ours):
         return "The forward record is that of the archive, which continues the home's"
     return (

@@ -40,6 +40,7 @@ def restored_over(tmp_path, *, archived, present, only=()):
         pytest.param(LONG, None, LONG, None, marks=pytest.mark.long),
         (LONG, OTHER, LONG, "neither continues the other"),
         (SHORT, BROKEN, SHORT, "did not verify (link 4 "),
+        (BROKEN, SHORT, SHORT, "the archive's does not verify (link 4 "),
         pytest.param(None, None, None, None, marks=pytest.mark.long),
     ],
 )
