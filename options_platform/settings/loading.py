@@ -112,10 +112,13 @@ def _plain_values(directory: Path, environment: Mapping[str, str] | None) -> dic
 
 def _way_out(values: Mapping[str, Any], directory: Path) -> str:
     """What to do before settings are mended that only rule sets keep from being read."""
-    alone = {"rule_set": DEFAULT_RULE_SET}, f"{PREFIX}RULE_SET={DEFAULT_RULE_SET}"
-    unshared: tuple[dict[str, Any], str] = ({"budgets": {}}, f"{PREFIX}BUDGETS={NONE}")
-    both = {**alone[0], **unshared[0]}, f"{unshared[1]} {alone[1]}"
-    for changes, variables in (alone, unshared, both):
+    by_plan, unshared = f"{PREFIX}RULE_SET={DEFAULT_RULE_SET}", f"{PREFIX}BUDGETS={NONE}"
+    ways: tuple[tuple[dict[str, Any], str], ...] = (
+        ({"rule_set": DEFAULT_RULE_SET}, by_plan),
+        ({"budgets": {}}, unshared),
+        ({"rule_set": DEFAULT_RULE_SET, "budgets": {}}, f"{unshared} {by_plan}"),
+    )
+    for changes, variables in ways:
         try:
             make_settings({**values, **changes}, directory=directory)
         except SettingsError:

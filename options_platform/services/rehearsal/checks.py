@@ -10,7 +10,8 @@ from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.calendar.sessions import close_time
 from options_platform.domain.trading.exposures import DatedClose
 from options_platform.domain.trading.gaps import HeldSpreads, gap_losses
-from options_platform.domain.trading.orders import WORKING, Order
+from options_platform.domain.trading.netting import opposed, sides_of
+from options_platform.domain.trading.orders import WORKING, Order, rule_set_of
 from options_platform.fake_alpaca.answers import Json, number
 from options_platform.fake_alpaca.book import FakeBook
 from options_platform.fake_alpaca.checks import OPEN
@@ -19,6 +20,7 @@ from options_platform.services.planning.plan_tables import Market
 from options_platform.services.rehearsal.result import Breach, SessionRow, Verdict
 from options_platform.services.rehearsal.watch import (
     ORDERS,
+    RUNS,
     UNCOVERED,
     AcceptedEntry,
     BrokerWatch,
@@ -51,6 +53,7 @@ def verdicts_of(ended: Ended) -> tuple[Verdict, ...]:
     return (
         _cover(ended),
         _orders(ended),
+        _runs(ended),
         _limits(ended),
         _kill_switch(ended),
         _agreement(ended),
@@ -91,6 +94,16 @@ def _orders(ended: Ended) -> Verdict:
     )
 
 
+def _runs(ended: Ended) -> Verdict:
+    return Verdict(
+        RUNS,
+        "The daily run of each evening comes to its end, once the broker answers at the latest: "
+        "what it has not decided, nothing closes.",
+        f"{len(ended.sessions)} evenings",
+        tuple(each for each in ended.watch.breaches if each.check == RUNS),
+    )
+
+
 def _limits(ended: Ended) -> Verdict:
     """Each accepted entry against the limits, its losses computed from legs and prices."""
     equities = {row.session: row.equity_usd for row in ended.sessions}
@@ -106,7 +119,8 @@ def _limits(ended: Ended) -> Verdict:
     return Verdict(
         LIMITS,
         "Each entry that the broker accepts is within the account's limits: positions; risk of the "
-        "trade, its ticker, expiry and group, and of all; the gap through all, where it is set.",
+        "trade, its ticker, expiry and group, and of all; the gap through all, where it is set. "
+        "It is within those of its rule set, and on no other side of a contract than another set.",
         f"{len(ended.watch.entries)} accepted entries; at most {100 * highest:.1f}% of the account "
         f"at risk, the limit is {100 * ended.settings.risk.max_total_risk_pct:.1f}%",
         tuple(breaches),
@@ -147,7 +161,29 @@ def broken_limits(
         if loss > (share + SLACK) * account_usd:
             limit = share * account_usd
             broken.append(f"the risk {name} is {loss:,.2f} USD, the limit is {limit:,.2f}")
+    broken += _broken_of_set(entry, account_usd, settings)
     return broken + _broken_gap(entry, account_usd, settings, closes)
+
+
+def _broken_of_set(entry: AcceptedEntry, account_usd: float, settings: Settings) -> list[str]:
+    """What an entry breaks of the limits of its rule set, and contracts that it would take the
+    other side of from another set."""
+    name = rule_set_of(entry.position_id)
+    limits = settings.of_set(name).limits
+    of_set = [each for each in entry.spreads if rule_set_of(each.position_id) == name]
+    others = [sides_of(each.ticker, each.legs) for each in entry.spreads if each not in of_set]
+    own = next(each for each in of_set if each.position_id == entry.position_id)
+    broken: list[str] = []
+    count, loss = len({s.position_id for s in of_set}), sum(s.loss_usd for s in of_set)
+    if limits.max_positions is not None and count > limits.max_positions:
+        broken.append(f"{count} positions of {name}, its limit is {limits.max_positions}")
+    if limits.max_total_risk_pct is not None:
+        budget_usd = settings.share_of(name) * account_usd
+        if loss > (limits.max_total_risk_pct + SLACK) * budget_usd:
+            limit = limits.max_total_risk_pct * budget_usd
+            broken.append(f"the risk of {name} is {loss:,.2f} USD, its limit is {limit:,.2f}")
+    crossed = sorted(opposed(sides_of(own.ticker, own.legs), others))
+    return broken + [f"another set is on the other side of {symbol}" for symbol in crossed]
 
 
 def _broken_gap(

@@ -192,6 +192,8 @@ class Driver:
             kill = None
             world.now += AGAIN
             world.end_outages()
+        else:
+            world.watch.not_ended(world.now, f"the daily run of {day}, started {MOST_RUNS} times")
         self._note_session(day, at_close, in_month=in_month)
 
     def _plans_of(self, day: date) -> Plans:

@@ -24,7 +24,7 @@ from options_platform.fake_alpaca.checks import OPEN, SIGNS
 from options_platform.fake_alpaca.symbols import contract_of, uncovered
 from options_platform.services.rehearsal.result import Breach
 
-UNCOVERED, ORDERS = "uncovered", "orders"
+UNCOVERED, ORDERS, RUNS = "uncovered", "orders", "runs"
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,10 @@ class BrokerWatch:
         if self.before_halt is None:
             sent = {str(order["client_order_id"]) for order in self._book.orders.values()}
             self.before_halt = {*sent, *underway}
+
+    def not_ended(self, at: datetime, what: str) -> None:
+        """A process has not come to its end, though the broker answered at last."""
+        self._report(RUNS, what, at, f"{what}, did not come to its end")
 
     def look(self, at: datetime, cause: str) -> None:
         """See what holds now; `cause` is what has just happened, for the sentence of a breach."""

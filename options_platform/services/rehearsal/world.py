@@ -89,6 +89,8 @@ class RehearsalWorld:
         """Let a process of the platform act; killed at the step `kill`, if it comes to it."""
 
         def at(step: str) -> None:
+            # An entry that this very process sends after it has halted is one after the halt.
+            self._note_halt()
             if step == kill:
                 raise Killed
 

@@ -146,6 +146,19 @@ def test_an_exercise_waits_for_a_second_check(made, fake):
     assert exercises_in_doubt(made.ledger) == set()
 
 
+def test_what_an_entry_at_work_may_buy_is_not_exercised(made, fake):
+    """A broker exercises all contracts of a symbol, those of another position as well."""
+    first, (held,) = made.ledger.orders()[0], made.ledger.positions()
+    low, high = held.legs
+    fake.fills = "rest"
+    open_beside(made, first, (low, replace(high, strike=high.strike + 5.0)))
+    fake.script("assign", {"symbol": high.symbol("SPY")})
+    fake.script("quote", {"symbol": low.symbol("SPY"), "bid": 8.0, "ask": 9.1})
+    checks(made, fake, 2)
+    assert fake.count("POST /v2/positions") == 0
+    assert {order.legs[0].right for order in exits(made)} == {"shares"}
+
+
 @pytest.mark.parametrize(
     ("spot", "sides"),
     [(2620.0, (9.2, 9.4)), (262.0, (0.0, 18.0)), (262.0, (5.0, 12.0))],

@@ -6,13 +6,18 @@ from datetime import date, timedelta
 
 import pytest
 
+from options_platform.domain.risk import SetLimits
+from options_platform.domain.trading.orders import closing
+from options_platform.errors import LedgerError
 from options_platform.fake_alpaca.symbols import contract_of
 from options_platform.services.rehearsal.checks import verdicts_of
 from options_platform.services.rehearsal.run import rehearse
 from options_platform.services.rehearsal.stress import intensity_of
-from options_platform_tests.services.rehearsal.small_month import CRASH, settings_of
+from options_platform.services.rehearsal.world import opened
+from options_platform.services.trading.session import TradingSession
+from options_platform_tests.services.rehearsal.small_month import CRASH, driven, settings_of
 
-CHECKS = ("uncovered", "orders", "limits", "kill switch", "agreement", "cash", "exposed")
+CHECKS = ("uncovered", "orders", "runs", "limits", "kill switch", "agreement", "cash", "exposed")
 
 
 def broken(ended):
@@ -153,6 +158,57 @@ def test_an_entry_that_one_gap_would_make_too_dear_is_seen(ran):
     texts = broken(replace(ended, settings=settings))["limits"]
     assert texts
     assert all("one gap costs " in text for text in texts)
+
+
+def test_an_entry_beyond_the_limits_of_its_set_and_one_against_another_set_are_seen(ran):
+    _, _, ended = ran
+    entry = ended.watch.entries[0]
+    own = next(each for each in entry.spreads if each.position_id == entry.position_id)
+    other = replace(
+        own, position_id="20160224-SPY-entry-mine-0123456789", legs=closing(own.legs), price=0.1
+    )
+    limits = SetLimits(max_positions=1, max_total_risk_pct=0.00001)
+    settings = replace(ended.settings, limits=limits)
+    beside = replace(own, position_id="20160223-SPY-entry-0123456789")
+    with planted(ended):
+        ended.watch.entries[0] = replace(entry, spreads=(own, beside, other))
+        texts = broken(replace(ended, settings=settings))["limits"]
+    assert "2 positions of plan, its limit is 1" in " ".join(texts)
+    assert any(" the risk of plan is " in text for text in texts)
+    symbols = sorted(leg.symbol(own.ticker) for leg in own.legs)
+    crossed = [text.rpartition(" ")[2] for text in texts if "is on the other side of" in text]
+    assert crossed == symbols
+
+
+def test_a_daily_run_that_never_comes_to_its_end_is_seen(month, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise LedgerError("the ledger cannot be read")
+
+    monkeypatch.setattr(TradingSession, "run_session", refuse)
+    short = replace(month, warm_up=month.warm_up[-1:], sessions=month.sessions[:1])
+    settings = settings_of(tmp_path)
+    with opened(settings, short, tmp_path) as world:
+        _, ended = driven(world, settings, short, intensity="real")
+        texts = broken(ended)["runs"]
+    assert texts == [
+        f"the daily run of {day}, started 3 times, did not come to its end"
+        for day in (*short.warm_up, *short.sessions)
+    ]
+
+
+def test_an_entry_of_the_process_that_halts_counts_as_after_the_halt(month, tmp_path):
+    settings = settings_of(tmp_path)
+    with opened(settings, month, tmp_path) as world:
+
+        def act(made):
+            made.ledger.halt("DAILY_LOSS: so much", world.now)
+            made.execution.at("intent recorded")
+            world.fake.book.submit(_order("20160304-SPY-entry-0123456789", "SPY", "buy"))
+            return True
+
+        world.market.begin(month.warm_up[0], intensity_of("real"))
+        world.process("daily run", act)
+        assert world.watch.before_halt == set()
 
 
 def test_more_positions_than_allowed_are_seen(ran):

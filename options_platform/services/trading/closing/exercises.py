@@ -14,7 +14,7 @@ from options_platform.adapters.ports.broker import (
     quotes_contracts,
 )
 from options_platform.adapters.storage.ledger import Ledger
-from options_platform.domain.trading.orders import OrderLeg
+from options_platform.domain.trading.orders import OrderLeg, contracts_of
 from options_platform.domain.trading.positions import Position
 from options_platform.domain.valuation.exercise import (
     Sides,
@@ -38,8 +38,9 @@ class Exercising:
     def better(self, position: Position, session: date, spot: float | None) -> OrderLeg | None:
         """The leg whose exercise is worth more than its sale at `spot`, else None.
 
-        A broker exercises all contracts of a symbol, so none may belong to another position. There
-        is one attempt a session: after a refusal, or without an answer, the leg is sold.
+        A broker exercises all contracts of a symbol, so none may belong to another position, and no
+        entry may buy some that has not ended. There is one attempt a session: after a refusal, or
+        without an answer, the leg is sold.
         """
         broker, ledger = self.execution.broker, self.execution.ledger
         if spot is None or not exercises_contracts(broker):
@@ -53,6 +54,11 @@ class Exercising:
         ):
             return None
         symbol, expected = leg.symbol(position.ticker), ledger.statement().contracts
+        if any(
+            o.purpose == "entry" and contracts_of(o).get(symbol, 0) > 0
+            for o in ledger.unsettled_orders()
+        ):
+            return None
         with suppress(BrokerDoubtError):
             at_broker = {one.symbol: one.quantity for one in broker.holdings()}
             if expected.get(symbol, 0) == at_broker.get(symbol, 0) == leg.ratio:
