@@ -37,6 +37,8 @@ from options_platform.domain.trading.exits.ex_dividend import calls_to_close
 from options_platform.domain.trading.exits.exit_rules import ExitRules
 from options_platform.domain.trading.exits.pin_risk import PinRiskRules, near_the_money
 
+NEVER = np.datetime64("9999-12-31", "D")
+
 
 @dataclass(frozen=True)
 class TradePaths:
@@ -197,11 +199,11 @@ def _near_before_expiry(
     at_risk = np.zeros(len(trade), dtype=bool)
     sold = legs.side < 0
     expiries, at = np.unique(legs.expiry[sold], return_inverse=True)
-    asked_from = np.full(legs.expiry.shape, np.datetime64("NaT", "D"))
+    asked_from = np.full(legs.expiry.shape, NEVER)
     first = [pin.asked_from(expiry) for expiry in expiries.tolist()]
     asked_from[sold] = np.array(first, dtype="datetime64[D]")[at]
     # Few rows are so near to an expiry.
-    rows = np.flatnonzero(day >= np.nanmin(asked_from, axis=1)[trade])
+    rows = np.flatnonzero(day >= asked_from.min(axis=1)[trade])
     own = trade[rows]
     near = near_the_money(
         legs.side[own], legs.strike[own], priced.underlying.spot[rows], index[rows, None],

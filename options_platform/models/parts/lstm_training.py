@@ -176,7 +176,7 @@ def _libraries() -> tuple[Any, Any]:
         import jax
         import keras
         from absl import logging as absl_logging
-    # At its end it closes the stderr that was there at the import, unless that is the process's own.
+    # At its end it closes the stderr of the moment of the import, unless that is the process's own.
     absl_logging.get_absl_handler().python_handler.stream = sys.__stderr__
     if keras.backend.backend() != "jax":
         raise PlatformError(

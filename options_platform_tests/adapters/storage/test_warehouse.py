@@ -243,7 +243,8 @@ def test_the_next_write_adds_the_new_columns_and_keeps_every_row(warehouse, how)
     assert warehouse.read(TRADE_PLAN).equals(pl.concat(expected))
     added = warehouse.query(
         "SELECT column_name, data_type, is_nullable FROM duckdb_columns() "
-        "WHERE column_name IN ('needs', 'call_rank', 'earlier_calls') ORDER BY 1"
+        "WHERE table_name = 'trade_plan' "
+        "AND column_name IN ('needs', 'call_rank', 'earlier_calls') ORDER BY 1"
     )
     assert added.rows() == [
         ("call_rank", "DOUBLE", True),

@@ -1,6 +1,8 @@
 """The LSTM: sequences of the past only, the same bits everywhere, and no skill where none is."""
 
 import hashlib
+import importlib
+import io
 import os
 import subprocess
 import sys
@@ -373,3 +375,14 @@ def test_a_fold_of_the_model_store_predicts_the_same_when_it_is_read(tmp_path):
     prior = walk_forward(PriorDirection(), data, store=MemoryStore(), **DECEMBER)
     assert walks[0].columns.keys() != prior.columns.keys()
     assert (data.sample.history.previous[:2] == NO_ROW).all()
+
+
+@needs_keras
+@pytest.mark.long
+def test_keras_closes_no_stream_of_ours(monkeypatch):
+    lstm_training._libraries()
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    handler = importlib.import_module("absl.logging").get_absl_handler()
+    handler.close()
+    assert handler.python_handler.stream is sys.__stderr__
+    assert not sys.__stderr__.closed
