@@ -10,16 +10,15 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from datetime import date
 from functools import cache
 from itertools import product
-from multiprocessing import get_context
 from pathlib import Path
 
 import polars as pl
 
+from benchmarks.timed_backtests import timed, timed_grid
 from options_platform.domain.backtest import (
     BacktestMarket,
     BacktestRules,
@@ -99,21 +98,9 @@ def main() -> None:
     market, plans, legs = market_and_plans()
     print(f"market and {(plans['decision'] == 'trade').sum()} planned trades: "
           f"{time.perf_counter() - start:.1f} s")  # fmt: skip
-    start, cpu = time.perf_counter(), time.process_time()
-    result = run_backtest(plans, legs, market, BacktestRules())
-    wall, cpu = time.perf_counter() - start, time.process_time() - cpu
-    print(f"one backtest, {len(market.sessions)} sessions, {result.trades.height} trades: "
-          f"{wall:.2f} s ({cpu:.2f} CPU s), goal {GOAL_SECONDS:.0f}: "
-          f"{'met' if wall <= GOAL_SECONDS else 'MISSED'}")  # fmt: skip
+    timed("one backtest", lambda: run_backtest(plans, legs, market, BacktestRules()), GOAL_SECONDS)
     follow_refusals()
-    start = time.perf_counter()
-    with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
-        ends = list(pool.map(variant, range(len(VARIANTS))))
-    wall = time.perf_counter() - start
-    verdict = "met" if wall <= GOAL_GRID_SECONDS else "MISSED"
-    print(f"{len(ends)} variants on {options.workers} processes: {wall:.1f} s, "
-          f"goal {GOAL_GRID_SECONDS:.0f}: {verdict}")  # fmt: skip
-    print(f"final equity from {min(ends):,.0f} to {max(ends):,.0f} USD")
+    timed_grid(variant, len(VARIANTS), options.workers, GOAL_GRID_SECONDS)
 
 
 if __name__ == "__main__":

@@ -9,11 +9,8 @@ often as the ladder's own positions are marked, and does nothing else.
 from __future__ import annotations
 
 import argparse
-import time
-from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from itertools import product
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +18,7 @@ import polars as pl
 
 from benchmarks.backtest import FIRST, bars_and_index
 from benchmarks.pricing import quantlib_rates
+from benchmarks.timed_backtests import timed, timed_grid
 from options_platform.domain.backtest import BacktestMarket, make_market, run_backtest
 from options_platform.domain.backtest.results import BacktestResult
 from options_platform.domain.backtest_study.choices import make_variants
@@ -78,24 +76,12 @@ def main() -> None:
     variant = ladder()
     data()
     run(variant)
-    start, cpu = time.perf_counter(), time.process_time()
-    result = run(variant)
-    wall, cpu = time.perf_counter() - start, time.process_time() - cpu
+    result, cpu = timed("one ladder", lambda: run(variant), GOAL_SECONDS)
     marks = LEGS * result.marks.height
     peer = marks / quantlib_rates(5_000)[0]
-    print(f"one ladder, {len(data()[1].sessions)} sessions, {result.trades.height} trades: "
-          f"{wall:.2f} s ({cpu:.2f} CPU s), goal {GOAL_SECONDS:.0f}: "
-          f"{'met' if wall <= GOAL_SECONDS else 'MISSED'}")  # fmt: skip
     print(f"QuantLib's loop prices the {marks} legs of its marks in {peer:.2f} CPU s: "
           f"{peer / cpu:.1f} times the whole backtest")  # fmt: skip
-    start = time.perf_counter()
-    with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
-        ends = list(pool.map(end_of, range(len(GRID))))
-    wall = time.perf_counter() - start
-    verdict = "met" if wall <= GOAL_GRID_SECONDS else "MISSED"
-    print(f"{len(ends)} variants on {options.workers} processes: {wall:.1f} s, "
-          f"goal {GOAL_GRID_SECONDS:.0f}: {verdict}")  # fmt: skip
-    print(f"final equity from {min(ends):,.0f} to {max(ends):,.0f} USD")
+    timed_grid(end_of, len(GRID), options.workers, GOAL_GRID_SECONDS)
 
 
 if __name__ == "__main__":

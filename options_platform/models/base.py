@@ -89,6 +89,22 @@ def libraries_of(*models: object) -> tuple[str, ...]:
     return tuple(sorted({name for each in readers for name in each.libraries}))
 
 
+class MadeOfParts:
+    """A model that has `parts`: it reads as many sessions, and needs the packages, that they do."""
+
+    parts: tuple[Any, ...]
+
+    @property
+    def history_sessions(self) -> int:
+        """The most sessions of a ticker that a part reads."""
+        return history_of(*self.parts)
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """Packages of extras that the parts need to be fitted."""
+        return libraries_of(*self.parts)
+
+
 def to_json(value: Mapping[str, Any]) -> bytes:
     """JSON bytes that restore floats exactly."""
     return json.dumps(value, sort_keys=True, indent=1).encode()

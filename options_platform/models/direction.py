@@ -22,10 +22,9 @@ from options_platform.contracts import DIRECTION_MODEL, DIRECTIONS, MODEL_PREDIC
 from options_platform.models.base import (
     Artifacts,
     FoldModel,
+    MadeOfParts,
     Predictions,
     from_json,
-    history_of,
-    libraries_of,
     to_json,
 )
 from options_platform.models.calibration import Calibration
@@ -58,7 +57,7 @@ VIX_LOGIT = Logit(inputs=(), logs=VOLATILITY_LEVELS, name="vix_logit")
 
 
 @dataclass(frozen=True)
-class ScaledDirection:
+class ScaledDirection(MadeOfParts):
     """The shipped model; it also predicts with a logit and with class frequencies, as baselines."""
 
     name: str = SHIPPED
@@ -77,16 +76,6 @@ class ScaledDirection:
     def parameters(self) -> Mapping[str, Any]:
         """Everything besides the data that determines the fit."""
         return {**self._blend.parameters, "logit": self.logit.parameters}
-
-    @property
-    def history_sessions(self) -> int:
-        """The most sessions of a ticker that a part reads."""
-        return history_of(*self.parts)
-
-    @property
-    def libraries(self) -> tuple[str, ...]:
-        """Packages of extras that the parts need to be fitted."""
-        return libraries_of(*self.parts)
 
     def trainable(self, sample: Sample) -> Rows:
         """Rows with a known class and known volatility levels."""

@@ -22,10 +22,9 @@ from options_platform.contracts import MODEL_PREDICTIONS, VOLATILITY_MODEL
 from options_platform.models.base import (
     Artifacts,
     FoldModel,
+    MadeOfParts,
     Predictions,
     from_json,
-    history_of,
-    libraries_of,
     to_json,
 )
 from options_platform.models.baselines import AutoregressiveRank, naive_ranks
@@ -78,7 +77,7 @@ RANK_PARTS: tuple[Part, ...] = (
 
 
 @dataclass(frozen=True)
-class ChangeVolatility:
+class ChangeVolatility(MadeOfParts):
     """The shipped model: rank change, realised volatility and probability of a regime shift.
 
     It also predicts with an AR(1) of the rank and with today's rank, as baselines.
@@ -96,16 +95,6 @@ class ChangeVolatility:
         """Everything besides the data that determines the fit."""
         shift = {"shift_inverse_penalty": self.shift_inverse_penalty}
         return {**self._blend.parameters, **shift}
-
-    @property
-    def history_sessions(self) -> int:
-        """The most sessions of a ticker that a part reads."""
-        return history_of(*self.parts)
-
-    @property
-    def libraries(self) -> tuple[str, ...]:
-        """Packages of extras that the parts need to be fitted."""
-        return libraries_of(*self.parts)
 
     def trainable(self, sample: Sample) -> Rows:
         """Rows with known targets and inputs."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from options_platform.common import Floats
 from options_platform.contracts import DIRECTIONS
-from options_platform.models.base import Artifacts, Predictions, history_of, libraries_of
+from options_platform.models.base import Artifacts, MadeOfParts, Predictions
 from options_platform.models.calibration import Calibration
 from options_platform.models.dataset import Rows, Sample
 from options_platform.models.parts.base import Part
@@ -19,7 +19,7 @@ PROBABILITIES = tuple(f"p_{name}" for name in DIRECTIONS)
 
 
 @dataclass(frozen=True)
-class DirectionBlend:
+class DirectionBlend(MadeOfParts):
     """The mean of parts that predict probabilities, optionally calibrated on a purged tail."""
 
     name: str
@@ -38,16 +38,6 @@ class DirectionBlend:
         """Everything besides the data that determines the fit."""
         calibration = None if self.calibration is None else self.calibration.parameters
         return _parameters(self) | {"calibration": calibration}
-
-    @property
-    def history_sessions(self) -> int:
-        """The most sessions of a ticker that a part reads."""
-        return history_of(*self.parts)
-
-    @property
-    def libraries(self) -> tuple[str, ...]:
-        """Packages of extras that the parts need to be fitted."""
-        return libraries_of(*self.parts)
 
     def trainable(self, sample: Sample) -> Rows:
         """Rows with a known class and known inputs."""
@@ -76,7 +66,7 @@ class DirectionBlend:
 
 
 @dataclass(frozen=True)
-class RankBlend:
+class RankBlend(MadeOfParts):
     """Today's IV rank plus the mean change predicted by the parts, clipped to 0 and 1."""
 
     name: str
@@ -94,16 +84,6 @@ class RankBlend:
     def parameters(self) -> Mapping[str, Any]:
         """Everything besides the data that determines the fit."""
         return _parameters(self) | {"shrink": self.shrink}
-
-    @property
-    def history_sessions(self) -> int:
-        """The most sessions of a ticker that a part reads."""
-        return history_of(*self.parts)
-
-    @property
-    def libraries(self) -> tuple[str, ...]:
-        """Packages of extras that the parts need to be fitted."""
-        return libraries_of(*self.parts)
 
     def trainable(self, sample: Sample) -> Rows:
         """Rows with a known rank in 5 sessions and known inputs."""

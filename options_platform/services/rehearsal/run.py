@@ -9,6 +9,7 @@ import polars as pl
 
 from options_platform.common import Progress
 from options_platform.domain.planning.alternates import plans_of_sets
+from options_platform.services.market_data.platform import quiet
 from options_platform.services.rehearsal.checks import Ended, verdicts_of
 from options_platform.services.rehearsal.data import RehearsalData
 from options_platform.services.rehearsal.drive import Driver
@@ -21,17 +22,13 @@ from options_platform.settings import Settings
 DEFAULT_SEED = 1
 
 
-def no_progress(_: str, __: int, ___: int) -> None:
-    """Report nothing."""
-
-
 def rehearse(
     settings: Settings,
     data: RehearsalData,
     intensity: Intensity,
     *,
     seed: int = DEFAULT_SEED,
-    progress: Progress = no_progress,
+    progress: Progress = quiet,
 ) -> Rehearsal:
     """Trade a stressed month by the rule sets that trade, and check what has to hold.
 

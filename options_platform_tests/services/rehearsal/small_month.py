@@ -6,11 +6,11 @@ from datetime import date
 import polars as pl
 
 from options_platform.domain.planning.plan import build_plans
+from options_platform.services.market_data.platform import quiet
 from options_platform.services.planning.plan_tables import market_closes
 from options_platform.services.rehearsal.checks import Ended
 from options_platform.services.rehearsal.data import rehearsal_data
 from options_platform.services.rehearsal.drive import Driver
-from options_platform.services.rehearsal.run import no_progress
 from options_platform.services.rehearsal.stress import intensity_of
 from options_platform.services.rehearsal.stress_book import stress_plans
 from options_platform.settings import make_settings
@@ -53,7 +53,7 @@ def driven(world, settings, data, intensity="stressed", seed=1):
     """A rehearsal that has run in `world`, and both sides at its end."""
     plans = build_plans(data.inputs, settings.plan)
     driver = Driver(world, plans, stress_plans(data, settings.plan), intensity_of(intensity), seed)
-    driver.run(no_progress)
+    driver.run(quiet)
     return driver, ended_of(world, driver)
 
 
