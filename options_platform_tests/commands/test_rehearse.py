@@ -48,10 +48,10 @@ def test_a_rehearsal_whose_checks_hold_ends_with_0_and_a_page(home, capsys):
     assert main(["rehearse", "2016-03", "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown["holds"] is True
-    assert [check["holds"] for check in shown["checks"]] == [True] * 7
+    assert [check["holds"] for check in shown["checks"]] == [True] * 8
     assert (shown["seed"], shown["intensity"]["name"]) == (1, "stressed")
     page = (home / "reports" / "rehearsal-2016-03-plan.html").read_text()
-    assert "All 7 checks hold." in page
+    assert "All 8 checks hold." in page
     assert "no track record" in page
     # Nothing but the page, and no ledger of the user's.
     assert not list(home.glob("*.duckdb"))
@@ -70,7 +70,7 @@ def test_a_broken_check_ends_with_1_and_says_what_broke(home, monkeypatch, capsy
     assert "BROKEN  uncovered" in out
     assert TEXT in out
     page = (home / "reports" / "rehearsal-2016-03-plan.html").read_text()
-    assert "1 of 7 checks are BROKEN." in page
+    assert "1 of 8 checks are BROKEN." in page
     assert TEXT in page
 
 

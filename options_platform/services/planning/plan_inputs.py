@@ -80,21 +80,26 @@ def require_vote_features(
     stored = warehouse.read(FEATURES_TABLE, columns=columns, tickers=tickers, start=start, end=end)
     former = stored.filter(pl.col("feature_version") != feature_version())
     if former.height:
-        day, ticker = former.select(KEY).row(0)
-        last = max(former["date"].to_list())
         raise IncompleteDataError(
             f"{FEATURES_TABLE.name}: {former.height} rows are of a former version and may lack "
-            f"what votes ask about, first {day} {ticker}; run: options-platform backfill "
-            f"--start {day} --end {last} --select {FEATURES_TABLE.name}"
+            f"what votes ask about, {_first_and_way_out(former, FEATURES_TABLE.name)}"
         )
 
 
 def _require_rows(table: str, bars: pl.DataFrame, frame: pl.DataFrame) -> None:
     missing = bars.join(frame, on=KEY, how="anti", maintain_order="left")
     if missing.height:
-        day, ticker = missing.select(KEY).row(0)
-        last = max(missing["date"].to_list())
         raise IncompleteDataError(
-            f"{table} is missing {missing.height} rows that plans need, first {day} {ticker}; "
-            f"run: options-platform backfill --start {day} --end {last} --select {table}"
+            f"{table} is missing {missing.height} rows that plans need, "
+            f"{_first_and_way_out(missing, table)}"
         )
+
+
+def _first_and_way_out(rows: pl.DataFrame, table: str) -> str:
+    """The first of the rows that a table lacks, and the command that computes them all."""
+    day, ticker = rows.select(KEY).row(0)
+    last = max(rows["date"].to_list())
+    return (
+        f"first {day} {ticker}; run: options-platform backfill --start {day} --end {last} "
+        f"--select {table}"
+    )

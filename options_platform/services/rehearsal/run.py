@@ -49,8 +49,9 @@ def rehearse(
         return _result(driver, world, settings)
 
 
-def _result(driver: Driver, world: RehearsalWorld, settings: Settings) -> Rehearsal:
-    ended = Ended(
+def ended_of(driver: Driver, world: RehearsalWorld) -> Ended:
+    """Both sides at the end of a rehearsal, for its checks."""
+    return Ended(
         world.settings,
         world.fake.book,
         world.ledger,
@@ -59,6 +60,10 @@ def _result(driver: Driver, world: RehearsalWorld, settings: Settings) -> Rehear
         world.data.closes,
         world.now,
     )
+
+
+def _result(driver: Driver, world: RehearsalWorld, settings: Settings) -> Rehearsal:
+    ended = ended_of(driver, world)
     planned_on = ", ".join(str(day) for day in driver.book_planned_on)
     return Rehearsal(
         month=world.data.month,

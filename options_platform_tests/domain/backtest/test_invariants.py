@@ -93,8 +93,12 @@ def test_equity_equals_cash_plus_positions_and_every_cent_is_accounted_for(drawn
         pl.col("value_usd").fill_null(0.0)
     )
     assert (joined["value_usd"] - joined["positions_usd"]).abs().max() < 0.005
-    # Every change in cash is a fill, a fee or interest.
-    assert result.trades.height + result.refusals.height == planned[0].height
+    # Every plan is entered or refused, once; of those entered only exits find nobody.
+    entered = pl.col("plan_id").is_in(result.trades["plan_id"].implode())
+    refused = result.refusals.filter(~entered)["plan_id"]
+    assert not refused.is_duplicated().any()
+    assert result.trades.height + refused.len() == planned[0].height
+    assert set(result.refusals.filter(entered)["code"]) <= {"NO_BUYER", "NO_QUOTE"}
 
 
 @given(drawn=portfolios())

@@ -8,9 +8,9 @@ import polars as pl
 from options_platform.domain.planning.plan import build_plans
 from options_platform.services.market_data.platform import quiet
 from options_platform.services.planning.plan_tables import market_closes
-from options_platform.services.rehearsal.checks import Ended
 from options_platform.services.rehearsal.data import rehearsal_data
 from options_platform.services.rehearsal.drive import Driver
+from options_platform.services.rehearsal.run import ended_of
 from options_platform.services.rehearsal.stress import intensity_of
 from options_platform.services.rehearsal.stress_book import stress_plans
 from options_platform.settings import make_settings
@@ -54,16 +54,4 @@ def driven(world, settings, data, intensity="stressed", seed=1):
     plans = build_plans(data.inputs, settings.plan)
     driver = Driver(world, plans, stress_plans(data, settings.plan), intensity_of(intensity), seed)
     driver.run(quiet)
-    return driver, ended_of(world, driver)
-
-
-def ended_of(world, driver):
-    return Ended(
-        world.settings,
-        world.fake.book,
-        world.ledger,
-        world.watch,
-        driver.rows,
-        world.data.closes,
-        world.now,
-    )
+    return driver, ended_of(driver, world)
