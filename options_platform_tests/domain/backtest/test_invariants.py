@@ -98,7 +98,7 @@ def test_equity_equals_cash_plus_positions_and_every_cent_is_accounted_for(drawn
     refused = result.refusals.filter(~entered)["plan_id"]
     assert not refused.is_duplicated().any()
     assert result.trades.height + refused.len() == planned[0].height
-    assert set(result.refusals.filter(entered)["code"]) <= {"NO_BUYER", "NO_QUOTE"}
+    assert set(result.refusals.filter(entered)["rule"]) <= {"NO_BUYER", "NO_QUOTE"}
 
 
 @given(drawn=portfolios())

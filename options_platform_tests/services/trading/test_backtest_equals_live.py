@@ -6,6 +6,7 @@ import pytest
 from options_platform.adapters.brokers import open_broker
 from options_platform.contracts.regimes import REGIMES
 from options_platform.domain.strategies import STRATEGIES
+from options_platform.domain.trading.netting import NETTING_CONFLICT
 from options_platform_tests.domain.strategies.test_other_shapes import BACKSPREAD, DOUBLE_CALENDAR
 from options_platform_tests.paper_run import FIRST, LIMITS, WIDE, paper_run
 
@@ -74,7 +75,7 @@ def test_both_refuse_the_same_entries_where_the_limits_on_greeks_bind(tmp_path):
         if order.status == "not_sent"
         for code in order.reason.split(",")
     }
-    by_account = pl.col("rule").str.starts_with("MAX_")
+    by_account = pl.col("rule").str.starts_with("MAX_") | (pl.col("rule") == NETTING_CONFLICT)
     ours = set(run.backtest.refusals.filter(by_account).select("plan_id", "rule").iter_rows())
     assert ours == live
     assert {code for _, code in live} >= {"MAX_DELTA", "MAX_GAMMA"}
