@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import timedelta
+from importlib.resources import files
 
 import pytest
 from polars.testing import assert_frame_equal
@@ -52,15 +53,38 @@ def test_what_is_recorded_is_the_trade_plan_of_the_set_bit_by_bit(recorded_home)
 
 @pytest.mark.long
 def test_another_set_is_recorded_as_it_would_be_planned_if_it_traded(home):
-    ladder = make_platform_settings(home.home, rule_set="premium_ladder")
-    run(ladder, DAYS[0], DAYS[-1], assets=["trade_plan"])
-    plans, legs = recorded_frames(chain_of(home), "premium_ladder")
-    warehouse = Warehouse(home.warehouse_path)
-    for recorded, table in ((plans, TRADE_PLAN), (legs, TRADE_PLAN_LEGS)):
-        stored = warehouse.read(table, start=DAYS[0], end=DAYS[-1])
-        stored = stored.filter((stored["date"] != GAP) & (stored["rule_set"] == "premium_ladder"))
-        assert_frame_equal(recorded.sort(table.key), stored.sort(table.key), check_exact=True)
-    assert plans["decision"].n_unique() == 2
+    (home.home / "rule_sets").mkdir()
+    eager = files("options_platform.settings.rule_sets").joinpath("premium_ladder.toml").read_text()
+    for old, new in (
+        ('cadence = "week"', 'cadence = "session"'),
+        ("needed = 2", "needed = 1"),
+        ("0 = 0.03, 2 = 1.0", "0 = 1.0"),
+    ):
+        assert old in eager
+        eager = eager.replace(old, new)
+    (home.home / "rule_sets" / "eager.toml").write_text(eager)
+    after = [shift(DAYS[-1], 1), shift(DAYS[-1], 2)]
+    for day in after:
+        record_session(platform_at(home, night(day)), day)
+    decisions = set()
+    for name, days in (
+        ("premium_ladder", [*(day for day in DAYS if day != GAP), *after]),
+        ("eager", after),
+    ):
+        run(
+            make_platform_settings(home.home, rule_set=name),
+            days[0],
+            days[-1],
+            assets=["trade_plan"],
+        )
+        plans, legs = recorded_frames(chain_of(home), name)
+        warehouse = Warehouse(home.warehouse_path)
+        for recorded, table in ((plans, TRADE_PLAN), (legs, TRADE_PLAN_LEGS)):
+            stored = warehouse.read(table, start=days[0], end=days[-1])
+            stored = stored.filter((stored["date"] != GAP) & (stored["rule_set"] == name))
+            assert_frame_equal(recorded.sort(table.key), stored.sort(table.key), check_exact=True)
+        decisions |= set(plans["decision"])
+    assert decisions == {"trade", "no_trade"}
 
 
 def test_the_same_evening_again_adds_no_link_and_a_late_one_leaves_a_gap(home):
