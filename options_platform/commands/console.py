@@ -1,0 +1,158 @@
+"""What a terminal shows: tables, lines of prose and progress; rich is imported with the first table.
+
+Nothing printed is wider than 100 columns, or than the terminal. Colour and bold are for terminals
+alone, and not where `NO_COLOR` is set or `TERM` is `dumb`: a pipe gets plain text, always the same.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WIDEST = 100
+NARROWEST = 40
+GAP = 2
+"""Blanks between two columns of a table."""
+
+COMMAND = re.compile(
+    r"options-platform(?: [a-z][a-z-]*)(?: (?:--?[a-z][a-z-]*|\"[^\"]*\"|'[^']*'|[^\s,;]*[/._=][^\s,;]*))*"
+)
+"""A command in a sentence, with its options and files: it is copied, so no line breaks it."""
+
+UNBROKEN = "\N{NO-BREAK SPACE}"
+
+
+def width_of(stream: TextIO) -> int:
+    """The columns to print in: those of the terminal, at most 100; 100 in a pipe."""
+    if not stream.isatty():
+        return WIDEST
+    try:
+        columns = os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        columns = 0
+    return max(NARROWEST, min(WIDEST, columns or WIDEST))
+
+
+def is_styled(stream: TextIO) -> bool:
+    """Whether to write colour and bold: on a terminal that wants them."""
+    wants = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return stream.isatty() and wants
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """The lines of a text at most `width` wide, further ones indented by two more.
+
+    No word, path or command is broken, so a line with a longer one is wider.
+    """
+    lines: list[str] = []
+    for line in text.split("\n"):
+        if len(line) <= width:
+            lines.append(line)
+            continue
+        indent = line[: len(line) - len(line.lstrip(" "))]
+        kept = COMMAND.sub(lambda match: match[0].replace(" ", UNBROKEN), line)
+        parts = textwrap.wrap(
+            kept, width, subsequent_indent=f"{indent}  ", drop_whitespace=True,
+            break_long_words=False, break_on_hyphens=False,
+        )  # fmt: skip
+        lines += [part.replace(UNBROKEN, " ") for part in parts]
+    return lines
+
+
+def table_lines(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool], stream: TextIO
+) -> list[str]:
+    """An aligned table; `right` says of each column whether its cells end at one edge.
+
+    Cells of many words are folded where the table would be too wide. Where single words are
+    already too many, each row is a paragraph of `heading: cell` in place of a line.
+    """
+    width = width_of(stream)
+    words = [
+        max(len(word) for cell in column for word in (cell.split() or [""]))
+        for column in zip(headings, *rows, strict=True)
+    ]
+    if sum(words) + GAP * (len(words) - 1) > width:
+        return _paragraphs(headings, rows, width)
+    return _rendered(_console(stream, width), _table(headings, rows, right, words))
+
+
+def _paragraphs(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    lines = []
+    for row in rows:
+        first, *rest = (f"{name}: {cell}" for name, cell in zip(headings, row, strict=True))
+        text = ", ".join(part for part in rest if not part.endswith(": -"))
+        lines += [*wrapped(first, width), *wrapped(f"  {text}", width)]
+    return lines
+
+
+def _table(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    right: Sequence[bool],
+    words: Sequence[int],
+) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
+    for heading, is_right, least in zip(headings, right, words, strict=True):
+        table.add_column(
+            Text(heading), justify="right" if is_right else "left", overflow="fold", min_width=least
+        )
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def bar_line(text: str, done: int, total: int, stream: TextIO) -> str:
+    """A line of progress with a bar, for a terminal."""
+    from rich.progress_bar import ProgressBar
+
+    width = width_of(stream)
+    bar_width = min(30, width - len(text) - 2)
+    if bar_width < 8:
+        return text[: width - 1]
+    bar = ProgressBar(total=max(1, total), completed=done, width=bar_width)
+    return f"{text}  {_rendered(_console(stream, width), bar, strip=False)[0]}"
+
+
+def _console(stream: TextIO, width: int) -> Console:
+    from rich.console import Console
+
+    styled = is_styled(stream)
+    return Console(
+        file=stream,
+        width=width,
+        force_terminal=styled,
+        color_system="auto" if styled else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+
+
+def _rendered(console: Console, thing: Any, *, strip: bool = True) -> list[str]:
+    with console.capture() as captured:
+        console.print(thing, end="")
+    lines = captured.get().splitlines()
+    return [line.rstrip() for line in lines] if strip else lines
+
+
+def styled(text: str, style: str, stream: TextIO | None = None) -> str:
+    """The text in a style of rich, on a terminal that wants one."""
+    stream = stream or sys.stdout
+    if not is_styled(stream):
+        return text
+    from rich.text import Text
+
+    console = _console(stream, 10_000)
+    return _rendered(console, Text(text, style))[0]
