@@ -23,7 +23,7 @@ COMMANDS = {
     "demo": ("demo", "demo"),
     "backfill": ("runs", "backfill"),
     "daily": ("runs", "daily"),
-    "status": ("reading", "status"),
+    "status": ("status", "status"),
     "report": ("reading", "report"),
     "orders": ("reading", "orders"),
     "positions": ("reading", "positions"),

@@ -135,7 +135,7 @@ def metric(name: str, value: float | None) -> str:
     return cell(value, name)
 
 
-def exit_words(trade: Mapping[str, Any], *, digits: int = 2) -> str:
+def exit_words(trade: Mapping[str, Any]) -> str:
     """Why a trade was closed, at which close that was decided, and at what price it was filled.
 
     `trade` has `exit_reason`, `exit_price`, `closed_on`, and the last close before the fill as

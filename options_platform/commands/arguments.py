@@ -9,7 +9,6 @@ from datetime import UTC, date, datetime
 from options_platform import __version__
 from options_platform.commands.parser import Parser
 
-
 HOME_HELP = "folder of all state, over OPTIONS_HOME and options.toml (default: .options)"
 
 AddCommand = Callable[[str, str], Parser]

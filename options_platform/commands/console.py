@@ -1,4 +1,4 @@
-"""What a terminal shows: tables, lines of prose and progress; rich is imported with the first table.
+"""What a terminal shows: tables, prose and progress; rich is imported with the first table.
 
 Nothing printed is wider than 100 columns, or than the terminal. Colour and bold are for terminals
 alone, and not where `NO_COLOR` is set or `TERM` is `dumb`: a pipe gets plain text, always the same.
@@ -22,7 +22,8 @@ GAP = 2
 """Blanks between two columns of a table."""
 
 COMMAND = re.compile(
-    r"options-platform(?: [a-z][a-z-]*)(?: (?:--?[a-z][a-z-]*|\"[^\"]*\"|'[^']*'|[^\s,;]*[/._=][^\s,;]*))*"
+    r"options-platform [a-z][a-z-]*"
+    r"(?: (?:--?[a-z][a-z-]*|\"[^\"]*\"|'[^']*'|[^\s,;]*[/._=][^\s,;]*))*"
 )
 """A command in a sentence, with its options and files: it is copied, so no line breaks it."""
 

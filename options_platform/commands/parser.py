@@ -1,9 +1,9 @@
-"""The argument parser: what it says of a mistake, in one line with the nearest thing that exists."""
+"""The argument parser: a mistake is one line, with the nearest thing that exists."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from options_platform.errors import UsageError, nearest
@@ -24,17 +24,14 @@ class Parser(argparse.ArgumentParser):
         what = "command" if isinstance(action, argparse._SubParsersAction) else _named(action)  # noqa: SLF001
         self.error(f"unknown {what} {value!r}; {nearest(str(value), names)}")
 
-    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:
+    def parse_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> Any:
         """The arguments; an option that the command does not have is named with the nearest."""
         found, unknown = self.parse_known_args(args, namespace)
-        if not unknown:
-            return found
-        command = _parser_of(self, getattr(found, "command", None))
-        first = next((word for word in unknown if word.startswith("-")), unknown[0])
-        if not first.startswith("-"):
-            command.error(f"unexpected argument {first!r}")
-        option = first.partition("=")[0]
-        command.error(f"unknown option {option}; {nearest(option, _options(command))}")
+        if unknown:
+            _refuse(_parser_of(self, getattr(found, "command", None)), unknown)
+        return found
 
 
 def subparsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
@@ -45,6 +42,13 @@ def subparsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentPa
     return {}
 
 
+def _refuse(parser: argparse.ArgumentParser, unknown: Sequence[str]) -> NoReturn:
+    option = next((word.partition("=")[0] for word in unknown if word.startswith("-")), None)
+    if option is None:
+        parser.error(f"unexpected argument {unknown[0]!r}")
+    parser.error(f"unknown option {option}; {nearest(option, _options(parser))}")
+
+
 def _parser_of(parser: Parser, command: str | None) -> argparse.ArgumentParser:
     return subparsers(parser).get(command or "", parser)
 
@@ -53,5 +57,5 @@ def _named(action: argparse.Action) -> str:
     return action.option_strings[-1] if action.option_strings else action.dest
 
 
-def _options(parser: argparse.ArgumentParser) -> Iterable[str]:
+def _options(parser: argparse.ArgumentParser) -> list[str]:
     return [name for action in parser._actions for name in action.option_strings if name != "-h"]  # noqa: SLF001
