@@ -123,7 +123,7 @@ def _figure(value: float, name: str, digits: int) -> str:
         return net_price(value)
     if name in VALUES:
         return closing_price(value)
-    if name in SHARES_OF_ONE:
+    if name in SHARES_OF_ONE or name.endswith("_share"):
         return pct(value)
     if name.endswith("_usd"):
         digits = 0 if abs(value) >= 1000 else 2

@@ -75,14 +75,9 @@ def print_table(
     `headings` are shown in place of some names.
     """
     texts = [[cell(row.get(name), name) for name in columns] for row in rows]
-    right = [any(_is_number(row.get(name)) for row in rows) for name in columns]
     shown = [(headings or {}).get(name, name) for name in columns]
-    for line in table_lines(shown, texts, right, sys.stdout):
+    for line in table_lines(shown, texts, sys.stdout):
         print(line, flush=True)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 class ConsoleProgress:

@@ -13,13 +13,16 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
+from options_platform.commands.layout import GAP, column_widths, folded, is_of_numbers
+from options_platform.formats import NOTHING
+
 if TYPE_CHECKING:
     from rich.console import Console
 
 WIDEST = 100
 NARROWEST = 40
-GAP = 2
-"""Blanks between two columns of a table."""
+NAMING = 2
+"""The first columns of a table, which name a row where it is a paragraph."""
 
 COMMAND = re.compile(
     r"options-platform [a-z][a-z-]*"
@@ -68,48 +71,40 @@ def wrapped(text: str, width: int) -> list[str]:
 
 
 def table_lines(
-    headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool], stream: TextIO
+    headings: Sequence[str], rows: Sequence[Sequence[str]], stream: TextIO
 ) -> list[str]:
-    """An aligned table; `right` says of each column whether its cells end at one edge.
+    """An aligned table; columns of numbers end at one edge.
 
-    Cells of many words are folded where the table would be too wide. Where single words are
-    already too many, each row is a paragraph of `heading: cell` in place of a line.
+    Cells of many words are folded where the table would be too wide. Where that is not enough, each
+    row is a paragraph of `heading: cell` in place of a line.
     """
     width = width_of(stream)
-    words = [
-        max(len(word) for cell in column for word in (cell.split() or [""]))
-        for column in zip(headings, *rows, strict=True)
-    ]
-    if sum(words) + GAP * (len(words) - 1) > width:
+    widths = column_widths(list(zip(headings, *rows, strict=True)), width)
+    if widths is None:
         return _paragraphs(headings, rows, width)
-    return _rendered(_console(stream, width), _table(headings, rows, right, words))
+    return _rendered(_console(stream, width), _table(headings, rows, widths))
 
 
 def _paragraphs(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[str]:
-    lines = []
+    lines: list[str] = []
     for row in rows:
-        first, *rest = (f"{name}: {cell}" for name, cell in zip(headings, row, strict=True))
-        text = ", ".join(part for part in rest if not part.endswith(": -"))
-        lines += [*wrapped(first, width), *wrapped(f"  {text}", width)]
+        cells = [f"{name}: {cell}" for name, cell in zip(headings, row, strict=True)]
+        filled = [cell for cell in cells[NAMING:] if not cell.endswith(f": {NOTHING}")]
+        lines += wrapped(", ".join(cells[:NAMING]), width)
+        lines += wrapped(f"  {', '.join(filled)}", width)
     return lines
 
 
-def _table(
-    headings: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    right: Sequence[bool],
-    words: Sequence[int],
-) -> Any:
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int]) -> Any:
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
-    for heading, is_right, least in zip(headings, right, words, strict=True):
-        table.add_column(
-            Text(heading), justify="right" if is_right else "left", overflow="fold", min_width=least
-        )
+    for at, (heading, width) in enumerate(zip(headings, widths, strict=True)):
+        justify = "right" if is_of_numbers([row[at] for row in rows]) else "left"
+        table.add_column(Text(folded(heading, width)), justify=justify, width=width, no_wrap=True)  # type: ignore[arg-type]
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(folded(cell, width)) for cell, width in zip(row, widths, strict=True)))
     return table
 
 

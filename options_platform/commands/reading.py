@@ -19,19 +19,20 @@ from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.domain.trading.closing import legs_text
 from options_platform.domain.trading.positions import Position
 from options_platform.errors import IncompleteDataError
+from options_platform.formats import count, words
 from options_platform.services.trading.replay import replay_ledger
 
-# Columns to print and their short headings: a row has to fit a terminal.
+# Columns to print and their short headings: a row has to fit a terminal. An order is decided at the
+# close of its session and works in the next one.
 ORDER_COLUMNS = {
-    "session": "session",
+    "session": "decided",
     "ticker": "ticker",
     "rule_set": "set",
-    "purpose": "purpose",
+    "purpose": "for",
     "strategy": "strategy",
-    "contracts": "qty",
     "limit_price": "limit",
     "status": "status",
-    "filled_qty": "filled",
+    "filled": "filled",
     "avg_price": "price",
     "reason": "reason",
 }
@@ -43,7 +44,7 @@ POSITION_COLUMNS = {
     "days_to_expiry": "dte",
     "open_contracts": "qty",
     "entry_price": "entry",
-    "mark_price": "mark",
+    "mark_price": "to close",
     "profit_usd": "profit",
     "risk_usd": "risk",
 }
@@ -111,7 +112,7 @@ def features_export(args: argparse.Namespace) -> int:
     if args.json:
         print_json({"file": path, "rows": features.height, "feature_version": versions})
     else:
-        say(f"{path}: {features.height} rows, feature version {', '.join(versions)}")
+        say(f"{path}: {count(features.height, 'row')}, feature version {', '.join(versions)}")
     return 0
 
 
@@ -157,11 +158,18 @@ def _show(
         # One set alone needs no column, and a position's id names it.
         is_one_set = len({row["rule_set"] for row in rows}) == 1
         shown = {k: v for k, v in columns.items() if not (is_one_set and k == "rule_set")}
-        printed = [{short: row[name] for name, short in shown.items()} for row in rows]
-        print_table(printed, tuple(shown.values()))
+        print_table([_shown(row) for row in rows], tuple(shown), shown)
     else:
         say(nothing)
     if as_of is not None:
         hint = "" if args.replay else "; to ask the broker: options-platform reconcile"
         say(f"Ledger as of {as_of:%Y-%m-%d %H:%M} UTC{hint}.")
     return 0
+
+
+def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row as people read it: names as words, and of an order how much of it is filled."""
+    texts = {name: words(row[name]) for name in ("strategy", "status") if row.get(name)}
+    if "filled_qty" in row:
+        texts["filled"] = f"{row['filled_qty']}/{row['contracts']}"
+    return {**row, **texts}

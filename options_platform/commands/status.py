@@ -16,7 +16,6 @@ from options_platform.adapters.storage.ledger import Ledger, open_ledger
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.commands.common import print_json, print_table, ready_settings, say
 from options_platform.contracts import RAW_OHLCV, TRADE_PLAN, VIX, Table
-from options_platform.domain.chain.vol_errors import market_note
 from options_platform.domain.trading.closing import shares_held
 from options_platform.domain.trading.positions import Position
 from options_platform.services.market_data.inventory import (
@@ -58,9 +57,11 @@ def status(args: argparse.Namespace) -> int:
     ledger = open_ledger(settings)
     shown = _Status(settings, warehouse, ledger, newest_date(settings, now), now)
     # Opening the file for each table would take longer than reading it.
-    with held(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds):
-        with ledger.holding() if ledger.exists else nullcontext():
-            return _print(shown, args)
+    with (
+        held(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds),
+        ledger.holding() if ledger.exists else nullcontext(),
+    ):
+        return _print(shown, args)
 
 
 def _print(shown: _Status, args: argparse.Namespace) -> int:
@@ -105,11 +106,8 @@ class _Status:
         if plans:
             say()
             say(f"Decisions of {plans[0]['date']}", "bold")
-            for line in decisions_in_words(self.settings, self.warehouse, plans):
+            for line in decisions_in_words(self.settings, self.warehouse, plans[0]["date"]):
                 say(f"  {line}")
-            for row in plans:
-                if row["iv_basis"] == "market":
-                    say(f"  {market_note(row['ticker'], row['iv_symbol'])}")
         if problems:
             say()
             say("Needs attention", "bold red")

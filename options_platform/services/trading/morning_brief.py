@@ -14,6 +14,7 @@ from options_platform.adapters.storage.ledger import Ledger
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import PAPER_ORDERS, TRADE_PLAN, TRADE_PLAN_LEGS
 from options_platform.domain.calendar.sessions import sessions, shift
+from options_platform.domain.chain.vol_errors import market_note
 from options_platform.domain.planning.decision_words import decision_words
 from options_platform.domain.trading.alerts import Alert
 from options_platform.domain.trading.orders import Order
@@ -92,22 +93,19 @@ def _risk_usd(order: Order) -> float:
     return order.max_loss_usd * order.remaining / order.contracts
 
 
-def decisions_in_words(
-    settings: Settings, warehouse: Warehouse, plans: Sequence[Mapping[str, Any]]
-) -> list[str]:
-    """The plans of one session in words, with what became of their orders."""
-    if not plans:
-        return []
-    day = plans[0]["date"]
-    whole = warehouse.read(TRADE_PLAN, start=day, end=day).to_dicts()
-    legs = warehouse.read(TRADE_PLAN_LEGS, start=day, end=day).sort("leg")
-    orders = warehouse.read(PAPER_ORDERS, start=day, end=day)
+def decisions_in_words(settings: Settings, warehouse: Warehouse, day: date) -> list[str]:
+    """The plans of a session in words, with what became of their orders."""
+    plans, legs, orders = (
+        warehouse.read(table, start=day, end=day, tickers=settings.tickers)
+        for table in (TRADE_PLAN, TRADE_PLAN_LEGS, PAPER_ORDERS)
+    )
+    legs = legs.sort("leg")
     states = {
         (row["ticker"], row["rule_set"]): row
         for row in orders.select("ticker", "rule_set", "status", "reason").iter_rows(named=True)
     }
     lines = []
-    for plan in whole:
+    for plan in plans.to_dicts():
         of_plan = legs.filter(pl.col("plan_id") == plan["plan_id"]).to_dicts()
         name = f"{plan['ticker']} ({plan['rule_set']})" if settings.budgets else plan["ticker"]
         order = states.get((plan["ticker"], plan["rule_set"]))
@@ -115,6 +113,8 @@ def decisions_in_words(
         lines.append(
             f"{name}: {decision_words(plan, of_plan)}{order_words(order) if traded else ''}"
         )
+        if plan["iv_basis"] == "market":
+            lines.append(market_note(plan["ticker"], plan["iv_symbol"]))
     return lines
 
 
