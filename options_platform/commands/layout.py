@@ -51,7 +51,7 @@ def folded(cell: str, width: int) -> str:
         return cell
     lines = [""]
     for piece in pieces(cell):
-        if len(lines[-1]) + len(piece.rstrip()) > width:
+        if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > width:
             lines.append("")
         if lines[-1] or not piece.isspace():
             lines[-1] += piece

@@ -69,7 +69,7 @@ def _print(shown: _Status, args: argparse.Namespace) -> int:
     if args.json:
         print_json(shown.summary())
         return 0
-    if stored_keys(settings, warehouse, RAW_OHLCV).is_empty() and not ledger.exists:
+    if not ledger.exists and not any(warehouse.has(table) for table in (RAW_OHLCV, TRADE_PLAN)):
         say(f"Nothing is stored in {settings.home} yet (source {settings.source}).")
         say(f"Next: {FIRST_STEP}", "bold")
         return 0
