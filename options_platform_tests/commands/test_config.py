@@ -24,7 +24,7 @@ def test_what_was_changed_is_shown_with_its_place(capsys):
     assert ["exits.exit_dte", "14", "options.toml"] in rows
     assert ["risk.max_positions", "8", "OPTIONS_RISK__MAX_POSITIONS"] in rows
     assert not any("default" in row for row in rows)
-    assert "All of these are defaults." in shown(capsys, "--changed", "fills")
+    assert "All of these are defaults." in shown(capsys, "fills", "--changed")
 
 
 def test_every_line_fits_and_every_setting_is_there(capsys):

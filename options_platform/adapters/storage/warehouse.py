@@ -227,8 +227,7 @@ def _selected(table: Table, name: str, *, is_absent: bool) -> str:
 def _stored_columns(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, str]:
     rows = connection.execute(
         "SELECT column_name, data_type FROM duckdb_columns() "
-        "WHERE schema_name = 'main' AND table_name = ?",
-        [name],
+        f"WHERE schema_name = 'main' AND table_name = '{name}'"
     ).fetchall()
     return {
         name: "TIMESTAMPTZ" if kind == "TIMESTAMP WITH TIME ZONE" else kind for name, kind in rows
