@@ -26,7 +26,7 @@ NAMING = 2
 
 COMMAND = re.compile(
     r"options-platform [a-z][a-z-]*"
-    r"(?: (?:--?[a-z][a-z-]*|\"[^\"]*\"|'[^']*'|[^\s,;]*[/._=][^\s,;]*))*"
+    r"(?: (?:--?[a-z][a-z-]*(?: \w[^\s,;:]*\w)?|\"[^\"]*\"|'[^']*'|[^\s,;]*[/._=][^\s,;]*))*"
 )
 """A command in a sentence, with its options and files: it is copied, so no line breaks it."""
 
