@@ -154,7 +154,7 @@ def _of_earlier_rules(result: ForwardResult) -> str:
     if result.result_usd is None:
         return f"{about}: no result: {result.problem}"
     return (
-        f"{about}: {usd(result.result_usd)}, {count(result.trades, 'trade')} closed, "
+        f"{about}: {usd(result.result_usd)}, {count(result.trades or 0, 'trade')} closed, "
         f"{result.open_trades} open, {count(len(result.gaps), 'gap')}"
     )
 

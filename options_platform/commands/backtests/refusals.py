@@ -76,7 +76,7 @@ def _say_prices(alone: pl.DataFrame, first: pl.DataFrame) -> None:
         f"{FEWEST_TRADES} trades, in fewer than {FEWEST_BLOCKS} blocks, or with fewer than "
         f"{FEWEST_OF_EACH} that lost or that won. also_later: trades that another gate would have "
         "refused as well; the last column has these too.")  # fmt: skip
-    modelled, followed = alone["modelled"].sum(), alone["followed"].sum()
+    modelled, followed = int(alone["modelled"].sum()), int(alone["followed"].sum())
     say(f"{modelled:,} of {count(followed, 'trade')} rest on modelled prices, in part or in whole.")
     say(verdict_in_words(alone))
 
