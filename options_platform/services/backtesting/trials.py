@@ -21,6 +21,7 @@ from options_platform.domain.backtest_study.variants import Variant, VariantScor
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.chain.learned import LearnedSurface
 from options_platform.domain.risk import SetLimits
+from options_platform.domain.risk.sizing import drop_absent_target
 from options_platform.domain.statistics.curve import sharpe
 from options_platform.models.selection.trials import Trial
 from options_platform.services.backtesting.run import BacktestData
@@ -78,6 +79,9 @@ def rules_hash(variant: Variant) -> str:
     # What trials were stored without is no part of the hash while it changes nothing.
     if variant.rules.limits == SetLimits():
         rules.pop("limits")
+    own = [each["sizing"] for each in rules["sets"].values()]
+    for sizing in (plan["sizing"], rules["sizing"], *own):
+        drop_absent_target(sizing)
     if not variant.rules.sets:
         rules.pop("sets")
     return _hash(json.dumps([plan, rules], sort_keys=True))
