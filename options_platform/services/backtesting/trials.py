@@ -68,7 +68,8 @@ def trials_by_set(warehouse: Warehouse) -> dict[str, int]:
 
 
 def rules_hash(variant: Variant) -> str:
-    """Hash (16 hex digits) of all settings of a variant; its name and its set's do not matter.
+    """Hash (16 hex digits) of all settings of a variant, and of what it leaves out; its name and
+    its set's do not matter.
 
     What stored chains have taught the surface is data, not a setting, and does not matter either.
     """
@@ -84,7 +85,8 @@ def rules_hash(variant: Variant) -> str:
         drop_absent_target(sizing)
     if not variant.rules.sets:
         rules.pop("sets")
-    return _hash(json.dumps([plan, rules], sort_keys=True))
+    left_out = [variant.leave_out] if variant.leave_out else []
+    return _hash(json.dumps([plan, rules, *left_out], sort_keys=True))
 
 
 def data_hash(data: BacktestData) -> str:

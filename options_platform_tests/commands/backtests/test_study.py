@@ -42,6 +42,11 @@ sentence = "IWM diversifies."
 group = "left_to_try"
 tickers = ["SPY", "IWM"]
 [[hypotheses]]
+name = "own_loss"
+sentence = "Without the likeliest stops it pays more."
+group = "left_to_try"
+leave_out = [0.25]
+[[hypotheses]]
 name = "never"
 sentence = "A rule that never trades earns nothing."
 group = "did_not_pay"
