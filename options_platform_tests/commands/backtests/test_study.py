@@ -160,5 +160,6 @@ def test_variants_that_leave_spreads_out_are_named_and_the_scores_of_their_model
     assert "Out of sample, forecasts of stops for own_loss, AUC 0.5." in report()
 
 
+@pytest.mark.long
 def test_the_report_says_how_to_run_a_study_where_none_was(home):
     assert "options-platform study premium_ladder" in report()
