@@ -100,6 +100,12 @@ TRADE_PLAN = Table(
             low=0.0,
         ),
         Column("votes", pl.Int32, "votes that hold; null where the rules ask for none", low=0),
+        Column(
+            "vol_scale",
+            pl.Float64,
+            "what the volatility target scales the budget by; null where the rules have none",
+            low=0.0,
+        ),
         RULE_SET,
         Column(
             "account_share",

@@ -51,7 +51,7 @@ from options_platform.services.backtesting.run import (
 )
 from options_platform.services.backtesting.trials import earlier_ratios
 from options_platform.services.market_data.learned_surface import with_fits
-from options_platform.services.planning.plan_inputs import require_vote_features
+from options_platform.services.planning.plan_inputs import require_premium_features
 from options_platform.settings import Settings
 from options_platform.settings.rule_sets import active_rule_set
 
@@ -96,7 +96,7 @@ def backtest(args: argparse.Namespace) -> int:
     store = ChainStore(settings.chains_path)
     data = load_backtest(warehouse, _tickers(args, settings), args.start, args.end, store)
     tried = [*variants, base, *(each.variant for each in sets or ())]
-    require_vote_features(
+    require_premium_features(
         warehouse, data.market.tickers, data.first, data.last, (each.plan for each in tried)
     )
     if sets is not None:

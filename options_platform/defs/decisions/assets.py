@@ -18,7 +18,7 @@ from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.market_data.stored_chains import stored_chains
 from options_platform.services.planning.later_plans import PlanFrames, make_plans
-from options_platform.services.planning.plan_inputs import require_vote_features
+from options_platform.services.planning.plan_inputs import require_premium_features
 from options_platform.settings import Settings
 
 PLAN_INPUTS = ("raw_ohlcv", "vix", "features", "direction_model", "volatility_model", "regime")
@@ -86,7 +86,7 @@ def make_trade_plan(settings: Settings, *, with_chains: bool = False) -> dg.Asse
         selected = selected_range(context, settings)
         fitted = with_fits(settings, platform.warehouse)
         of_sets = [fitted.of_set(name).plan for name in fitted.traded_sets]
-        require_vote_features(
+        require_premium_features(
             platform.warehouse, selected.tickers, selected.start, selected.end, of_sets
         )
 

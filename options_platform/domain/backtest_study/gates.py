@@ -50,7 +50,12 @@ def _without_votes(rules: PlanRules) -> PlanRules:
 def _with_any_budget(rules: PlanRules) -> PlanRules:
     """One spread of the configured width fits, whatever it can lose."""
     regimes = dict.fromkeys(rules.sizing.regime_multiplier, 1.0)
-    one = SizingRules(account_value_usd=1e15, max_contracts=1, regime_multiplier=regimes)
+    one = SizingRules(
+        account_value_usd=1e15,
+        max_contracts=1,
+        regime_multiplier=regimes,
+        vol_target=rules.sizing.vol_target,
+    )
     return replace(rules, sizing=one)
 
 

@@ -21,6 +21,7 @@ from options_platform.domain.calendar.expiries import FIRST_OPTIONS
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.chain.vol_errors import vol_error
 from options_platform.domain.market.index_series import iv_basis_of
+from options_platform.domain.planning.conditions.vol_target import scaled_size, vol_scale
 from options_platform.domain.planning.expiries import (
     ChainOf,
     LegExpiries,
@@ -149,6 +150,7 @@ def plan_selected(
         .otherwise(pl.lit("adjusted")),
         rule_set=pl.lit(rules.rule_set),
         account_share=pl.lit(rules.share),
+        vol_scale=vol_scale(rules.sizing.vol_target),
     )
     unbounded, *_ = spread_refusals(rules)
     no_trade = pl.col("strategy") == NONE
@@ -219,7 +221,7 @@ def spread_refusals(rules: PlanRules) -> tuple[RefusalRule, ...]:
         ),
         RefusalRule(
             "RISK_BUDGET",
-            as_text("contracts"),
+            scaled_size(rules.sizing.vol_target),
             "1 contract within the budget"
             + (f", or {rules.sizing.risk_pct:.3g} of the account" if at_least_one else ""),
             pl.col("contracts") < 1,
@@ -316,6 +318,7 @@ def _price(
     multiplier = rows["regime"].replace_strict(
         rules.sizing.regime_multiplier, return_dtype=pl.Float64
     )
+    multiplier *= rows["vol_scale"].fill_null(1.0)
     scales = multiplier.to_numpy(), rows["confidence"].to_numpy()
     votes = rows["votes"].cast(pl.Float64).fill_null(np.nan).to_numpy()
     price = net if strategy.kind == "debit" else -net

@@ -26,7 +26,7 @@ from options_platform.errors import ForwardRecordError, PlatformError
 from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.market_data.stored_chains import stored_chains
-from options_platform.services.planning.plan_inputs import plan_inputs, require_vote_features
+from options_platform.services.planning.plan_inputs import plan_inputs, require_premium_features
 from options_platform.settings import Settings
 from options_platform.settings.rule_sets import active_rule_set, rule_set_names, rules_digest
 
@@ -126,7 +126,9 @@ def planned(
 
     Raises :class:`IncompleteDataError` if features that the rules ask are not stored.
     """
-    require_vote_features(platform.warehouse, settings.tickers, session, session, [settings.plan])
+    require_premium_features(
+        platform.warehouse, settings.tickers, session, session, [settings.plan]
+    )
     plans, legs = build_plans(inputs, with_fits(settings, platform.warehouse).plan, chain_of)
     return Content(
         session=session,

@@ -9,6 +9,7 @@ from copy import deepcopy
 from dataclasses import asdict
 from typing import Any
 
+from options_platform.domain.risk.sizing import drop_absent_target
 from options_platform.settings.keys import flat_keys, merge
 from options_platform.settings.rule_sets.files import (
     DEFAULTS,
@@ -53,6 +54,7 @@ def rules_digest(settings: Settings) -> str:
     plan = {key: part for key, part in asdict(settings.plan).items() if key not in OF_ACCOUNT}
     for name in ("account_value_usd", "max_risk_usd"):
         plan["sizing"].pop(name)
+    drop_absent_target(plan["sizing"])
     rules = {"exits": asdict(settings.exits), "limits": asdict(settings.limits), "plan": plan}
     text = json.dumps(rules, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
