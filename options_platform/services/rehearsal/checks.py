@@ -357,13 +357,13 @@ def _exposed(ended: Ended) -> Verdict:
 
 
 def cash_of(activities: Iterable[Json]) -> float:
-    """What fills and deliveries have added to cash by the broker's activities, USD."""
+    """What fills, deliveries and dividends have added to cash by the broker's activities, USD."""
     total = 0.0
     for each in activities:
         if each["activity_type"] == "FILL":
             sign = -1.0 if each["side"] == "buy" else 1.0
             total += sign * number(each["qty"]) * float(each["price"]) * size(each["symbol"])
-        elif each["activity_type"] == "OPTRD":
+        elif each["activity_type"] in ("OPTRD", "DIV"):
             total += float(each["net_amount"])
     return total
 
