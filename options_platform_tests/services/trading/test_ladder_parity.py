@@ -50,12 +50,11 @@ def same_as_backtest(year, ledger):
             own_pnl,
             pnl_usd,
         )
-        if row[-1] in ("ASSIGNED", "EXPIRY"):
-            # The ledger has what came of the contracts, and no price of a whole spread.
-            assert own[:-1] == tuple(row[:-1])
-            assigned += [own] if row[-1] == "ASSIGNED" else []
-            continue
         assert own == tuple(row)
+        if row[-1] == "ASSIGNED":
+            # The ledger has what came of the contracts, and no price of a whole spread.
+            assigned.append(own)
+            continue
         if row[-1] is not None:
             assert own_exit == pytest.approx(exit_price, abs=1e-6)
     equity = ledger.table("marks").sort("session")["equity_usd"].to_list()
