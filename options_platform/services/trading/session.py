@@ -206,7 +206,8 @@ class TradingSession:
         As in a market that trades all day, the shares go first, and then what covered them.
         """
         if broker.open_session(day, closes):
-            self._settle(now, day)
+            # What works in this session has not ended yet.
+            self._settle(now, shift(day, -1))
             assigned = self._to_close_at_once(now)
             for _ in range(MOST_PARTS):
                 if not self._close_at_once(assigned, day, closes, now):
