@@ -32,11 +32,14 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class AssignmentRules:
-    """Conditions under which the holder of a short leg exercises early.
+    """Conditions under which the holder of a short leg exercises early, in a backtest and at the
+    simulated broker.
 
     An in-the-money call is exercised on the session before the ex-date if the put of the same
     strike costs less than the dividend. Any in-the-money option is exercised if its absolute delta
-    is at least `min_delta` and its time value at most `max_extrinsic_usd` (USD a share).
+    is at least `min_delta` and its time value at most `max_extrinsic_usd` (USD a share). The shares
+    are closed in the next session; if that is an ex-date, short ones owe the dividend and long ones
+    receive it.
     """
 
     enabled: bool = True
