@@ -320,7 +320,7 @@ def _refusals(plan: PlanRules) -> list[str]:
 
 def _backtest(rules: BacktestRules, options: BacktestOptions) -> list[str]:
     return [
-        *section("Early assignment in a backtest", "backtest.assignment", rules.assignment),
+        *section("Early assignment", "backtest.assignment", rules.assignment),
         "## Entries in a backtest",
         text(rules),
         table(

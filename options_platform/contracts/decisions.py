@@ -145,7 +145,7 @@ TRADE_PLAN_LEGS = Table(
 PLAN_ALTERNATES = Table(
     "plan_alternates",
     "The planned trades again at the next listed strikes, where several rule sets trade: an entry "
-    "takes the first whose contracts no other set holds or works on the opposite side.",
+    "takes the first whose contracts no position holds and no order works on the opposite side.",
     (
         *TRADE_PLAN.columns,
         Column("of_plan", pl.String, "plan whose place it may take", nullable=False),

@@ -94,7 +94,7 @@ ACCOUNT_GATES = {
     "MAX_GAP_LOSS": "loss of all positions in one gap",
     "MAX_SET_POSITIONS": "as many positions of the rule set as allowed",
     "MAX_SET_RISK": "maximum losses of the rule set's positions",
-    "NETTING_CONFLICT": "an open position or another rule set has the other side of a contract",
+    "NETTING_CONFLICT": "an open position or another order has the other side of a contract",
     "BUYING_POWER": "equity below all maximum losses",
     "LIMIT_NOT_REACHED": "the market did not come to the limit price",
 }

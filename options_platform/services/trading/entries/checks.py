@@ -143,8 +143,8 @@ class EntryChecks:
         return codes
 
     def netted(self, order: Order) -> list[str]:
-        """The contracts (symbols) of an entry that another position holds, or another rule set
-        works, on the other side."""
+        """The contracts (symbols) of an entry that another position holds, or another order works,
+        on the other side."""
         held = [
             sides_of(p.ticker, p.held)
             for p in self.ledger.positions(only_open=True)
@@ -153,7 +153,7 @@ class EntryChecks:
         worked = [
             sides_of(o.ticker, o.legs)
             for o in self.ledger.unsettled_orders()
-            if o.rule_set != order.rule_set and o.purpose != "exercise"
+            if o.position_id != order.position_id and o.purpose != "exercise"
         ]
         return opposed(sides_of(order.ticker, order.legs), [*held, *worked])
 
