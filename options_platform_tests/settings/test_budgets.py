@@ -59,8 +59,8 @@ def test_a_budget_whose_set_has_gone_stops_nothing_but_what_shows_the_sets_toget
     variables = {"OPTIONS_HOME": str(home)}
     for broken, why in (
         (None, "there is no rule set 'mine'"),
-        ("version = ", "is no TOML"),
-        (MINE.replace("title", "tittle"), "unknown setting 'tittle'; did you mean title"),
+        ("version = ", "cannot be read as TOML"),
+        (f"{MINE}exit = 1\n", "unknown setting 'exit'; did you mean exits"),
         (f"{MINE}[exits]\ncredit_stop = 'much'\n", "exits.credit_stop"),
     ):
         file.unlink(missing_ok=True)

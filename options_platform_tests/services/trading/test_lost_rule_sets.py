@@ -21,9 +21,9 @@ from options_platform_tests.services.trading.simulated_account import (
 )
 
 SHARES = {"plan": 0.6, "mine": 0.4}
-# Its exits are not those of the plan: it leaves far earlier.
-MINE = 'version = 1\ntitle = "Mine"\n[exits]\nexit_dte = 40\n'
-CLOSES = [250.0, 249.5, 249.5, 249.5]
+# Its exits are not those of the plan: a small loss ends the trade.
+MINE = 'version = 1\ntitle = "Mine"\n[exits]\ndebit_stop = 0.01\n'
+CLOSES = [250.0, 249.5, 248.0, 248.0]
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def lose(home, text=None):
     file.unlink() if text is None else file.write_text(text)
 
 
-@pytest.mark.parametrize("text", [None, "version = \n", MINE.replace("exit_dte", "exit_dtee")])
+@pytest.mark.parametrize("text", [None, "version = \n", MINE.replace("debit_stop", "debit_stopp")])
 def test_the_others_trade_on_and_its_positions_are_left_by_its_own_exits(home, text):
     first = made(home)
     assert first.settings.of_set("mine").exits != first.settings.exits
@@ -81,16 +81,17 @@ def test_the_others_trade_on_and_its_positions_are_left_by_its_own_exits(home, t
 
     later = made(home)
     assert list(later.settings.lost_sets) == ["mine"]
-    assert later.settings.of_set("mine").exits.exit_dte == 40
+    assert later.settings.of_set("mine").exits.debit_stop == 0.01
     # Its plans of the evening were made before it was lost.
     ledger = run(later, 1, stored)
     assert {p.rule_set for p in ledger.positions()} == {"plan", "mine"}
-    assert exits_of(ledger) == {"mine": "TIME"}
     entries = {o.rule_set: o for o in ledger.orders(session=DAYS[1]) if o.purpose == "entry"}
     assert entries["plan"].status == "submitted"
     assert (entries["mine"].status, entries["mine"].reason) == ("not_sent", "RULE_SET_LOST")
     run(later, 2)
-    assert [p.exit_reason for p in ledger.positions() if p.rule_set == "mine"] == ["TIME"]
+    assert exits_of(ledger) == {"mine": "STOP_LOSS"}
+    run(later, 3)
+    assert [p.exit_reason for p in ledger.positions() if p.rule_set == "mine"] == ["STOP_LOSS"]
 
 
 def test_it_plans_no_trade_and_says_why(home):
@@ -108,7 +109,8 @@ def test_without_a_record_the_exits_of_the_plan_leave_its_positions(home):
     run(made(home), 0)
     lose(home)
     later = made(home)
-    ledger = run(later, 1)
+    run(later, 1)
+    ledger = run(later, 2)
     assert later.settings.of_set("mine").exits == later.settings.exits
     assert {p.rule_set for p in ledger.positions(only_open=True)} == {"plan", "mine"}
     assert exits_of(ledger) == {}
@@ -118,7 +120,7 @@ def test_a_record_that_cannot_be_read_leaves_the_exits_of_the_plan(home):
     record(made(home).settings)
     lose(home)
     path = made(home).settings.forward_record_path
-    path.write_bytes(path.read_bytes().replace(b'"exit_dte":40', b'"exit_dte":41'))
+    path.write_bytes(path.read_bytes().replace(b'"debit_stop":0.01', b'"debit_stop":0.02'))
     settings = made(home).settings
     assert settings.of_set("mine").exits == settings.exits
 
