@@ -22,7 +22,7 @@ from options_platform.domain.planning.plan import (
     plan_selected,
     refused_plans,
 )
-from options_platform.domain.planning.reasons import RULE_SET_LOST
+from options_platform.domain.planning.refusals import RULE_SET_LOST
 from options_platform.domain.planning.selection import select_strategies
 
 STRIKES_TRIED = 3

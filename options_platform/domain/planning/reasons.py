@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import polars as pl
 
-RULE_SET_LOST = "RULE_SET_LOST"
-
 REASONS: dict[str, str] = {
     "BAD_BAR": "the session's bar is missing or was set aside",
     "NO_VIX": "no volatility index for this session or the one before",
     "NO_REGIME": "an input of the regime rules is missing",
     "NO_PREDICTION": "the models give no prediction for this session",
-    RULE_SET_LOST: "the file of the rule set has gone or cannot be read, so it enters nothing",
+    "RULE_SET_LOST": "the file of the rule set has gone or cannot be read, so it enters nothing",
     "NOT_ENTRY_DAY": "entries are planned in the first session of a week or month only",
     "TOO_FEW_VOTES": "fewer votes hold than an entry needs",
     "NO_EDGE": "the strategy matrix holds no trade for this regime and direction",

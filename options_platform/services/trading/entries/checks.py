@@ -14,7 +14,7 @@ from options_platform.adapters.ports.broker import (
 )
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.calendar.sessions import shift
-from options_platform.domain.planning.reasons import RULE_SET_LOST
+from options_platform.domain.planning.refusals import RULE_SET_LOST
 from options_platform.domain.risk import (
     Check,
     Exposure,
