@@ -54,7 +54,7 @@ def _no_file(name: str) -> SetRules:
     raise SettingsError(f"there is no rule set {name!r}")
 
 
-def _none_recorded(name: str) -> ExitRules | None:
+def _none_recorded(_: str) -> ExitRules | None:
     return None
 
 
@@ -194,6 +194,24 @@ class Settings:
             default = self.rules_of(DEFAULT_RULE_SET)
         exits = self.recorded_exits(rule_set)
         return default if exits is None else replace(default, exits=exits)
+
+    def alone(self, rule_set: str) -> Settings:
+        """The settings of a set that trades the whole account alone, whatever the budgets are.
+
+        Raises :class:`SettingsError` for a set that does not exist or cannot be used.
+        """
+        if rule_set == self.rule_set:
+            return replace(self, budgets={}, lost_sets={})
+        rules = self.rules_of(rule_set)
+        return replace(
+            self,
+            rule_set=rule_set,
+            budgets={},
+            lost_sets={},
+            plan=rules.plan,
+            exits=rules.exits,
+            limits=rules.limits,
+        )
 
     @property
     def backtest_rules(self) -> BacktestRules:

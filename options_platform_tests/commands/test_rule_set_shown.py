@@ -164,4 +164,6 @@ def test_a_set_with_a_budget_that_cannot_be_read_is_named_and_stops_no_reading_c
     # What would store or show the sets together waits for the file.
     for command in (["backfill"], ["backtest"], ["rehearse", "2020-03"]):
         assert main(command) == 2
-        assert "setting budgets.mine: rule set mine (rule_sets/mine.toml)" in capsys.readouterr().err
+        assert (
+            "setting budgets.mine: rule set mine (rule_sets/mine.toml)" in capsys.readouterr().err
+        )

@@ -146,9 +146,7 @@ def refused_plans(
     `needs` says what would let it through. Returns as :func:`build_plans`.
     """
     rows = select_strategies(inputs.sort("date", "ticker"), rules.selection)
-    refused = rows.with_columns(
-        strategy=pl.lit(NONE), refusal=pl.lit(code), needs=pl.lit(needs)
-    )
+    refused = rows.with_columns(strategy=pl.lit(NONE), refusal=pl.lit(code), needs=pl.lit(needs))
     return plan_selected(refused, rules)
 
 

@@ -7,7 +7,7 @@ from options_platform.adapters.storage.forward_record import ForwardRecord
 from options_platform.domain.forward.links import Content
 from options_platform.domain.planning.alternates import plans_of_sets
 from options_platform.services.forward.recorded_exits import with_recorded_exits
-from options_platform.services.forward.recording import alone, plain_rules
+from options_platform.services.forward.recording import plain_rules
 from options_platform.services.trading.account_state import alerts_of
 from options_platform.services.trading.session import TradingSession
 from options_platform.testing.market import NOW
@@ -60,7 +60,7 @@ def exits_of(ledger):
 
 def record(settings):
     day = DAYS[0]
-    rules = plain_rules(alone(settings, "mine").backtest_rules)
+    rules = plain_rules(settings.alone("mine").backtest_rules)
     content = Content(day, "mine", 1, "0" * 12, rules)
     ForwardRecord(settings.forward_record_path).append([content], lambda: night(day))
 
