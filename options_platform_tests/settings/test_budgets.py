@@ -73,7 +73,8 @@ def test_a_budget_whose_set_has_gone_stops_nothing_but_what_shows_the_sets_toget
         # The shares of the others are what they were.
         assert settings.of_set("plan").plan.share == 0.6
         assert settings.of_set("mine").exits == settings.exits
-        with pytest.raises(SettingsError, match="^setting budgets.mine: .* take budgets.mine out$"):
+        said = r"^setting budgets\.mine: .* take budgets\.mine out$"
+        with pytest.raises(SettingsError, match=said):
             settings.require_rule_sets()
     file.write_text(text)
     settings = load_settings(home, variables)

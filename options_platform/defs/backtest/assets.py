@@ -127,9 +127,7 @@ def _of_traded_sets(platform: Platform, data: BacktestData) -> dict[str, Any]:
     as_set = each.filter(case=AS_SET)
     return {
         "account": dg.MetadataValue.md(markdown_table(shown, ACCOUNT_COLUMNS)),
-        "each_set_alone": dg.MetadataValue.md(
-            markdown_table(as_set, SET_COLUMNS)
-        ),
+        "each_set_alone": dg.MetadataValue.md(markdown_table(as_set, SET_COLUMNS)),
     }
 
 
