@@ -81,6 +81,7 @@ def backtest(args: argparse.Namespace) -> int:
     Raises :class:`UsageError` for settings, ranges or tickers that cannot be tested.
     """
     settings = ready_settings()
+    settings.require_rule_sets()
     if args.optuna is not None and args.optuna < 2:
         raise UsageError("--optuna takes the number of variants to try, at least 2")
     if args.refusals and (args.vary or args.optuna is not None or args.rule_sets is not None):

@@ -139,6 +139,18 @@ def build_plans(
     return plan_selected(rows, rules, chain_of)
 
 
+def refused_plans(
+    inputs: pl.DataFrame, rules: PlanRules, code: str, needs: str
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """A plan without a trade for each row of `inputs`, refused with `code` whatever it holds.
+
+    `needs` says what would let it through. Returns as :func:`build_plans`.
+    """
+    rows = select_strategies(inputs.sort("date", "ticker"), rules.selection)
+    refused = rows.with_columns(strategy=pl.lit(NONE), refusal=pl.lit(code), needs=pl.lit(needs))
+    return plan_selected(refused, rules)
+
+
 def plan_selected(
     rows: pl.DataFrame, rules: PlanRules, chain_of: ChainOf | None = None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -84,7 +84,7 @@ def _content(
     platform: Platform, name: str, session: date, inputs: pl.DataFrame, chain_of: ChainOf
 ) -> Content:
     try:
-        return planned(platform, alone(platform.settings, name), session, inputs, chain_of)
+        return planned(platform, platform.settings.alone(name), session, inputs, chain_of)
     except PlatformError as error:
         return Content(session, name, failure=str(error))
     except Exception as error:
@@ -95,24 +95,6 @@ def _content(
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or ["no message"])[0]
-
-
-def alone(settings: Settings, name: str) -> Settings:
-    """The settings of a set that trades the whole account alone, whatever the budgets are.
-
-    Raises :class:`SettingsError` for a set that does not exist or cannot be used.
-    """
-    if name == settings.rule_set:
-        return replace(settings, budgets={})
-    rules = settings.rules_of(name)
-    return replace(
-        settings,
-        rule_set=name,
-        budgets={},
-        plan=rules.plan,
-        exits=rules.exits,
-        limits=rules.limits,
-    )
 
 
 def planned(

@@ -76,9 +76,15 @@ def all_in_words(settings: Settings) -> str:
     if not settings.budgets:
         return in_words(settings)
     return "; ".join(
-        f"{settings.share_of(name):.0%} of the account: {in_words(settings.of_set(name))}"
+        f"{settings.share_of(name):.0%} of the account: {_one_in_words(settings, name)}"
         for name in settings.traded_sets
     )
+
+
+def _one_in_words(settings: Settings, name: str) -> str:
+    if name in settings.lost_sets:
+        return f"{name} cannot be read and enters nothing ({settings.lost_sets[name]})"
+    return in_words(settings.of_set(name))
 
 
 def _plan(values: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from options_platform.adapters.ports.broker import (
 )
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.calendar.sessions import shift
+from options_platform.domain.planning.refusals import RULE_SET_LOST
 from options_platform.domain.risk import (
     Check,
     Exposure,
@@ -109,6 +110,8 @@ class EntryChecks:
             codes.append(PAUSED)
         if self._was_entered_by_another_set(order):
             codes.append(OTHER_RULE_SET)
+        if order.rule_set in self.settings.lost_sets:
+            codes.append(RULE_SET_LOST)
         if self.netted(order):
             codes.append(NETTING_CONFLICT)
         carried = {
