@@ -85,8 +85,8 @@ def require_readable_layout(home: Path) -> None:
     layout, version = _layout_of(home)
     if layout > LAYOUT:
         raise HomeError(
-            f"the home {home} was written by options-platform {version}, which {__version__} cannot "
-            "read; install that version, or set OPTIONS_HOME to another home"
+            f"the home {home} was written by options-platform {version}, which {__version__} "
+            "cannot read; install that version, or set OPTIONS_HOME to another home"
         )
 
 
