@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 
 import dagster as dg
-import pytest
 from dagster._core.remote_origin import (
     RegisteredCodeLocationOrigin,
     RemoteInstigatorOrigin,
@@ -28,10 +27,9 @@ def instigator(name, kind, status):
     return InstigatorState(RemoteInstigatorOrigin(repository, name), kind, status, data)
 
 
-@pytest.fixture
-def dagster_home(tmp_path):
-    (tmp_path / "dagster.yaml").touch()
-    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+def write_state(dagster_home):
+    """A daemon alive at NOW, a schedule that is on, and a sensor that is off."""
+    with dg.DagsterInstance.from_config(str(dagster_home)) as instance:
         for kind, seconds in (("SCHEDULER", 60), ("SENSOR", 0)):
             beat = DaemonHeartbeat(NOW.timestamp() - seconds, kind, "id", [])
             instance.add_daemon_heartbeat(beat)
@@ -40,12 +38,12 @@ def dagster_home(tmp_path):
             ("off", InstigatorType.SENSOR, InstigatorStatus.STOPPED),
         ):
             instance.add_instigator_state(instigator(name, kind, status))
-    return tmp_path
 
 
-def test_what_dagster_has_stored_is_read(dagster_home):
-    state = read_dagster_state(dagster_home)
-    assert state == DagsterState(NOW, {"on": True, "off": False})
+def test_what_dagster_has_stored_is_read(tmp_path):
+    (tmp_path / "dagster.yaml").touch()
+    write_state(tmp_path)
+    assert read_dagster_state(tmp_path) == DagsterState(NOW, {"on": True, "off": False})
 
 
 def test_a_home_that_dagster_never_used_has_no_state(tmp_path):

@@ -7,10 +7,8 @@ import pytest
 from options_platform.services.installation import helpers
 from options_platform.services.installation.helpers import dagster_findings, mlflow_findings
 from options_platform.services.market_data.diagnosis import Diagnosis
-from options_platform_tests.adapters.storage.test_dagster_state import NOW, dagster_home
+from options_platform_tests.adapters.storage.test_dagster_state import NOW, write_state
 from options_platform_tests.platform import make_platform_settings
-
-__all__ = ["dagster_home"]
 
 
 @pytest.fixture
@@ -32,12 +30,8 @@ def test_a_home_without_a_daemon_says_how_to_start_it_and_what_does_not_happen(s
 @pytest.mark.parametrize(
     ("minutes", "state", "text"), [(4, "ok", "running"), (6, "note", "silent")]
 )
-def test_a_daemon_runs_while_its_heartbeat_is_recent(
-    settings, dagster_home, monkeypatch, minutes, state, text
-):
-    dagster_home.rename(settings.dagster_home.with_name("made"))
-    settings.dagster_home.rename(settings.dagster_home.with_name("empty"))
-    settings.dagster_home.with_name("made").rename(settings.dagster_home)
+def test_a_daemon_runs_while_its_heartbeat_is_recent(settings, monkeypatch, minutes, state, text):
+    write_state(settings.dagster_home)
     monkeypatch.setattr(helpers, "SCHEDULES", {"on": "nothing", "off": "nothing"})
     found = by_name(dagster_findings(settings, NOW + timedelta(minutes=minutes)))
     assert found["dagster daemon"][0] == state
