@@ -256,7 +256,11 @@ def _add_fake_alpaca(reading: AddCommand) -> None:
 
 def _add_care(add: AddCommand, reading: AddCommand) -> None:
     doctor = reading("doctor", "check the installation, the settings, the home and the data")
-    doctor.add_argument("--deep", action="store_true", help="read every page of every database")
+    doctor.add_argument(
+        "--deep",
+        action="store_true",
+        help="also read every page of every database, and run the rules over all predictions",
+    )
     backup = add("backup", "write the home to one archive")
     backup.add_argument("archive", help="file to write, e.g. options-backup.tar.gz")
     restore = add("restore", "restore a home from an archive")

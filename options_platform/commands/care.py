@@ -19,13 +19,14 @@ from options_platform.settings import Settings, load_settings
 
 
 def doctor(args: argparse.Namespace) -> int:
-    """Check everything that a run needs; 1 if anything is broken."""
+    """Check everything that a run needs; 1 if anything is broken.
+
+    `--deep` reads every page of every database and runs the rules over all predictions.
+    """
     settings = load_settings()
     findings = [*diagnose(settings, deep=args.deep), *_installation(settings)]
     if all(f.state != Diagnosis.BROKEN for f in findings if f.what in NEEDED):
-        from options_platform.services.backtesting.outlook_findings import outlook_findings
-
-        findings += [*_account_notes(settings, findings), *outlook_findings(settings, findings)]
+        findings += [*_account_notes(settings, findings), *_outlook(settings, findings, args.deep)]
         findings += _forward_findings(settings)
     if args.json:
         print_json([finding.__dict__ for finding in findings])
@@ -49,6 +50,16 @@ def _installation(settings: Settings) -> list[Diagnosis]:
         *mlflow_findings(settings),
         *dagster_findings(settings, now),
     ]
+
+
+def _outlook(settings: Settings, findings: Sequence[Diagnosis], deep: bool) -> list[Diagnosis]:
+    """What to expect of the rules; they are run over all stored predictions, so only if `deep`."""
+    if not deep:
+        detail = "how often the rules trade: options-platform doctor --deep, or feasibility"
+        return [Diagnosis("pace", Diagnosis.NOTE, detail)]
+    from options_platform.services.backtesting.outlook_findings import outlook_findings
+
+    return outlook_findings(settings, findings)
 
 
 def _account_notes(settings: Settings, findings: Sequence[Diagnosis]) -> list[Diagnosis]:

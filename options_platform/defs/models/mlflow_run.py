@@ -5,6 +5,7 @@ It is opened when a model is trained, since a daily run without training imports
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -62,32 +63,48 @@ def make_mlflow(settings: Settings) -> dg.ResourceDefinition:
 
 @contextmanager
 def _opened(context: dg.InitResourceContext, home: Path) -> Iterator[Run]:
-    ensure_experiment(open_client(home), home, EXPERIMENT)
+    ensure_experiment(open_client(home), home, EXPERIMENT, "dagster_runs")
     import mlflow
-    from dagster_mlflow import mlflow_tracking
 
-    before = mlflow.get_tracking_uri()
-    page = f"{DAGSTER_UI}/runs/{context.run_id}"
+    run_id = _run_id(context)
     config = {
         "experiment_name": EXPERIMENT,
         "mlflow_tracking_uri": f"sqlite:///{home / 'mlflow.db'}",
         "extra_tags": {
             **code_version(),
-            "mlflow.note.content": f"[Dagster run {context.run_id}]({page})",
+            "mlflow.note.content": f"[Dagster run {run_id}]({DAGSTER_UI}/runs/{run_id})",
         },
     }
-    opened = contextmanager(mlflow_tracking.resource_fn)
+    before = mlflow.get_tracking_uri()
     try:
-        with opened(context.replace_config(config)) as tracking:
+        with ExitStack() as stack:
+            tracking = _enter(stack, context, config)
             run = tracking.active_run()
             if context.instance is not None:
-                context.instance.add_run_tags(context.run_id, {RUN_TAG: run.info.run_id})
+                context.instance.add_run_tags(run_id, {RUN_TAG: run.info.run_id})
             yield run
             tracking.end_run(status="FAILED" if _has_failed(context) else "FINISHED")
     finally:
         mlflow.set_tracking_uri(before)
 
 
+def _enter(stack: ExitStack, context: dg.InitResourceContext, config: dict[str, Any]) -> Any:
+    """The resource of dagster-mlflow, which is marked beta and reads deprecated properties."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from dagster_mlflow import mlflow_tracking
+
+        opened = contextmanager(mlflow_tracking.resource_fn)
+        return stack.enter_context(opened(context.replace_config(config)))
+
+
+def _run_id(context: dg.InitResourceContext) -> str:
+    if context.run is None:
+        raise dg.DagsterInvariantViolationError("the resource mlflow belongs to a run")
+    return context.run.run_id
+
+
 def _has_failed(context: dg.InitResourceContext) -> bool:
     failures = dg.DagsterEventType.STEP_FAILURE
-    return bool(context.instance and context.instance.all_logs(context.run_id, of_type=failures))
+    return bool(context.instance and context.instance.all_logs(_run_id(context), of_type=failures))

@@ -46,7 +46,7 @@ def all_tickers(upstream: str) -> dg.AssetDep:
     return dg.AssetDep(upstream, partition_mapping=mapping)
 
 
-Asset = Callable[[dg.AssetExecutionContext, Any], dg.MaterializeResult]
+Asset = Callable[..., dg.MaterializeResult]
 
 
 def where_listed(settings: Settings) -> Callable[[Asset], Asset]:

@@ -46,7 +46,7 @@ def test_the_run_of_dagster_is_the_parent_in_mlflow_and_each_leads_to_the_other(
         (child,) = (run for run in runs if kinds.items() <= run.data.tags.items())
         assert child.info.status == "FINISHED"
         folds = [run for run in runs if run.data.tags.get(PARENT_TAG) == child.info.run_id]
-        assert len(folds) > 10
+        assert len(folds) > 1
     with dg.DagsterInstance.from_config(str(simulated_home.home / "dagster")) as instance:
         assert instance.get_run_by_id(run_id).tags[RUN_TAG] == parent.info.run_id
         newest = metadata_of(instance, "volatility_model", partition_key(simulated_home.end, "SPY"))
