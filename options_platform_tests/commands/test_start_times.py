@@ -27,7 +27,6 @@ def cpu_seconds(arguments, environment):
     [
         ((*CLI, "--help"), 0.1),
         (("-c", "import options_platform"), 0.3),
-        ((*CLI, "status"), 1.0),
         ((*CLI, "doctor"), 2.0),
     ],
     ids=lambda value: value[-1] if isinstance(value, tuple) else "",
