@@ -42,7 +42,7 @@ class Installed:
             capture_output=True,
             text=True,
             check=False,
-            timeout=280,
+            timeout=600,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -57,6 +57,7 @@ def installed(tmp_path_factory):
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_the_wheel_runs_the_demo_and_is_sound_outside_of_a_clone(installed):
     code = "import options_platform as a, dbt_like_sql as b; print(a.__file__, b.__file__)"
     files = installed.run("python", "-c", code).split()
