@@ -15,6 +15,7 @@ from options_platform.commands.console import bar_line, styled, table_lines, wid
 from options_platform.errors import PlatformError
 from options_platform.formats import cell
 from options_platform.logs import configure_logs
+from options_platform.services.forward.recorded_exits import with_recorded_exits
 from options_platform.settings import Settings, load_settings
 
 SECONDS_BETWEEN_LINES = 2.0
@@ -25,12 +26,14 @@ def ready_settings(rule_set: str | None = None) -> Settings:
 
     `rule_set` takes the place of the set that they choose.
     """
-    settings = load_settings(rule_set=rule_set)
+    settings = with_recorded_exits(load_settings(rule_set=rule_set))
     prepare_home(settings)
     enter_home(settings)
     configure_logs(settings.logs_path)
     if settings.is_live:
         warn_live()
+    for name, why in settings.lost_sets.items():
+        warn(f"RULE SET {name} CANNOT BE READ and enters nothing until it is mended: {why}")
     return settings
 
 
@@ -115,8 +118,6 @@ def open_optuna() -> Any:
     try:
         import optuna
     except ImportError as error:
-        raise PlatformError(
-            "the search needs Optuna; install the extra: pip install options-platform[search]"
-        ) from error
+        raise PlatformError("the search needs Optuna; install it: pip install optuna") from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna

@@ -189,16 +189,16 @@ class Warehouse:
 
 
 def _conditions(tickers: Sequence[str] | None, start: date | None, end: date | None) -> str:
-    """The rows to read as SQL. Values are written out, since with parameters DuckDB imports pandas,
-    which takes longer than a small read."""
+    """The rows to read, as literals: to bind a value, DuckDB imports pandas, for half a second."""
     parts: list[str] = []
     if tickers is not None:
-        named = ", ".join("'" + ticker.replace("'", "''") + "'" for ticker in tickers)
-        parts.append(f"list_contains([{named}]::VARCHAR[], ticker)")
+        quoted = (ticker.replace("'", "''") for ticker in tickers)
+        listed = ", ".join(f"'{ticker}'" for ticker in quoted)
+        parts.append(f"list_contains([{listed}]::VARCHAR[], ticker)")
     if start is not None:
-        parts.append(f"date >= DATE '{start.isoformat()}'")
+        parts.append(f"date >= DATE '{start:%Y-%m-%d}'")
     if end is not None:
-        parts.append(f"date <= DATE '{end.isoformat()}'")
+        parts.append(f"date <= DATE '{end:%Y-%m-%d}'")
     return " WHERE " + " AND ".join(parts) if parts else ""
 
 
@@ -206,12 +206,12 @@ def _select(
     connection: duckdb.DuckDBPyConnection,
     table: Table,
     names: Sequence[str],
-    where: str,
+    conditions: str,
     absent: Sequence[str] = (),
 ) -> pl.DataFrame:
     listed = ", ".join(_selected(table, name, is_absent=name in absent) for name in names)
     order = ", ".join(f'"{name}"' for name in table.key if name not in absent)
-    query = f'SELECT {listed} FROM "{table.name}"{where} ORDER BY {order}'
+    query = f'SELECT {listed} FROM "{table.name}"{conditions} ORDER BY {order}'
     return connection.execute(query).pl()
 
 

@@ -150,7 +150,8 @@ class _Deliveries:
         if self._problems:
             context.log.error(self._problems[0])
         return dg.SkipReason(
-            f"{subject}; {self._delivered} messages sent, {len(self._problems)} not delivered"
+            f"{subject}; {count(self._delivered, 'message')} sent, "
+            f"{len(self._problems)} not delivered"
         )
 
 

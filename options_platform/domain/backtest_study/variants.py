@@ -45,11 +45,16 @@ PLACES: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Variant:
-    """Rules with a name that states what was varied, e.g. "exits.exit_dte=14"."""
+    """Rules with a name that states what was varied, e.g. "exits.exit_dte=14".
+
+    `leave_out` is the share of sold spreads, those with the highest forecast chance of a stop,
+    that a study leaves out; `run_variants` trades all.
+    """
 
     name: str
     plan: PlanRules
     rules: BacktestRules
+    leave_out: float = 0.0
 
 
 def vary(

@@ -21,6 +21,7 @@ from options_platform.domain.backtest_study.variants import Variant, VariantScor
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.chain.learned import LearnedSurface
 from options_platform.domain.risk import SetLimits
+from options_platform.domain.risk.sizing import drop_absent_target
 from options_platform.domain.statistics.curve import sharpe
 from options_platform.models.selection.trials import Trial
 from options_platform.services.backtesting.run import BacktestData
@@ -67,7 +68,8 @@ def trials_by_set(warehouse: Warehouse) -> dict[str, int]:
 
 
 def rules_hash(variant: Variant) -> str:
-    """Hash (16 hex digits) of all settings of a variant; its name and its set's do not matter.
+    """Hash (16 hex digits) of all settings of a variant, and of what it leaves out; its name and
+    its set's do not matter.
 
     What stored chains have taught the surface is data, not a setting, and does not matter either.
     """
@@ -78,9 +80,13 @@ def rules_hash(variant: Variant) -> str:
     # What trials were stored without is no part of the hash while it changes nothing.
     if variant.rules.limits == SetLimits():
         rules.pop("limits")
+    own = [each["sizing"] for each in rules["sets"].values()]
+    for sizing in (plan["sizing"], rules["sizing"], *own):
+        drop_absent_target(sizing)
     if not variant.rules.sets:
         rules.pop("sets")
-    return _hash(json.dumps([plan, rules], sort_keys=True))
+    left_out = [variant.leave_out] if variant.leave_out else []
+    return _hash(json.dumps([plan, rules, *left_out], sort_keys=True))
 
 
 def data_hash(data: BacktestData) -> str:
