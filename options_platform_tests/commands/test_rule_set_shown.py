@@ -160,12 +160,14 @@ def test_a_set_that_has_gone_is_named_while_its_positions_are_open(both):
 def test_a_set_with_a_budget_that_cannot_be_read_is_named_and_stops_no_reading_command(
     both, capsys
 ):
+    planned_in(both)
     (both / "rule_sets" / "mine.toml").write_text("version = 3\n")
     assert main(["status"]) == 0
     shown = capsys.readouterr()
+    printed = flat(shown.out)
     assert shown.err.startswith("RULE SET mine CANNOT BE READ and enters nothing until it is")
-    assert "at risk 0.00 USD. It enters nothing, and its positions are left by" in shown.out
-    assert "rule set mine (rule_sets/mine.toml): title is missing" in shown.out
+    assert "at risk 0.00 USD. It enters nothing, and its positions are left by" in printed
+    assert "rule set mine (rule_sets/mine.toml): title is missing" in printed
     assert main(["doctor", "--json"]) == 1
     findings = json.loads(capsys.readouterr().out)
     (detail,) = [f["detail"] for f in findings if (f["what"], f["state"]) == ("rule set", "BROKEN")]
