@@ -35,7 +35,7 @@ def test_each_set_is_shown_with_its_gaps_apart_from_what_the_backtest_expects(se
     settings.forward_record_path.write_bytes(DATA)
     section = section_of(settings)
     head = section["head"].hash
-    expected = Expected(1.5, 20.0, 0.8, 0.1, 1.4)
+    expected = Expected(1.5, 20.0, 100_000.0, 0.8, 0.1, 1.4)
     first = replace(section["results"][0], expected=expected, sharpe=0.5, sharpe_low=-0.2,
                     sharpe_high=1.1, modelled=1.0)  # fmt: skip
     page = rendered({**section, "results": [first, *section["results"][1:]]})
