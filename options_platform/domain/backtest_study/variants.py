@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+import hashlib
+import json
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from datetime import date
 from itertools import product
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 import polars as pl
@@ -19,11 +21,16 @@ from options_platform.domain.backtest.results import BacktestResult
 from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.backtest.trade_metrics import TradeMetrics, trade_metrics
 from options_platform.domain.backtest_study.account_sizes import SizeFigures, size_figures
+from options_platform.domain.chain import ChainRules
+from options_platform.domain.chain.learned import LearnedSurface
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.planning.retired_settings import RETIRED
+from options_platform.domain.risk import SetLimits
 from options_platform.domain.statistics.curve import sharpe
 from options_platform.domain.trading.fill_prices import FILL_MODELS
 from options_platform.errors import UsageError
+
+Each = TypeVar("Each")
 
 PLAN = "plan"
 # Rules that planning and the backtest must share.
@@ -50,6 +57,39 @@ class Variant:
     name: str
     plan: PlanRules
     rules: BacktestRules
+
+
+def rules_hash(variant: Variant) -> str:
+    """Hash (16 hex digits) of all settings of a variant; its name and its set's do not matter.
+
+    What stored chains have taught the surface is data, not a setting, and does not matter either.
+    """
+    plan = asdict(replace(variant.plan, chain=_as_set(variant.plan.chain)))
+    plan.pop("rule_set")
+    plan.pop("share")
+    rules = asdict(replace(variant.rules, chain=_as_set(variant.rules.chain)))
+    # What trials were stored without is no part of the hash while it changes nothing.
+    if variant.rules.limits == SetLimits():
+        rules.pop("limits")
+    if not variant.rules.sets:
+        rules.pop("sets")
+    return hashlib.sha256(json.dumps([plan, rules], sort_keys=True).encode()).hexdigest()[:16]
+
+
+def first_of_each(items: Sequence[Each], key: Callable[[Each], Hashable]) -> list[Each]:
+    """The first of the items with each key, in their order."""
+    first: dict[Hashable, Each] = {}
+    for item in items:
+        first.setdefault(key(item), item)
+    return list(first.values())
+
+
+def _as_set(chain: ChainRules) -> ChainRules:
+    """The rules without what their surface has learned."""
+    surface = chain.surface
+    if not isinstance(surface, LearnedSurface):
+        return chain
+    return replace(chain, surface=surface.without_fits())
 
 
 def vary(

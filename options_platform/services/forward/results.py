@@ -69,11 +69,11 @@ class ForwardResult:
     """The forward result of a rule set under the same rules.
 
     `sessions` are those from the first link to the newest that might have one, `gaps` those of them
-    without. `entered` are trades, closed or open; `trades` are closed; `result_usd` is after fees, open trades at their marks, without
-    interest. `sharpe` is null before `ENOUGH_SESSIONS`. `modelled` is the share of legs and
-    sessions priced by the model, a fraction; null without trades. `traded_by` says by which fills,
-    fees and account, those of the first link, whatever the settings are now. `problem` says why
-    there is no result; the figures are then null.
+    without. `entered` are trades, closed or open; `trades` are closed; `result_usd` is after fees,
+    open trades at their marks, without interest. `sharpe` is null before `ENOUGH_SESSIONS`.
+    `modelled` is the share of legs and sessions priced by the model, a fraction; null without
+    trades. `traded_by` says by which fills, fees and account, those of the first link, whatever the
+    settings are now. `problem` says why there is no result; the figures are then null.
     """
 
     rule_set: str
@@ -217,9 +217,7 @@ def _with_figures(
     )
 
 
-def _expected(
-    about: ForwardResult, part: Coverage, compared: pl.DataFrame
-) -> Expected | None:
+def _expected(about: ForwardResult, part: Coverage, compared: pl.DataFrame) -> Expected | None:
     """The stored backtest of the same rules, over what `about` had time for; None if there is
     none."""
     same = compared.filter(rule_set=part.rule_set, digest=about.digest or "")
