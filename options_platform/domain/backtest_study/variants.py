@@ -112,9 +112,17 @@ def vary(
         for key, value in zip(choices, values, strict=True):
             for place in places(key):
                 varied_plan, varied_rules = _vary_one(varied_plan, varied_rules, place, value)
-        name = ", ".join(f"{key}={value}" for key, value in zip(choices, values, strict=True))
+        parts = zip(choices, values, strict=True)
+        name = ", ".join(f"{key}={_written(value)}" for key, value in parts)
         variants.append(Variant(name or "as set", varied_plan, varied_rules))
     return variants
+
+
+def _written(value: Any) -> str:
+    """A value as `--vary` reads it: parts of several joined by a plus, none where there is none."""
+    if isinstance(value, (tuple, list)):
+        return "+".join(map(_written, value)) or "none"
+    return "none" if value is None else str(value)
 
 
 def places(key: str) -> tuple[str, ...]:
