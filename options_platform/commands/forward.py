@@ -17,6 +17,7 @@ from options_platform.services.forward.alerts import head_text
 from options_platform.services.forward.recording import forward_record
 from options_platform.services.forward.results import (
     ENOUGH_SESSIONS,
+    SHOWN_GAPS,
     Expected,
     ForwardResult,
     forward_results,
@@ -26,7 +27,6 @@ from options_platform.settings import Settings
 
 COLUMNS = ("rule_set", "version", "since", "sessions", "gaps", "entered", "open", "result_usd",
            "sharpe", "expected_entered", "expected_usd", "backtest_sharpe")  # fmt: skip
-SHOWN_GAPS = 5
 
 
 def verify(settings: Settings, args: argparse.Namespace) -> int:

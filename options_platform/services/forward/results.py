@@ -44,6 +44,9 @@ from options_platform.settings.rule_sets import rule_set_names
 ENOUGH_SESSIONS = 4 * BLOCK_SESSIONS
 """Sessions from which a Sharpe ratio is shown: a year, four blocks of the bootstrap."""
 
+SHOWN_GAPS = 5
+"""The newest gaps of a set that are named; the others are counted."""
+
 
 @dataclass(frozen=True)
 class Expected:
