@@ -292,6 +292,7 @@ def test_a_damaged_dagster_database_is_reported_in_one_line_too(shell, name):
     assert [one["what"] for one in doctor if one["state"] == "BROKEN"] == [f"dagster/{name}"]
 
 
+@pytest.mark.long
 def test_no_file_of_a_home_can_be_read_by_others(shell):
     shell.home.chmod(0o755)
     for path in shell.home.rglob("*"):

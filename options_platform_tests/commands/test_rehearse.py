@@ -44,6 +44,7 @@ def home(tmp_path, monkeypatch, month, once):
     return tmp_path / "home"
 
 
+@pytest.mark.long
 def test_a_rehearsal_whose_checks_hold_ends_with_0_and_a_page(home, capsys):
     assert main(["rehearse", "2016-03", "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)

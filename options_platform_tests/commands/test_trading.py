@@ -98,6 +98,7 @@ def test_orders_positions_and_reconcile_speak_json_and_agree(shell):
     assert "agree" in shell.run("reconcile").stdout
 
 
+@pytest.mark.long
 def test_the_tables_fit_a_terminal_and_show_their_time(shell):
     for name in ("orders", "positions"):
         *_, heading, _, _, printed = shell.run(name).stdout.splitlines()
@@ -122,6 +123,7 @@ def test_a_broker_that_does_not_answer_is_not_a_difference_to_accept(shell):
     assert "curl.se" not in printed
 
 
+@pytest.mark.long
 def test_a_halt_keeps_its_first_reason_and_nothing_halted_is_not_resumed(shell):
     assert shell.run("resume").stdout == "Nothing was halted; new orders are allowed.\n"
     assert shell.json("halt", "--reason", "storm") == {"state": "halted", "reason": "storm"}
@@ -225,6 +227,7 @@ def test_status_shows_a_pause_and_doubtful_quotes_and_resume_ends_the_pause(shel
     assert "Nothing was halted" in shell.run("resume").stdout
 
 
+@pytest.mark.long
 def test_work_has_nothing_to_do_when_no_order_works(shell):
     assert shell.json("work", "--once") == []
     done = shell.run("work", code=2, OPTIONS_BROKER="simulated", OPTIONS_ACCOUNT="other")

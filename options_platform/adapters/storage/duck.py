@@ -1,7 +1,8 @@
 """Opens DuckDB files: briefly, exclusively, and with bounded retries.
 
-Only one process at a time can open a DuckDB file, even to read. So each use is short, and a busy
-file is waited for up to a limit. Only this module interprets DuckDB's errors: busy, damaged, full.
+Only one process at a time can open a DuckDB file to write. So each use is short, and a busy file is
+waited for up to a limit. Readers of others, such as a notebook, are not waited for: they keep the
+file as it is (:mod:`.readers`). Only this module interprets DuckDB's errors: busy, damaged, full.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import os
 import random
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import RLock, get_ident, local
 from typing import TYPE_CHECKING
 
+from options_platform.adapters.storage import readers
 from options_platform.errors import (
     DamagedError,
     DiskFullError,
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 
 FIRST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 0.5
+PATIENCE_SECONDS = 0.3
+"""How long a file that others only read is waited for, before they are left the file."""
+
 # DuckDB 1.5 has one class for all of these, so only the texts distinguish them. A word such as
 # "lock" also occurs in "block" and in file names, so whole sentences are matched.
 BUSY = re.compile(r"IO Error: Could not set lock on file ")
@@ -101,27 +106,71 @@ def held(path: Path, *, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConnecti
 def _open(path: Path, wait_seconds: float) -> duckdb.DuckDBPyConnection:
     import duckdb
 
-    deadline = time.monotonic() + wait_seconds
-    pause = FIRST_PAUSE_SECONDS
+    started = time.monotonic()
+    deadline, patient_until = started + wait_seconds, started + PATIENCE_SECONDS
+    pause, is_last_try = FIRST_PAUSE_SECONDS, False
     while True:
         try:
-            if not path.exists():
-                _create(path)
-            return duckdb.connect(str(path))
+            connection = _connect(path)
+            if connection is not None:
+                return connection
         except duckdb.Error as error:
             if BUSY.match(str(error)) is None:
                 raise known_fault(path, error) or HomeError(
                     f"{path} cannot be opened ({_first_line(error)}); check the folder's "
                     "permissions and free space, or set OPTIONS_HOME to another folder"
                 ) from error
-            if time.monotonic() + pause > deadline:
+            now = time.monotonic()
+            is_late = now + pause > deadline
+            is_only_read = readers.ONLY_READ.search(str(error)) is not None
+            if is_only_read and not is_last_try and (is_late or now > patient_until):
+                _replaced_by(readers.leave_to_readers, path)
+                patient_until, is_last_try = time.monotonic() + PATIENCE_SECONDS, is_late
+                continue
+            if is_late:
                 raise WarehouseBusyError(
                     f"{path} is held by another process{_holder(error)} and stayed so for "
-                    f"{wait_seconds:g} s; close it (a notebook, a DuckDB shell?) and try again"
+                    f"{wait_seconds:g} s; close it (a DuckDB shell?) and try again"
                 ) from error
         # Jitter keeps waiting processes from retrying at the same time.
         time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
         pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
+
+
+def _connect(path: Path) -> duckdb.DuckDBPyConnection | None:
+    """A connection, or None if the file was replaced at this moment. Raises as DuckDB does."""
+    import duckdb
+
+    if readers.is_waiting(path):
+        _replaced_by(readers.finish, path)
+    if not path.exists():
+        _create(path)
+    before = _identity(path)
+    connection = duckdb.connect(str(path))
+    if readers.is_waiting(path) or _identity(path) != before:
+        connection.close()
+        return None
+    return connection
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _replaced_by(step: Callable[[Path], None], path: Path) -> None:
+    try:
+        step(path)
+    except OSError as error:
+        if FULL.search(str(error)):
+            raise DiskFullError(path) from error
+        raise HomeError(
+            f"{path} is read by another process, and no copy can take its place "
+            f"({error.strerror}); close the reader (a notebook?) or make the folder writable"
+        ) from error
 
 
 def _create(path: Path) -> None:

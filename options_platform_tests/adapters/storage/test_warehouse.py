@@ -342,6 +342,7 @@ while True:
 """
 
 
+@pytest.mark.long
 def test_a_kill_at_any_moment_leaves_the_old_or_the_new_rows(warehouse):
     rows = 2000
     warehouse.write([(LABELS, labels(rows))])

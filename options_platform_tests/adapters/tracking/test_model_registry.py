@@ -95,6 +95,7 @@ def test_the_registered_champion_predicts_the_stored_values(registry, target):
     assert version.run_id == client.get_run(fold["run_id"].item()).data.tags[PARENT_TAG]
 
 
+@pytest.mark.long
 def test_a_recreated_store_registers_the_stored_folds(registry, tmp_path):
     backfill(registry, "direction")
     # MLflow keeps a store open, so that one process cannot lose it and make it anew.

@@ -226,6 +226,7 @@ def test_of_three_processes_that_need_the_same_folds_one_trains_and_two_read(tmp
     assert index(tmp_path)["fold"].to_list() == ["2017-10", "2017-11", "2017-12"]
 
 
+@pytest.mark.long
 def test_after_a_kill_in_training_the_lock_is_free_and_the_folds_are_the_same(tmp_path):
     assert run(WALK, tmp_path, 2).returncode == -signal.SIGKILL
     # The index is written every so many folds: these two are trained again, under the same ids.

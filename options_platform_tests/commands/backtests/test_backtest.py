@@ -75,6 +75,7 @@ def test_a_home_with_adopted_fits_is_backtested_on_them_and_counts_no_new_varian
         assert sharpe[f"plan.chain.surface.learn={name}"] == pytest.approx(model["sharpe"])
 
 
+@pytest.mark.long
 def test_a_search_runs_on_a_home_with_adopted_fits(home, simulated_home, capsys):
     pytest.importorskip("optuna")
     adopt_fits(replace(simulated_home, home=home))
@@ -199,6 +200,7 @@ def test_a_grid_is_counted_and_judged(home, capsys):
     assert "no walk-forward choice" in shown
 
 
+@pytest.mark.long
 def test_a_search_is_scored_on_the_sessions_after_it(home, capsys):
     pytest.importorskip("optuna")
     arguments = ["backtest", "--optuna", "3", "--vary", "exits.credit_stop=1..3", "--json"]

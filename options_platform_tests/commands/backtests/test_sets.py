@@ -104,6 +104,7 @@ def test_each_set_has_its_own_trials_and_the_plans_are_as_before(home, capsys):
     assert all(t["variant"] in ("plan", "mine") for t in tried)
 
 
+@pytest.mark.long
 def test_a_comparison_replaces_the_one_before_and_counts_no_set_twice(home, capsys):
     for names in ("plan,mine", "mine,plan"):
         assert main(["backtest", "--rule-sets", names, "--json"]) == 0
@@ -158,6 +159,7 @@ def test_votes_on_features_of_a_former_version_are_no_trial(
     assert trials(home) == before
 
 
+@pytest.mark.long
 def test_a_set_counts_the_trials_that_its_file_states(home, capsys):
     file = home / "rule_sets" / "mine.toml"
     file.write_text(f"trials = 830\n{file.read_text()}")

@@ -139,5 +139,6 @@ def test_a_hypothesis_that_cannot_be_run_is_named_and_nothing_is_stored(
     assert stored(home, STUDIES).is_empty()
 
 
+@pytest.mark.long
 def test_the_report_says_how_to_run_a_study_where_none_was(home):
     assert "options-platform study premium_ladder" in report()

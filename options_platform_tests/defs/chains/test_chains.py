@@ -165,6 +165,7 @@ def test_without_any_chain_no_run_fails_and_no_partition_is_materialised(tmp_pat
     assert vix["vix"].null_count() == 0
 
 
+@pytest.mark.long
 def test_a_stored_chain_stays_when_the_source_no_longer_has_it(filled, tmp_path):
     settings = platform_of(tmp_path / "kept")
     run(settings, ChainSource(), SPAN[0], SPAN[0])

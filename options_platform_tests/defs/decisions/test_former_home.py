@@ -59,6 +59,7 @@ def settings(simulated_home, tmp_path):
     return former
 
 
+@pytest.mark.long
 def test_the_next_partition_adds_the_columns_and_no_stored_row_changes(simulated_home, settings):
     whole = Warehouse(simulated_home.warehouse_path, wait_seconds=30.0)
     former = Warehouse(settings.warehouse_path, wait_seconds=30.0)
@@ -137,6 +138,7 @@ def test_a_home_of_before_there_were_rule_sets_plans_and_trades_as_it_did(
     }
 
 
+@pytest.mark.long
 def test_another_set_takes_over_a_former_home_and_what_was_sent_stays(before_sets):
     settings, day = before_sets
     chosen = ["trade_plan", "paper_orders"]

@@ -72,6 +72,7 @@ def test_damaged_chains_stop_no_plan(settings):
         (settings.chains_path / ticker / f"{old}.parquet").unlink()
 
 
+@pytest.mark.long
 def test_a_backtest_plans_on_the_stored_chain_of_a_day_as_its_nightly_run_does(settings):
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=30.0)
     store = ChainStore(settings.chains_path)

@@ -85,6 +85,7 @@ def home(tmp_path):
     return Home(settings, source)
 
 
+@pytest.mark.long
 def test_rows_computed_from_a_corrected_bar_are_stale_until_computed_again(home):
     newest, corrected = LAST, shift(LAST, -5)
     home.run(FIRST, shift(newest, -1))
@@ -152,6 +153,7 @@ def test_a_split_causes_no_jump_in_features_and_labels(home):
     assert home.read(LABELS)["fwd_return_5d"].abs().max() < 0.1
 
 
+@pytest.mark.long
 def test_a_bar_that_is_set_aside_has_no_row_of_features(home):
     bad = shift(LAST, -2)
     home.source.history["SPY"] = changed(home.source.history["SPY"], bad, close=300.0, high=301.0)

@@ -37,6 +37,7 @@ def record(run, ledger):
     return make_record(ledger, run.plans, run.legs, run.market, run.rules)
 
 
+@pytest.mark.long
 def test_paper_trading_at_the_fill_models_prices_does_not_drift_from_the_backtest(record, ledger):
     assert record.drift["state"].to_list() == [SAME] * len(ledger.positions)
     assert record.drift.schema == DRIFT_SCHEMA

@@ -281,6 +281,7 @@ def test_gates_are_applied_in_the_declared_order():
     assert list(OPTION_CHAIN.column("quality").values) == list(GATES)
 
 
+@pytest.mark.long
 @settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_the_quality_of_a_quote_does_not_depend_on_row_order_or_other_chains(data):

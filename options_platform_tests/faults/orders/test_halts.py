@@ -23,6 +23,7 @@ from options_platform_tests.faults.world import (
 )
 
 
+@pytest.mark.long
 def test_a_halt_is_in_force_at_once_for_a_process_that_is_sending(tmp_path, fake):
     """The first of three orders hangs; of the others none is sent."""
     fake.script("faults", {"do": "hang_after", "seconds": 60})
@@ -73,6 +74,7 @@ def test_a_halt_cancels_entries_keeps_exits_and_stays_while_the_broker_does_not_
     assert_sound(made, resting)
 
 
+@pytest.mark.long
 def test_a_halt_during_the_checks_of_an_entry_prevents_it(tmp_path, resting, monkeypatch):
     made = trader(tmp_path, resting.address)
     other = trader(tmp_path, resting.address, wait=0.1)

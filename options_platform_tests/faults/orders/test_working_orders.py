@@ -164,6 +164,7 @@ def test_an_entry_canceled_for_a_rung_that_the_cap_has_left_behind_rests_where_i
     assert_sound(made, resting)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("step", ["to be canceled", "canceled", "intent recorded", "sending"])
 def test_repricing_that_is_killed_at_any_step_continues_where_it_was(tmp_path, resting, step):
     made = trader(tmp_path, resting.address)

@@ -223,6 +223,7 @@ def test_a_word_stands_while_an_order_of_ours_on_the_same_contracts_may_have_fil
     assert [p.position_id for p in made.ledger.positions(only_open=True)] == ["beside"]
 
 
+@pytest.mark.long
 def test_no_assignment_is_accepted_while_the_activities_cannot_be_read(tmp_path, fake):
     """They tell whether shares were delivered, or bought by hand, as here."""
     made = trader(tmp_path, fake.address)

@@ -86,6 +86,7 @@ def test_an_order_on_a_full_disk_is_neither_lost_nor_doubled(disk, kilobytes):
         assert_full_disk_lost_nothing(disk, fake)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kilobytes", [0, 4, 16, 64])
 def test_a_disk_that_fills_up_between_two_sessions_orders_keeps_the_first(disk, kilobytes):
     with server() as fake:

@@ -24,6 +24,7 @@ from options_platform_tests.faults.world import (
 )
 
 
+@pytest.mark.long
 def test_four_processes_that_submit_the_same_plans_send_each_order_once(tmp_path, fake):
     children = [start(tmp_path, fake.address, tickers=TICKERS) for _ in range(4)]
     codes = [ended(child)[0] for child in children]
@@ -54,6 +55,7 @@ def test_four_senders_past_the_lock_still_make_one_order(tmp_path, fake):
     assert made[0].ledger.orders()[0].status == "filled"
 
 
+@pytest.mark.long
 def test_two_daemons_share_one_ledger_without_a_second_order(tmp_path, fake):
     """The second waits for the first, reports so if that hangs, and sends nothing."""
     fake.script("faults", {"do": "hang_after", "seconds": 60})
@@ -148,6 +150,7 @@ def test_a_damaged_ledger_sends_nothing_and_reports_it_in_one_line(tmp_path, fak
     assert fake.count(POST) == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kilobytes", [4, 64, 300, 900])
 def test_a_full_disk_loses_no_order(tmp_path, fake, kilobytes):
     """Files may not grow past a size; wherever that fails, repeating ends with one order."""

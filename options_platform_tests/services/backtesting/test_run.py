@@ -133,6 +133,7 @@ def test_every_variant_is_recorded_as_a_trial_once(tmp_path, warehouse, simulate
         pl.col("model") == variants[2].name)["loss"].item()])  # fmt: skip
 
 
+@pytest.mark.long
 def test_a_run_has_its_baselines_under_every_fill_model(simulated_home, data):
     progress = []
     run = run_with_baselines(

@@ -145,6 +145,7 @@ def test_doctor_says_that_a_fit_is_too_old(platform):
     assert f"since its last chain, of {LAST}, is more than 180 sessions old" in note
 
 
+@pytest.mark.long
 def test_a_replaced_chain_has_later_sessions_measured_as_in_a_new_home(platform, tmp_path):
     platform.chains.write(chain_of(DAYS[3], vol=0.60))
     found = measure(platform, DAYS[3], DAYS[3])
@@ -183,6 +184,7 @@ def test_an_index_that_comes_a_night_late_gives_the_same_as_one_backfill(tmp_pat
         assert rows.equals(other)
 
 
+@pytest.mark.long
 def test_nothing_is_measured_twice(platform):
     before = [platform.warehouse.read(table) for table in TABLES]
     read = []
@@ -195,6 +197,7 @@ def test_nothing_is_measured_twice(platform):
             zip(TABLES, before, strict=True)] == [True] * 3  # fmt: skip
 
 
+@pytest.mark.long
 def test_a_changed_fit_of_an_earlier_session_is_a_revision_and_its_former_numbers_are_kept(
     platform,
 ):
@@ -241,6 +244,7 @@ def test_a_fit_that_came_after_its_end_prices_nothing(platform):
     assert fits_of(traded) == {}
 
 
+@pytest.mark.long
 def test_errors_of_a_session_whose_chain_is_unusable_now_are_deleted(platform):
     blank = chain_of(DAYS[2]).with_columns(quality=pl.lit("WIDE"))
     platform.chains.write(blank)

@@ -148,6 +148,7 @@ def test_one_ticker_has_one_symbol_in_one_run_or_several(tmp_path):
     assert stored_symbols(parts) == {("SPY", "VIX"), ("QQQ", "VXN"), ("MSFT", "VIX")}
 
 
+@pytest.mark.long
 def test_doctor_says_that_a_kept_index_has_ended(tmp_path):
     settings = csv_settings(tmp_path, "VXN")
     run(settings, assets=["raw_ohlcv", "vix"], end=shift(LAST, -20))

@@ -64,6 +64,7 @@ def test_the_crash_was_traded_with_its_gap_and_wider_quotes(ran):
     assert float(gap.split()[2].rstrip("%")) == pytest.approx(-18.0, abs=2.0)
 
 
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_rehearsal(month, tmp_path):
     short = replace(month, warm_up=month.warm_up[-1:], sessions=month.sessions[:1])
     settings = settings_of(tmp_path)

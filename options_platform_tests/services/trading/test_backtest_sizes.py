@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date, datetime, time
 
 import polars as pl
+import pytest
 
 from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.storage.ledger import Ledger
@@ -21,6 +22,7 @@ TICKERS = ("AAA", "BBB", "CCC")
 FIRST, LAST = date(2017, 4, 3), date(2017, 4, 21)
 
 
+@pytest.mark.long
 def test_a_backtest_counts_the_contracts_that_are_sent_to_alpaca(tmp_path):
     bars, vix, inputs = regime_market(TICKERS, FIRST, LAST)
     clock = {"now": datetime.combine(FIRST, time(10), NEW_YORK)}

@@ -1,6 +1,7 @@
 """The losses of a ladder's rungs count together: one gap trips the kill switch once."""
 
 import polars as pl
+import pytest
 
 from options_platform.contracts.regimes import REGIMES
 from options_platform.domain.backtest import run_backtest
@@ -27,6 +28,7 @@ RULES = {
 }  # fmt: skip
 
 
+@pytest.mark.long
 def test_rungs_that_are_lost_together_halt_entries_once_live_and_in_a_backtest(tmp_path):
     made = service(tmp_path, **RULES)
     days = [n for n in range(len(CLOSES)) if n < RUNGS or n >= GAP_ON]

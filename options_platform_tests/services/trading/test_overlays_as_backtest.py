@@ -108,6 +108,7 @@ def assert_scored(run):
     assert account["pnl_usd"] == pytest.approx(end)
 
 
+@pytest.mark.long
 def test_two_sets_trade_some_weeks_as_in_the_backtest_of_both(tmp_path):
     run = overlaid(tmp_path, last=date(2017, 4, 24))
     assert_same(run)

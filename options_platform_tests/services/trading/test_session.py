@@ -147,6 +147,7 @@ def test_a_plan_on_an_old_model_or_an_old_close_is_not_sent_and_says_why(tmp_pat
     assert made.ledger.orders()[0].reason == "STALE_DATA"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("step", ["intent recorded", "sending", "submitted"])
 def test_an_exit_whose_sender_died_is_sent_by_the_next_run_of_its_session(tmp_path, step):
     made = service(tmp_path)

@@ -29,11 +29,12 @@ from options_platform.adapters.storage.backups.archive import (
     SET_ASIDE,
     UNFINISHED,
 )
+from options_platform.adapters.storage.readers import PREPARED
 from options_platform.errors import HomeError
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
-# Files that a database creates beside itself; they are moved together with it.
-COMPANIONS = (".wal", "-wal", "-shm", "-journal")
+# Files beside a database that belong to it alone; they are moved together with it.
+COMPANIONS = (".wal", PREPARED, "-wal", "-shm", "-journal")
 NEW, OLD, PLAN = "new", "old", "plan.json"
 LOCK = "restore.lock"
 

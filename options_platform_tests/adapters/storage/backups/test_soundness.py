@@ -82,6 +82,7 @@ def test_a_truncated_database_is_named_with_the_backup_that_restores_it(
     assert f"restore FILE --only {part}" in broken(settings)[name]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["warehouse.duckdb", "mlflow.db"])
 def test_flipped_bytes_are_damage_or_harmless_and_never_another_process(settings, name):
     path, rng = settings.home / name, random.Random(7)

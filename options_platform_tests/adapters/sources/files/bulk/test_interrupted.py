@@ -99,6 +99,7 @@ def test_a_killed_import_continues_and_gives_the_files_of_one_that_was_not(
     assert refusals[0].read_text() == refusals[1].read_text()
 
 
+@pytest.mark.long
 def test_an_import_killed_while_it_writes_months_continues(generated, uninterrupted, tmp_path):
     # The second month is written and not yet recorded.
     killed_when(generated, tmp_path, lambda state: len(months(tmp_path)) == 2)
