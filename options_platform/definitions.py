@@ -27,6 +27,7 @@ from options_platform.defs.trading.intraday import make_intraday_job, make_intra
 from options_platform.defs.trading.portfolio import make_portfolio_views
 from options_platform.defs.trading.portfolio_checks import make_portfolio_checks
 from options_platform.domain.calendar.sessions import set_closures
+from options_platform.services.forward.recorded_exits import with_recorded_exits
 from options_platform.services.market_data.platform import make_platform, source_gives
 from options_platform.settings import Settings, load_settings
 
@@ -37,7 +38,7 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
     Keyword arguments replace parts of
     :class:`~options_platform.services.market_data.platform.Platform`.
     """
-    settings = settings or load_settings()
+    settings = with_recorded_exits(settings or load_settings())
     set_closures(settings.unplanned_closures)
     platform = make_platform(settings, **overrides)
     has_chains = source_gives(platform, "chain")

@@ -18,10 +18,14 @@ LADDER = {"entry_concession": 0.0, "exit_concession": 0.99, "exit_concession_usd
 
 
 def rules_of_a_paper_account(settings) -> BacktestRules:
-    """The backtest without what no paper account has: assignment, borrowed power, a resume."""
+    """The backtest without what a paper account has not: borrowed power, a resume.
+
+    At Alpaca nothing is assigned, unless a test does it.
+    """
+    simulated = settings.broker == "simulated"
     return replace(
         settings.account_rules,
-        assignment=AssignmentRules(enabled=False),
+        assignment=settings.backtest.assignment if simulated else AssignmentRules(enabled=False),
         entry_order="limit",
         buying_power=False,
         resume_after_sessions=None,

@@ -1,7 +1,9 @@
 """A year of a ladder: a spread a week in each of four tickers, held to its last days.
 
-In the made-up market tickers pay dividends that are to be expected, and one opens far lower in one
-night late in the year: its put spreads are lost together, and the deepest puts are assigned.
+In the made-up market tickers pay dividends that are to be expected; one also pays two that are not.
+Before the first its sold calls are assigned, and the dividend is owed. Late in the year it opens
+far lower in one night: its put spreads are lost together, and the deepest puts are assigned before
+the second, which is received.
 """
 
 from __future__ import annotations
@@ -15,7 +17,6 @@ import polars as pl
 
 from options_platform.contracts.regimes import REGIMES
 from options_platform.domain.backtest import (
-    AssignmentRules,
     BacktestResult,
     make_market,
     run_backtest,
@@ -32,12 +33,16 @@ TICKERS = ("AAA", "BBB", "CCC", "DDD")
 GAP = 0.62
 """What the close after the gap is of the one before."""
 DIVIDEND_USD = 1.5
-EARLY = AssignmentRules(min_delta=0.9, max_extrinsic_usd=0.02)
+SPECIALS = {date(2016, 11, 23): 1.8, date(2017, 5, 3): 0.25}
+"""Dividends of DDD that nobody can expect but the holders of its options, USD a share."""
+
+EARLY = {"min_delta": 0.9, "max_extrinsic_usd": 0.02}
 
 UNLIMITED = dict.fromkeys((f"max_{name}_risk_pct" for name in
                            ("trade", "ticker", "expiry", "group", "total")), 1.0)  # fmt: skip
 RULES: dict[str, Any] = {
     "fills": {"slippage_share": 0.05},
+    "backtest": {"assignment": EARLY},
     # An exit climbs to its worst price, so that it fills as in the backtest.
     "ladder": {**LADDER, "exit_concession_usd": 50.0},
     "risk": {**UNLIMITED, "max_positions": 40, "max_positions_per_ticker": 12,
@@ -82,8 +87,6 @@ def ladder_year(
     first: date,
     last: date,
     gap_on: date,
-    *,
-    assignment: AssignmentRules = EARLY,
     **changes: Any,
 ) -> LadderYear:
     """The sessions from `first` to `last`; DDD opens lower on `gap_on`."""
@@ -93,9 +96,12 @@ def ladder_year(
     bars, vix = random_market(TICKERS, date(2015, 1, 2), last)
     number = pl.int_range(pl.len()).over("ticker", order_by="date")
     has_gap = (pl.col("ticker") == "DDD") & (pl.col("date") >= gap_on)
+    special = pl.when(pl.col("ticker") == "DDD").then(
+        pl.col("date").replace_strict(SPECIALS, default=None, return_dtype=pl.Float64)
+    )
     bars = bars.with_columns(
         close=(pl.col("close") * pl.when(has_gap).then(GAP).otherwise(1.0)).round(2),
-        dividend=pl.when(number % 63 == 18).then(DIVIDEND_USD).otherwise(0.0),
+        dividend=pl.coalesce(special, pl.when(number % 63 == 18).then(DIVIDEND_USD).otherwise(0.0)),
     )
     paid = bars.select("date", "ticker", "dividend")
     inside = pl.col("date").is_between(first, last)
@@ -104,7 +110,7 @@ def ladder_year(
     plans, legs = build_plans(inputs, settings.plan)
     bars, vix = bars.filter(inside), vix.filter(inside)
     market = make_market(bars, vix, dividends=paid)
-    rules = replace(rules_of_a_paper_account(settings), assignment=assignment)
+    rules = replace(rules_of_a_paper_account(settings), assignment=settings.backtest.assignment)
     rejected = _alone(run_backtest(plans, legs, market, rules).trades)
     result = run_backtest(plans.filter(pl.col("plan_id") != rejected), legs, market, rules)
     closes = market_closes(bars, vix, dividends=paid)

@@ -263,12 +263,14 @@ def _size(plan: PlanRules) -> list[str]:
         "limits, in backtests and live. `plan.sizing.by_votes` gives shares of the budget by the "
         "number of votes that hold, in place of 0.5 + 0.5 x confidence: with {2: 0.5, 3: 1.0} two "
         "votes take half of it, three all of it, and fewer nothing. It asks for votes, and where "
-        "`otherwise` trades with fewer than these, for a share for that: {0: 0.5, 2: 1.0}.",
+        "`otherwise` trades with fewer than these, for a share for that: {0: 0.5, 2: 1.0}. "
+        f"`plan.sizing.vol_target`: {text(sizing.vol_target)}",
         table(header, rows),
         f"{first(SizingRules)} At a confidence of {EXAMPLE_CONFIDENCE:g} in `{EXAMPLE_REGIME}`:",
         _single_spreads(sizing),
         _capped(sizing),
         values("plan.sizing", sizing),
+        values("plan.sizing.vol_target", sizing.vol_target),
     ]
 
 
@@ -318,7 +320,7 @@ def _refusals(plan: PlanRules) -> list[str]:
 
 def _backtest(rules: BacktestRules, options: BacktestOptions) -> list[str]:
     return [
-        *section("Early assignment in a backtest", "backtest.assignment", rules.assignment),
+        *section("Early assignment", "backtest.assignment", rules.assignment),
         "## Entries in a backtest",
         text(rules),
         table(

@@ -13,6 +13,7 @@ from typing import Any
 from options_platform.adapters.storage.home import enter_home, prepare_home
 from options_platform.errors import PlatformError
 from options_platform.logs import configure_logs
+from options_platform.services.forward.recorded_exits import with_recorded_exits
 from options_platform.settings import Settings, load_settings
 
 SECONDS_BETWEEN_LINES = 2.0
@@ -23,12 +24,14 @@ def ready_settings(rule_set: str | None = None) -> Settings:
 
     `rule_set` takes the place of the set that they choose.
     """
-    settings = load_settings(rule_set=rule_set)
+    settings = with_recorded_exits(load_settings(rule_set=rule_set))
     prepare_home(settings)
     enter_home(settings)
     configure_logs(settings.logs_path)
     if settings.is_live:
         warn_live()
+    for name, why in settings.lost_sets.items():
+        warn(f"RULE SET {name} CANNOT BE READ and enters nothing until it is mended: {why}")
     return settings
 
 

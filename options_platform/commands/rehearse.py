@@ -30,6 +30,7 @@ def rehearse(args: argparse.Namespace) -> int:
     settings = ready_settings()
     if args.rule_set is not None:
         settings = load_settings(rule_set=args.rule_set)
+    settings.require_rule_sets()
     intensity = intensity_of(args.intensity)
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
     chains = ChainStore(settings.chains_path)

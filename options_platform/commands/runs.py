@@ -20,13 +20,15 @@ FILLED_BY_DAILY = 5
 def backfill(args: argparse.Namespace) -> int:
     """Materialise a range of sessions; never sends an order.
 
-    Raises :class:`UsageError` for sessions, tickers or assets that the settings do not have.
+    Raises :class:`UsageError` for sessions, tickers or assets that the settings do not have, and
+    :class:`SettingsError` for a set of `budgets` that cannot be read.
     """
     from options_platform.adapters.storage.tables import ASSET_TABLES, CHAIN_TABLES, EVENT_TABLES
     from options_platform.common import PartitionRange
     from options_platform.services.market_data.session_bounds import first_date, newest_date
 
     settings = ready_settings()
+    settings.require_rule_sets()
     newest = newest_date(settings, datetime.now(UTC))
     start = _session_from(args.start or first_date(settings), settings, newest)
     end = _session_from(args.end, settings, newest) if args.end else newest
@@ -50,7 +52,10 @@ def backfill(args: argparse.Namespace) -> int:
 
 
 def daily(args: argparse.Namespace) -> int:
-    """Materialise one session for all tickers and send its orders."""
+    """Materialise one session for all tickers and send its orders.
+
+    1 if a set of `budgets` could not be read and so entered nothing; all else is done.
+    """
     from options_platform.common import PartitionRange
     from options_platform.services.market_data.session_bounds import newest_date
 
@@ -74,7 +79,9 @@ def daily(args: argparse.Namespace) -> int:
     _show_plans(settings, day)
     _show_head(settings)
     say(f"{day} done in {time.monotonic() - began:.1f} s.")
-    return 0
+    for name in settings.lost_sets:
+        say(f"Rule set {name} entered nothing: it cannot be read; see: options-platform doctor")
+    return 1 if settings.lost_sets else 0
 
 
 def chosen_tickers(wanted: Sequence[str] | None, settings: Settings) -> tuple[str, ...]:

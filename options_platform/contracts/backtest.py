@@ -15,6 +15,10 @@ from options_platform.contracts.table import DATE, RULE_SET, RUN, TICKER, Column
 CONFIGURED = "configured"
 """Name of the run with the settings as configured; the report shows this run."""
 
+ACCOUNT = "account"
+"""Name of the run of all sets of `budgets` in one account; its rows name the set of each trade, and
+those of the equity all of them."""
+
 FILL_MODEL_NAMES = ("mid", "default", "worst")
 """From the most to the least favourable; the domain's `FILL_MODELS` defines each of them."""
 

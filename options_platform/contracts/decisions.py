@@ -100,6 +100,12 @@ TRADE_PLAN = Table(
             low=0.0,
         ),
         Column("votes", pl.Int32, "votes that hold; null where the rules ask for none", low=0),
+        Column(
+            "vol_scale",
+            pl.Float64,
+            "what the volatility target scales the budget by; null where the rules have none",
+            low=0.0,
+        ),
         RULE_SET,
         Column(
             "account_share",
@@ -139,7 +145,7 @@ TRADE_PLAN_LEGS = Table(
 PLAN_ALTERNATES = Table(
     "plan_alternates",
     "The planned trades again at the next listed strikes, where several rule sets trade: an entry "
-    "takes the first whose contracts no other set holds or works on the opposite side.",
+    "takes the first whose contracts no position holds and no order works on the opposite side.",
     (
         *TRADE_PLAN.columns,
         Column("of_plan", pl.String, "plan whose place it may take", nullable=False),

@@ -41,6 +41,11 @@ STUDIES = Table(
             "probability that the best variant of one half of the time is below the median in the "
             "other, over all variants of the study",
         ),
+        Column(
+            "model_scores",
+            pl.List(pl.String),
+            "how good the models are by which variants leave trades out, out of sample, in words",
+        ),
         Column("studied_at", TIMESTAMP, "time of the run", nullable=False),
     ),
     key=("study",),

@@ -15,6 +15,7 @@ DESCRIPTIONS = {
     "OPEXC": "Option Exercise",
     "OPEXP": "Option Expiry",
     "OPTRD": "Option Trade",
+    "DIV": "Cash Dividend",
     "OPCA": "Option Corporate Action",
     "SPLIT": "Split",
 }

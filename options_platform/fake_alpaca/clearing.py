@@ -1,7 +1,8 @@
-"""The clearing house: assignment, exercise, expiry, and splits.
+"""The clearing house: assignment, exercise, expiry, dividends, and splits.
 
-Source of the activities: Alpaca's documentation, "Non-Trade Activities for Option Events" and
-"Options Trading Overview". Shares are delivered at the strike against cash.
+Source of the activities: Alpaca's documentation, "Non-Trade Activities for Option Events",
+"Options Trading Overview" and "Account Activities". Shares are delivered at the strike against
+cash.
 """
 
 from __future__ import annotations
@@ -118,6 +119,22 @@ def expire(book: FakeBook, day: date, spots: Mapping[str, float]) -> None:
             exercise(book, symbol)
         else:
             assign(book, symbol)
+
+
+def pay_dividend(
+    book: FakeBook, ticker: str, per_share_usd: float, shares: float | None = None
+) -> None:
+    """Pay a dividend on `shares` (default: those in the account), or charge it where short: DIV.
+
+    At Alpaca it comes on the day of the payment, for the shares of the ex-date.
+    """
+    quantity = book.quantity(ticker) if shares is None else shares
+    if not quantity:
+        return
+    net_usd = round(quantity * per_share_usd, 2)
+    book.cash += net_usd
+    paid = non_trade(book.next_activity(), "DIV", ticker, quantity, book.now(), net_usd=net_usd)
+    book.activities.append(paid | {"per_share_amount": f"{per_share_usd:g}"})
 
 
 def split(

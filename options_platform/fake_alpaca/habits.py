@@ -116,15 +116,16 @@ class Habits:
     def note(self) -> None:
         """Keep a copy of the account if it has changed."""
         book = self._book
+        last = self._states[-1] if self._states else None
+        before = {} if last is None else last.orders
         state = State(
             request=self._request,
             at=time.monotonic(),
-            orders={n: _copy(order) for n, order in book.orders.items()},
+            orders={n: _copy(order, before.get(n)) for n, order in book.orders.items()},
             positions={symbol: list(row) for symbol, row in book.positions.items()},
             activities=tuple(book.activities),
             account={"cash": book.cash},
         )
-        last = self._states[-1] if self._states else None
         if last is None or (
             (state.orders, state.positions, state.account, len(state.activities))
             != (last.orders, last.positions, last.account, len(last.activities))
@@ -191,6 +192,9 @@ def _readings(of: Reading | Iterable[Reading]) -> list[Reading]:
     return chosen
 
 
-def _copy(order: Json) -> Json:
+def _copy(order: Json, before: Json | None) -> Json:
+    """A copy of an order; the one `before` if it has not changed, as most have not."""
+    if before is not None and before == order:
+        return before
     legs = order["legs"]
     return order | {"legs": None if legs is None else [dict(leg) for leg in legs]}

@@ -107,6 +107,11 @@ def _expire(fake: Scripted, body: Json) -> None:
     clearing.expire(fake.book, date.fromisoformat(body["date"]), body["spots"])
 
 
+def _dividend(fake: Scripted, body: Json) -> None:
+    """Pay `per_share` USD on the shares of `ticker`: `shares`, by default those in the account."""
+    clearing.pay_dividend(fake.book, body["ticker"], float(body["per_share"]), body.get("shares"))
+
+
 def _split(fake: Scripted, body: Json) -> None:
     """Rename the contracts of `ticker` to `root` (default: the ticker and 1)."""
     clearing.split(
@@ -174,6 +179,7 @@ SCRIPTS: dict[str, Script] = {
     "exercise": _delivered(clearing.exercise),
     "restate": _restate,
     "expire": _expire,
+    "dividend": _dividend,
     "split": _split,
     "move": _move,
     "quote": _quote,

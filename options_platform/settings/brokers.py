@@ -11,16 +11,18 @@ class BrokerEntry:
     """A broker by name; `module` is its file in `adapters/brokers/`, which opens it.
 
     `live_rules` names the part of the settings that switches real money on, a `LiveRules`; None
-    for a broker that only plays.
+    for a broker that only plays. `assigns_as_backtest`: early, by the rule of a backtest; a broker
+    with a real market assigns what holders exercise.
     """
 
     name: str
     module: str
     live_rules: str | None = None
+    assigns_as_backtest: bool = False
 
 
 BROKERS = (
-    BrokerEntry("simulated", "simulated"),
+    BrokerEntry("simulated", "simulated", assigns_as_backtest=True),
     BrokerEntry("alpaca", "alpaca", live_rules="alpaca"),
 )
 

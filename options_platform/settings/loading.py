@@ -140,15 +140,25 @@ def make_settings(
 ) -> Settings:
     """Settings from plain values, defaults filled in; `home` is taken relative to `directory`.
 
-    The rules of the set that `rule_set` names lie over the values, or `rules` in their place.
+    The rules of the set that `rule_set` names lie over the values, or `rules` in their place. A set
+    of `budgets` that cannot be read is among `lost_sets` and raises nothing.
     Raises :class:`SettingsError` like :func:`load_settings`, and like :func:`read_rule_set`.
     """
-    settings = _with_rules(
-        values, _chosen_rules(values, directory) if rules is None else rules, directory
-    )
+    chosen = values.get("rule_set")
+    try:
+        settings = _with_rules(
+            values, _chosen_rules(values, directory) if rules is None else rules, directory
+        )
+    except SettingsError:
+        budgets = values.get("budgets")
+        if rules is not None or not isinstance(budgets, Mapping) or chosen not in budgets:
+            raise
+        # The other sets of the budgets lie over the user's settings, or over none.
+        values = {key: value for key, value in values.items() if key != "rule_set"}
+        settings = _with_rules(values, _chosen_rules(values, directory), directory)
     reader = _SetReader(values, directory)
-    _require_budgets(settings, reader)
-    return replace(settings, rules_of=reader)
+    _require_budgets(settings)
+    return replace(settings, rules_of=reader, lost_sets=_lost_sets(settings, reader))
 
 
 @dataclass(frozen=True)
@@ -170,20 +180,26 @@ class _SetReader:
         return self.made[name]
 
 
-def _require_budgets(settings: Settings, rules_of: Callable[[str], object]) -> None:
-    """Raise :class:`SettingsError` for budgets that cannot be traded, as for a set without file."""
+def _lost_sets(settings: Settings, rules_of: Callable[[str], object]) -> dict[str, str]:
+    """By name what is wrong with each set of the budgets that cannot be read."""
+    lost = {}
+    for name in settings.budgets:
+        if name != settings.rule_set:
+            try:
+                rules_of(name)
+            except SettingsError as error:
+                lost[name] = str(error)
+    return lost
+
+
+def _require_budgets(settings: Settings) -> None:
+    """Raise :class:`SettingsError` for shares of the account that nobody can give."""
     budgets = settings.budgets
     for name, share in budgets.items():
         if not 0.0 < share <= 1.0:
             raise SettingsError(
                 f"setting budgets.{name}: a share of the account above 0 and at most 1, not {share}"
             )
-        if name != settings.rule_set:
-            try:
-                rules_of(name)
-            except SettingsError as error:
-                advice = f"or take budgets.{name} out: plan's exits then leave its positions"
-                raise SettingsError(f"setting budgets.{name}: {error}; {advice}") from error
     if sum(budgets.values()) > 1.0 + SLACK:
         raise SettingsError(
             f"setting budgets: the shares add up to {sum(budgets.values()):g}, more than 1"

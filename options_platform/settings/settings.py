@@ -54,6 +54,10 @@ def _no_file(name: str) -> SetRules:
     raise SettingsError(f"there is no rule set {name!r}")
 
 
+def _none_recorded(_: str) -> ExitRules | None:
+    return None
+
+
 @dataclass(frozen=True)
 class Settings:
     """Everything that can be set. `start` and `end` bound the partitions of every asset.
@@ -64,8 +68,11 @@ class Settings:
     names the sets that trade at once, each with its share of the account, above 0 and together at
     most 1; without it `rule_set` trades with the whole account.
 
-    `rules_of` reads the rules of any set by its name; it is no setting. It raises
-    :class:`SettingsError` for one whose file has gone or cannot be used.
+    No settings are: `rules_of`, which reads the rules of any set by its name and raises
+    :class:`SettingsError` for one whose file has gone or cannot be used; `lost_sets`, which says of
+    each such set of `budgets` what is wrong (it enters nothing, the others trade on); and
+    `recorded_exits`, which gives the exits that a set had when it could last be read, None if they
+    are not known.
     """
 
     home: Path = Path(".options")
@@ -119,6 +126,10 @@ class Settings:
     rules_of: Callable[[str], SetRules] = field(
         default=_no_file, repr=False, compare=False, metadata={"derived": True}
     )
+    lost_sets: dict[str, str] = field(default_factory=dict, metadata={"derived": True})
+    recorded_exits: Callable[[str], ExitRules | None] = field(
+        default=_none_recorded, repr=False, compare=False, metadata={"derived": True}
+    )
 
     @property
     def traded_sets(self) -> tuple[str, ...]:
@@ -126,6 +137,16 @@ class Settings:
         if not self.budgets:
             return (self.rule_set,)
         return tuple(sorted(self.budgets, key=lambda name: (-self.budgets[name], name)))
+
+    def require_rule_sets(self) -> None:
+        """Raise :class:`SettingsError` if a set of `budgets` cannot be read.
+
+        For what shows how the sets trade together; the account's exits do not wait for it.
+        """
+        for name, why in self.lost_sets.items():
+            raise SettingsError(
+                f"setting budgets.{name}: {why}; mend it, or take budgets.{name} out"
+            )
 
     def share_of(self, rule_set: str) -> float:
         """The share of the account that a set may enter positions with; 0 if it has no budget.
@@ -138,7 +159,7 @@ class Settings:
         """These settings with the rules of a set in place of those of `rule_set`.
 
         Its plans are sized on its share of the account. A set whose file has gone, or cannot be
-        used, has the rules of the default one.
+        used, has the exits that were recorded of it, and the other rules of the default one.
         """
         if rule_set == self.rule_set and not self.budgets:
             return self
@@ -166,10 +187,31 @@ class Settings:
         return replace(self, plan=plan, exits=rules.exits, limits=limits, rule_set=rule_set)
 
     def _rules_or_default(self, rule_set: str) -> SetRules:
-        for name in (rule_set, DEFAULT_RULE_SET):
-            with suppress(SettingsError):
-                return self.rules_of(name)
-        return SetRules(self.plan, self.exits, self.limits)
+        with suppress(SettingsError):
+            return self.rules_of(rule_set)
+        default = SetRules(self.plan, self.exits, self.limits)
+        with suppress(SettingsError):
+            default = self.rules_of(DEFAULT_RULE_SET)
+        exits = self.recorded_exits(rule_set)
+        return default if exits is None else replace(default, exits=exits)
+
+    def alone(self, rule_set: str) -> Settings:
+        """The settings of a set that trades the whole account alone, whatever the budgets are.
+
+        Raises :class:`SettingsError` for a set that does not exist or cannot be used.
+        """
+        if rule_set == self.rule_set:
+            return replace(self, budgets={}, lost_sets={})
+        rules = self.rules_of(rule_set)
+        return replace(
+            self,
+            rule_set=rule_set,
+            budgets={},
+            lost_sets={},
+            plan=rules.plan,
+            exits=rules.exits,
+            limits=rules.limits,
+        )
 
     @property
     def backtest_rules(self) -> BacktestRules:

@@ -143,3 +143,27 @@ def test_a_set_that_has_gone_is_named_while_its_positions_are_open(both):
     text = in_account(rows[1])
     assert text.startswith("Rule set gone: enters nothing new; 1 open position, at risk 760.00 USD")
     assert "left by the exits of plan" in text
+
+
+def test_a_set_with_a_budget_that_cannot_be_read_is_named_and_stops_no_reading_command(
+    both, capsys
+):
+    (both / "rule_sets" / "mine.toml").write_text("version = 3\n")
+    assert main(["status"]) == 0
+    shown = capsys.readouterr()
+    assert shown.err.startswith("RULE SET mine CANNOT BE READ and enters nothing until it is")
+    assert "at risk 0.00 USD. It enters nothing, and its positions are left by" in shown.out
+    assert "rule set mine (rule_sets/mine.toml): title is missing" in shown.out
+    assert main(["doctor", "--json"]) == 1
+    findings = json.loads(capsys.readouterr().out)
+    (detail,) = [f["detail"] for f in findings if (f["what"], f["state"]) == ("rule set", "BROKEN")]
+    assert detail.startswith("mine, with 40% of the account, enters nothing: rule set mine")
+    settings = load_settings()
+    text = render(settings, Warehouse(settings.warehouse_path, wait_seconds=5), now=NOW)
+    assert "40% of the account: mine cannot be read and enters nothing" in text
+    # What would store or show the sets together waits for the file.
+    for command in (["backfill"], ["backtest"], ["rehearse", "2020-03"]):
+        assert main(command) == 2
+        assert (
+            "setting budgets.mine: rule set mine (rule_sets/mine.toml)" in capsys.readouterr().err
+        )

@@ -52,6 +52,20 @@ def test_an_exercised_call_takes_shares_and_pays_the_strike(client, account, spr
     assert (exercised["qty"], delivered["qty"], delivered["net_amount"]) == ("-1", "100", "-47000")
 
 
+def test_a_dividend_is_paid_on_shares_that_are_held_and_charged_on_those_that_are_short(
+    client, account, spreads
+):
+    account.script("assign", {"symbol": SHORT, "contracts": 1})
+    account.script("dividend", {"ticker": "SPY", "per_share": 1.75})
+    # One that is paid when the shares are gone names those of the ex-date.
+    account.script("dividend", {"ticker": "QQQ", "per_share": 0.5, "shares": 200})
+    assert client.cash() == spreads + STRIKE_USD - 175.0 + 100.0
+    owed, received = client.activities(activity_types="DIV", direction="asc")
+    assert (owed["symbol"], owed["qty"], owed["net_amount"]) == ("SPY", "-100", "-175")
+    assert (received["symbol"], received["qty"], received["net_amount"]) == ("QQQ", "200", "100")
+    assert owed["per_share_amount"] == "1.75"
+
+
 def test_puts_deliver_the_other_way_round(client, account):
     account.script("move", {"symbol": PUT, "quantity": -1})
     account.script("assign", {"symbol": PUT})

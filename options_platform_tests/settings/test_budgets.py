@@ -52,22 +52,52 @@ def test_shares_come_from_the_file_or_from_variables(home):
     assert (alone.budgets, alone.traded_sets) == ({}, ("mine",))
 
 
-def test_a_budget_whose_set_has_gone_comes_with_a_way_to_halt_that_works(home):
+def test_a_budget_whose_set_has_gone_stops_nothing_but_what_shows_the_sets_together(home):
     (home / "options.toml").write_text("[budgets]\nplan = 0.6\nmine = 0.4\n")
+    file = home / "rule_sets" / "mine.toml"
+    text = file.read_text()
+    variables = {"OPTIONS_HOME": str(home)}
+    for broken, why in (
+        (None, "there is no rule set 'mine'"),
+        ("version = ", "cannot be read as TOML"),
+        (f"{MINE}exit = 1\n", "unknown setting 'exit'; did you mean exits"),
+        (f"{MINE}[exits]\ncredit_stop = 'much'\n", "exits.credit_stop"),
+    ):
+        file.unlink(missing_ok=True)
+        if broken is not None:
+            file.write_text(broken)
+        settings = load_settings(home, variables)
+        assert list(settings.lost_sets) == ["mine"]
+        assert why in settings.lost_sets["mine"]
+        assert settings.traded_sets == ("plan", "mine")
+        # The shares of the others are what they were.
+        assert settings.of_set("plan").plan.share == 0.6
+        assert settings.of_set("mine").exits == settings.exits
+        said = r"^setting budgets\.mine: .* take budgets\.mine out$"
+        with pytest.raises(SettingsError, match=said):
+            settings.require_rule_sets()
+    file.write_text(text)
+    settings = load_settings(home, variables)
+    settings.require_rule_sets()
+    assert settings.lost_sets == {}
+
+
+def test_the_set_that_was_chosen_may_be_lost_as_well_if_it_has_a_budget(home):
+    (home / "options.toml").write_text('rule_set = "mine"\n[budgets]\nmine = 0.4\nplan = 0.6\n')
     (home / "rule_sets" / "mine.toml").unlink()
     variables = {"OPTIONS_HOME": str(home)}
-    with pytest.raises(SettingsError, match=r"halt or flatten .*: OPTIONS_BUDGETS=none$"):
-        load_settings(home, variables)
-    settings = load_settings(home, {**variables, "OPTIONS_BUDGETS": "none"})
+    settings = load_settings(home, variables)
+    assert (settings.rule_set, list(settings.lost_sets)) == ("plan", ["mine"])
+    alone = {**variables, "OPTIONS_BUDGETS": "none"}
+    with pytest.raises(SettingsError, match=r"halt or flatten .*: OPTIONS_RULE_SET=plan$"):
+        load_settings(home, alone)
+
+
+def test_no_budgets_leave_the_whole_account_to_the_set_that_is_chosen(home):
+    (home / "options.toml").write_text("[budgets]\nplan = 0.6\nmine = 0.4\n")
+    variables = {"OPTIONS_HOME": str(home), "OPTIONS_BUDGETS": "None"}
+    settings = load_settings(home, {**variables, "OPTIONS_BUDGETS__MINE": "0.4"})
     assert (settings.budgets, settings.traded_sets) == ({}, ("plan",))
-    # The exits of the plan close what the set has opened.
-    assert settings.of_set("mine").exits == settings.exits
-    shares = {"OPTIONS_BUDGETS": "None", "OPTIONS_BUDGETS__MINE": "0.4"}
-    assert load_settings(home, {**variables, **shares}).budgets == {}
-    (home / "options.toml").write_text('rule_set = "mine"\n[budgets]\nmine = 0.4\n')
-    both = r"halt or flatten .*: OPTIONS_BUDGETS=none OPTIONS_RULE_SET=plan$"
-    with pytest.raises(SettingsError, match=both):
-        load_settings(home, variables)
 
 
 @pytest.mark.parametrize(
@@ -77,13 +107,16 @@ def test_a_budget_whose_set_has_gone_comes_with_a_way_to_halt_that_works(home):
         ({"budgets": {"plan": 0.0}}, "budgets.plan: a share of the account above 0"),
         ({"budgets": {"plan": math.nan}}, "budgets.plan: a share of the account above 0"),
         ({"budgets": {"mine": -0.5}}, "budgets.mine: a share of the account above 0"),
-        ({"budgets": {"minne": 0.5}}, "budgets.minne: .*did you mean mine"),
         ({"budgets": {"plan": 0.5}, "rule_set": "mine"}, "mine is not among the sets of budgets"),
     ],
 )
 def test_budgets_that_cannot_be_traded_are_refused_by_name(home, changes, said):
     with pytest.raises(SettingsError, match=said):
         made(home, **changes)
+
+
+def test_a_budget_of_a_misspelled_set_names_the_nearest_one(home):
+    assert "did you mean mine" in made(home, budgets={"minne": 0.5}).lost_sets["minne"]
 
 
 def test_the_parts_of_the_account_are_those_of_the_settings_in_every_set(home):

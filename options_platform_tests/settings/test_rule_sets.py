@@ -216,6 +216,13 @@ def test_the_hash_of_the_rules_sees_every_rule_and_nothing_else(tmp_path):
     assert rules_digest(load(tmp_path, 'rule_set = "mine"\n', {"mine": MINE})) == plain
 
 
+def test_rules_without_a_volatility_target_keep_the_hash_of_before_there_were_any(tmp_path):
+    assert rules_digest(load(tmp_path)) == "41d78d00c937"
+    assert rules_digest(load(tmp_path, rule_set="premium_ladder")) == "ad04ff99ee55"
+    target = "[plan.sizing.vol_target]\nannual = 0.15\n"
+    assert rules_digest(load(tmp_path, target)) != "41d78d00c937"
+
+
 def test_no_set_may_hold_a_part_of_the_account(tmp_path):
     """Whatever is added to the settings is closed to sets, unless it is a rule of planning."""
     for part in names_of(Settings):

@@ -92,6 +92,8 @@ def test_the_hash_of_a_study_changes_with_its_file(tmp_path):
         (ONE.replace('"one"', '"One!"'), {}, "a name has 1 to 48"),
         (f"{ONE}settings = {{ exits = {{ stop = 1 }} }}\n", {}, "unknown setting 'stop'"),
         (f"[settings]\nexit = 1\n{ONE}", {}, "unknown setting 'exit'; did you mean exits"),
+        (f"{ONE}leave_out = [1.5]\n", {}, "shares of the spreads, between 0 and 1"),
+        (f'{ONE}leave_out = ["much"]\n', {}, "shares of the spreads, between 0 and 1"),
         (f'{ONE}[[untried]]\nwhat = "x"\n', {}, "why is missing"),
     ],
 )

@@ -193,8 +193,8 @@ class AlpacaBroker:
         return {ticker: prices[symbol] for ticker, symbol in symbols.items() if symbol in prices}
 
     def activities(self, since: date, *, fills: bool = True) -> list[Activity]:
-        """Assignments, exercises, expiries and, if wanted, fills from the day `since` on."""
-        kinds = "OPASN,OPEXC,OPEXP,OPTRD"
+        """Assignments, exercises, expiries, dividends and, if wanted, fills from `since` on."""
+        kinds = "OPASN,OPEXC,OPEXP,OPTRD,DIV"
         activities: dict[Activity, None] = {}
         page: str | None = None
         while True:

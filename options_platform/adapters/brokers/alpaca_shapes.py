@@ -299,15 +299,16 @@ def last_price_of(row: Mapping[str, Any]) -> LastPrice:
 
 
 def activity_of(row: Mapping[str, Any]) -> Activity:
-    """A fill, or an assignment, exercise or expiry by the clearing house."""
+    """A fill, an assignment, exercise or expiry by the clearing house, or a dividend."""
     quantity = whole_if_whole(finite(row.get("qty") or 0))
     if str(row.get("side", "")).startswith("sell"):
         quantity = -abs(quantity)
     price = row.get("price")
     day, at = row.get("date"), row.get("transaction_time")
+    kind = str(row["activity_type"])
     return Activity(
         activity_id=str(row["id"]),
-        kind=str(row["activity_type"]),
+        kind=kind,
         symbol=str(row.get("symbol", "")),
         quantity=quantity,
         price=None if price is None else finite(price),
@@ -318,6 +319,7 @@ def activity_of(row: Mapping[str, Any]) -> Activity:
         status=str(row.get("status") or "executed").lower(),
         previous_id=row.get("previous_id") or None,
         at=moment(at) if at else None,
+        amount_usd=finite(row.get("net_amount") or 0.0) if kind == "DIV" else 0.0,
     )
 
 

@@ -8,6 +8,11 @@ out their consequences.
 An option that is open at its last close settles at that close: out of the money it expires
 (OPEXP), in the money it is exercised (OPEXC) or assigned (OPASN), and the shares are traded at
 the strike (OPTRD). Without a close of its ticker the settlement waits for the next one.
+
+Before that, sold options are assigned in the night after a close where a backtest assigns them
+(:mod:`options_platform.domain.trading.early_assignment`): all contracts of a symbol, before the
+market of the next session opens. Shares that are in the account then receive or owe the dividend
+(DIV) of a session that is an ex-date, on that day.
 """
 
 from __future__ import annotations
@@ -15,13 +20,23 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from options_platform.adapters.brokers.simulated_clearing import (
+    EARLY,
+    SettledRow,
+    dividends,
+    ended,
+    expire_what_buys,
+    keep_terms,
+    kept_terms,
+    was_assigned,
+)
 from options_platform.adapters.brokers.simulated_schema import prepare
 from options_platform.adapters.ports.broker import (
     Activity,
@@ -37,10 +52,14 @@ from options_platform.adapters.storage.stored_legs import read_legs
 from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.trading.costs import CostRules
-from options_platform.domain.trading.exits.expiry_policy import outcome_of
+from options_platform.domain.trading.early_assignment import AssignmentRules
+from options_platform.domain.trading.exits.expiry_policy import early_assignment, outcome_of
 from options_platform.domain.trading.fill_prices import FillRules, MarketClose, net_price
 from options_platform.domain.trading.orders import Order, OrderLeg, multiplier_of
 from options_platform.settings import Settings
+
+if TYPE_CHECKING:
+    import duckdb
 
 CENT = 0.005
 Outcome = Literal["reject", "partial"]
@@ -54,6 +73,7 @@ class SimulatedBroker:
     chain: ChainRules
     fills: FillRules
     costs: CostRules
+    assignment: AssignmentRules = field(default_factory=AssignmentRules)
     wait_seconds: float = 60.0
     start_usd: float = 100_000.0
     name: str = "simulated"
@@ -73,7 +93,7 @@ class SimulatedBroker:
         spent = sum(
             row[3] * multiplier_of(read_legs(row[2])) * (row[4] or 0.0) + row[5] for row in rows
         )
-        spent += sum(a.quantity * (a.price or 0.0) for a in self._settlements())
+        spent += sum(a.quantity * (a.price or 0.0) - a.amount_usd for a in self._settlements())
         return BrokerAccount("simulated", self._starting_cash() - spent)
 
     def _starting_cash(self) -> float:
@@ -170,11 +190,13 @@ class SimulatedBroker:
                 symbol = leg.symbol(row[1])
                 quantities[symbol] = quantities.get(symbol, 0) + leg.signed_ratio * row[3]
         for settled in self._settlements():
+            if settled.kind == "DIV":
+                continue
             quantities[settled.symbol] = quantities.get(settled.symbol, 0) + int(settled.quantity)
         return [Holding(symbol, count) for symbol, count in sorted(quantities.items()) if count]
 
     def activities(self, since: date, *, fills: bool = True) -> list[Activity]:
-        """Fills and settlements; this broker assigns and exercises only at expiry."""
+        """Fills, settlements, assignments and dividends; it exercises only at expiry."""
         activities = [activity for activity in self._settlements() if activity.on >= since]
         rows = self._rows("filled_qty > 0 AND worked_on >= ?", [since]) if fills else []
         for order_id, ticker, legs_json, filled, *_, worked_on in rows:
@@ -190,6 +212,38 @@ class SimulatedBroker:
                     )
                 )
         return sorted(activities, key=lambda activity: (activity.on, activity.activity_id))
+
+    def open_session(self, session: date, market: Mapping[str, MarketClose]) -> bool:
+        """Assign what was exercised in the night before `session`, and pay the session's dividends.
+
+        Orders that buy back what was assigned expire. Returns whether contracts were assigned;
+        repeating a session changes nothing.
+        """
+        quantities = {holding.symbol: int(holding.quantity) for holding in self.holdings()}
+        traded = self._traded_options()
+        with held(self.path, wait_seconds=self.wait_seconds) as connection:
+            prepare(connection)
+            connection.begin()
+            opened = connection.execute(
+                "INSERT INTO opened VALUES (?) ON CONFLICT DO NOTHING RETURNING session", [session]
+            ).fetchone()
+            rows: list[SettledRow] = []
+            assigned = was_assigned(connection, session)
+            for symbol, terms in kept_terms(connection, session).items() if opened else ():
+                (ticker, leg), quantity = traded[symbol], quantities.get(symbol, 0)
+                close = market.get(ticker)
+                if quantity < 0 and terms.is_exercised(0.0 if close is None else close.dividend):
+                    ending = early_assignment(quantity, leg.right)
+                    rows += ended(session, symbol, quantity, ticker, leg, ending, EARLY)
+                    assigned.add(symbol)
+            expire_what_buys(connection, assigned, session)
+            for row in rows:
+                quantities[row[2]] = quantities.get(row[2], 0) + row[3]
+            if opened:
+                rows += dividends(session, quantities, market)
+            self._record(connection, rows)
+            connection.commit()
+        return bool(assigned)
 
     def work(self, session: date, market: Mapping[str, MarketClose]) -> None:
         """Fill or expire the orders that work in `session`, then settle expiring contracts.
@@ -220,24 +274,27 @@ class SimulatedBroker:
     def _settle(self, session: date, market: Mapping[str, MarketClose]) -> None:
         """Settle open contracts whose last close is that of `session` or an earlier one."""
         quantities = {holding.symbol: int(holding.quantity) for holding in self.holdings()}
-        rows: list[tuple[str, str, str, int, float | None, date]] = []
+        rows: list[SettledRow] = []
+        sold: dict[str, list[OrderLeg]] = {}
         for symbol, (ticker, leg) in self._traded_options().items():
             quantity, close = quantities.get(symbol, 0), market.get(ticker)
-            if not quantity or close is None or leg.expiry >= shift(session, 1):
+            if not quantity or close is None:
                 continue
-            outcome = outcome_of(quantity, leg.right, leg.strike, close.spot)
-            activity_id = f"{session:%Y%m%d}-{symbol}"
-            rows.append((activity_id, outcome.kind, symbol, -quantity, None, session))
-            if outcome.shares:
-                row = (
-                    f"{activity_id}-shares", "OPTRD", ticker, outcome.shares, leg.strike, session
-                )  # fmt: skip
-                rows.append(row)
+            if leg.expiry < shift(session, 1):
+                ending = outcome_of(quantity, leg.right, leg.strike, close.spot)
+                rows += ended(session, symbol, quantity, ticker, leg, ending)
+            elif quantity < 0:
+                sold.setdefault(ticker, []).append(leg)
+        with held(self.path, wait_seconds=self.wait_seconds) as connection:
+            connection.begin()
+            self._record(connection, rows)
+            keep_terms(connection, session, sold, market, self.chain, self.assignment)
+            connection.commit()
+
+    @staticmethod
+    def _record(connection: duckdb.DuckDBPyConnection, rows: list[SettledRow]) -> None:
         if rows:
-            with held(self.path, wait_seconds=self.wait_seconds) as connection:
-                connection.begin()
-                connection.executemany("INSERT INTO settlements VALUES (?, ?, ?, ?, ?, ?)", rows)
-                connection.commit()
+            connection.executemany("INSERT INTO settlements VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
     def _traded_options(self) -> dict[str, tuple[str, OrderLeg]]:
         """Ticker and leg of every option ever traded, by symbol."""
@@ -253,7 +310,10 @@ class SimulatedBroker:
         with held(self.path, wait_seconds=self.wait_seconds) as connection:
             prepare(connection)
             rows = connection.execute("FROM settlements ORDER BY activity_id").fetchall()
-        return [Activity(*row) for row in rows]
+        return [
+            Activity(number, kind, symbol, quantity, price, on, amount_usd=amount_usd or 0.0)
+            for number, kind, symbol, quantity, price, on, amount_usd in rows
+        ]
 
     def _outcome(
         self,
@@ -309,6 +369,7 @@ def open_broker(settings: Settings, folder: Path | None = None) -> SimulatedBrok
         chain=settings.plan.chain,
         fills=settings.fills,
         costs=settings.plan.costs,
+        assignment=settings.backtest.assignment,
         wait_seconds=settings.warehouse_wait_seconds,
         start_usd=settings.account_value_usd,
     )

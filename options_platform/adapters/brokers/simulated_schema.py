@@ -25,21 +25,32 @@ CREATE TABLE IF NOT EXISTS settlements (
     activity_id VARCHAR PRIMARY KEY, kind VARCHAR NOT NULL, symbol VARCHAR NOT NULL,
     quantity INTEGER NOT NULL, price DOUBLE, settled_on DATE NOT NULL
 );
-CREATE TABLE IF NOT EXISTS counted_by_the_share (nothing BOOLEAN)
+ALTER TABLE settlements ADD COLUMN IF NOT EXISTS amount_usd DOUBLE;
+CREATE TABLE IF NOT EXISTS counted_by_the_share (nothing BOOLEAN);
+CREATE TABLE IF NOT EXISTS exercise_terms (
+    symbol VARCHAR PRIMARY KEY, session DATE NOT NULL, is_deep BOOLEAN NOT NULL,
+    least_dividend_usd DOUBLE NOT NULL
+);
+CREATE TABLE IF NOT EXISTS opened (session DATE PRIMARY KEY)
 """
-NEWEST = "counted_by_the_share"
+NEWEST = "opened"
+"""The table that only files of the newest layout have."""
+
+BY_THE_SHARE = "counted_by_the_share"
 """Marks a file whose orders for shares count single shares, not lots of 100."""
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the tables of a new file or migrate an older one, in one transaction."""
-    tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
-    if (NEWEST,) in tables:
+    rows = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+    tables = {name for (name,) in rows}
+    if NEWEST in tables:
         return
     connection.begin()
     try:
         connection.execute(TABLES)
-        count_by_the_share(connection)
+        if BY_THE_SHARE not in tables:
+            count_by_the_share(connection)
         connection.commit()
     except BaseException:
         connection.rollback()

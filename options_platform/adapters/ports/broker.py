@@ -236,6 +236,13 @@ class WorksAtClose(Broker, Protocol):
         """Hold what it keeps over many steps, so that none waits for another process."""
         ...
 
+    def open_session(self, session: date, market: Mapping[str, MarketClose]) -> bool:
+        """Assign what was exercised in the night before `session`, and pay the session's dividends.
+
+        Returns whether contracts were assigned; one opened before is left.
+        """
+        ...
+
     def work(self, session: date, market: Mapping[str, MarketClose]) -> None:
         """Fill or expire the orders that work in `session`; one worked before is left."""
         ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from options_platform.domain.trading.orders import SHARES, OrderLeg
@@ -25,6 +26,7 @@ def count_by_the_share(connection: duckdb.DuckDBPyConnection) -> None:
         )
 
 
+@lru_cache(maxsize=4096)
 def read_legs(text: str) -> tuple[OrderLeg, ...]:
     """The legs of an order from their stored JSON."""
     return tuple(

@@ -7,13 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.commands.backtests.output import about, record, say_about
+from options_platform.commands.backtests.output import about, say_about
 from options_platform.commands.common import ConsoleProgress, print_json, print_table, say
-from options_platform.contracts import ACCOUNT_SET_SCORES
-from options_platform.contracts.rule_sets import ACCOUNT_PART, LATEST, SET_PART
+from options_platform.contracts.rule_sets import ACCOUNT_PART, SET_PART
 from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.backtest_study.account_sets import BLOCK_SESSIONS
-from options_platform.services.backtesting.account_sets import run_account, score_of_account
+from options_platform.services.backtesting.account_sets import backtest_account
 from options_platform.services.backtesting.run import BacktestData
 from options_platform.settings import Settings
 
@@ -30,9 +29,8 @@ def trade_account(
     rules: BacktestRules,
 ) -> int:
     """Backtest all sets of the budgets together, count it as a trial, and store its scores."""
-    tested = run_account(settings, rules, data, datetime.now(UTC), ConsoleProgress())
-    record(settings, warehouse, data, [score_of_account(settings, tested)])
-    warehouse.replace([(ACCOUNT_SET_SCORES, tested.rows)], "comparison", LATEST)
+    now = datetime.now(UTC)
+    tested = backtest_account(settings, rules, data, warehouse, now, ConsoleProgress())
     if args.json:
         shown = tested.rows.drop("comparison", "tested_at", "first", "last")
         print_json({**about(data), "account": shown.to_dicts()})

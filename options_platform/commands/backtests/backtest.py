@@ -51,7 +51,7 @@ from options_platform.services.backtesting.run import (
 )
 from options_platform.services.backtesting.trials import earlier_ratios
 from options_platform.services.market_data.learned_surface import with_fits
-from options_platform.services.planning.plan_inputs import require_vote_features
+from options_platform.services.planning.plan_inputs import require_premium_features
 from options_platform.settings import Settings
 from options_platform.settings.rule_sets import active_rule_set
 
@@ -81,6 +81,7 @@ def backtest(args: argparse.Namespace) -> int:
     Raises :class:`UsageError` for settings, ranges or tickers that cannot be tested.
     """
     settings = ready_settings()
+    settings.require_rule_sets()
     if args.optuna is not None and args.optuna < 2:
         raise UsageError("--optuna takes the number of variants to try, at least 2")
     if args.refusals and (args.vary or args.optuna is not None or args.rule_sets is not None):
@@ -96,7 +97,7 @@ def backtest(args: argparse.Namespace) -> int:
     store = ChainStore(settings.chains_path)
     data = load_backtest(warehouse, _tickers(args, settings), args.start, args.end, store)
     tried = [*variants, base, *(each.variant for each in sets or ())]
-    require_vote_features(
+    require_premium_features(
         warehouse, data.market.tickers, data.first, data.last, (each.plan for each in tried)
     )
     if sets is not None:

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.commands.backtests.output import about, record, say_about
+from options_platform.commands.backtests.output import about, say_about
 from options_platform.commands.common import ConsoleProgress, print_json, print_table, say
 from options_platform.contracts.rule_sets import AS_SET
 from options_platform.domain.backtest.results import HELD_NOTE
@@ -20,10 +20,8 @@ from options_platform.domain.backtest_study.rule_sets import BLOCK_SESSIONS
 from options_platform.errors import UsageError
 from options_platform.services.backtesting.rule_sets import (
     ComparedSet,
+    compare_and_store,
     compared_set,
-    comparison,
-    run_sets,
-    scores_of,
 )
 from options_platform.services.backtesting.run import BacktestData
 from options_platform.services.market_data.learned_surface import with_fits
@@ -71,11 +69,9 @@ def compare(
     sets: Sequence[ComparedSet],
 ) -> int:
     """Backtest the sets side by side, count each as a trial, and store the comparison."""
-    results = run_sets(sets, data, args.workers or settings.workers, ConsoleProgress())
-    record(settings, warehouse, data, scores_of(results))
-    frames = comparison(sets, results, data, warehouse, datetime.now(UTC))
-    warehouse.replace(frames, *_stored_as(frames[0][1]))
-    rows = frames[0][1]
+    rows = compare_and_store(
+        settings, sets, data, warehouse, datetime.now(UTC), ConsoleProgress(), args.workers
+    )
     if args.json:
         shown = rows.drop("comparison", "tickers", "first", "last", "compared_at")
         print_json({**about(data), "rule_sets": shown.to_dicts()})
@@ -83,10 +79,6 @@ def compare(
     say_about(data)
     _show(rows)
     return 0
-
-
-def _stored_as(rows: pl.DataFrame) -> tuple[str, str]:
-    return "comparison", str(rows["comparison"][0])
 
 
 def _show(rows: pl.DataFrame) -> None:

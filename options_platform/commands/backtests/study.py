@@ -86,6 +86,8 @@ def _show(head: dict[str, Any], rows: pl.DataFrame) -> None:
     chance = head["overfitting_probability"]
     if chance is not None:
         say(f"Probability of backtest overfitting: {chance:.2f}.")
+    for text in head["model_scores"]:
+        say(f"Out of sample, {text}.")
     for text in head["untried"]:
         say(f"Not tried: {text}")
 

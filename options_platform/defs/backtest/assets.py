@@ -8,7 +8,8 @@ from pydantic import Field
 
 from options_platform.adapters.tracking.trial_log import TrialLog
 from options_platform.contracts import BACKTEST_TABLES
-from options_platform.contracts.backtest import CONFIGURED
+from options_platform.contracts.backtest import ACCOUNT, CONFIGURED
+from options_platform.contracts.rule_sets import AS_SET
 from options_platform.defs.models.study import markdown_table
 from options_platform.defs.shared.asset_options import OWNERS
 from options_platform.defs.shared.context import table_schema
@@ -18,11 +19,20 @@ from options_platform.domain.backtest_study.scorecard import against_seed, held_
 from options_platform.domain.backtest_study.variants import Variant, scored
 from options_platform.errors import UsageError
 from options_platform.reporting import backtest_figures, figures
-from options_platform.services.backtesting.run import BacktestRun, load_backtest, run_with_baselines
+from options_platform.services.backtesting.account_sets import backtest_account
+from options_platform.services.backtesting.rule_sets import compare_and_store, compared_set
+from options_platform.services.backtesting.run import (
+    BacktestData,
+    BacktestRun,
+    load_backtest,
+    run_with_baselines,
+)
 from options_platform.services.backtesting.tables import backtest_frames
 from options_platform.services.backtesting.trials import backtest_trials
 from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.market_data.platform import Platform
+from options_platform.services.planning.plan_inputs import require_vote_features
+from options_platform.settings import Settings
 
 READ = ("raw_ohlcv", "vix", "features", "regime", "direction_model", "volatility_model")
 SCORES = ("name", "fill_model", "trades", "equity_usd", "sharpe", "sharpe_low", "sharpe_high",
@@ -32,6 +42,11 @@ PRICE_RISK = ("name", "scenario", "trades", "sharpe", "sharpe_low", "sharpe_high
               "max_drawdown")  # fmt: skip
 REFUSALS = ("gate", "scope", "refused", "followed", "mean_usd", "saved_r", "saved_r_low",
             "saved_r_high", "p_corrected", "verdict")  # fmt: skip
+ACCOUNT_COLUMNS = ("part", "rule_set", "share", "trades", "pnl_usd", "sharpe", "sharpe_low",
+                   "sharpe_high", "max_drawdown", "moved", "netting_conflicts",
+                   "set_limits")  # fmt: skip
+SET_COLUMNS = ("rule_set", "version", "trades", "sharpe", "sharpe_low", "sharpe_high", "gain",
+               "max_drawdown", "win_rate", "profit_factor", "deflated_sharpe")  # fmt: skip
 TARGETS = ("fill_model", "metric", "value", "low", "high", "target", "met")
 
 
@@ -52,7 +67,8 @@ def make_backtest() -> dg.AssetsDefinition:
 
     @dg.asset(
         description="Trades the rules over all stored predictions under each fill model, beside "
-        f"naive baselines. Fills the tables\n{tables}",
+        f"naive baselines; with `budgets` also all sets together (run `{ACCOUNT}`), and each "
+        f"alone. Fills the tables\n{tables}",
         group_name="backtest",
         kinds={"duckdb", "polars"},
         owners=OWNERS,
@@ -62,7 +78,10 @@ def make_backtest() -> dg.AssetsDefinition:
     def backtest(
         config: BacktestConfig, platform: dg.ResourceParam[Platform]
     ) -> dg.MaterializeResult:
-        settings = with_fits(platform.settings, platform.warehouse)
+        if config.run == ACCOUNT:
+            raise UsageError(f"run: {ACCOUNT} is the run of all sets together; choose another name")
+        platform.settings.require_rule_sets()
+        settings = with_fits(_shown_alone(platform.settings), platform.warehouse)
         variant = make_variant(config.settings, settings.plan, settings.backtest_rules)
         data = load_backtest(
             platform.warehouse, settings.tickers, _day(config.start), _day(config.end),
@@ -75,9 +94,41 @@ def make_backtest() -> dg.AssetsDefinition:
         platform.warehouse.replace(backtest_frames(run, config.run), "run", config.run)
         trials = backtest_trials([scored((variant, run.model))], data, "choice", platform.now())
         TrialLog(settings.home, platform.warehouse).record_all(trials)
-        return dg.MaterializeResult(metadata=_metadata(run, config.run, variant))
+        metadata = _metadata(run, config.run, variant)
+        if platform.settings.budgets and not config.settings:
+            metadata |= _of_traded_sets(platform, data)
+        return dg.MaterializeResult(metadata=metadata)
 
     return backtest
+
+
+def _shown_alone(settings: Settings) -> Settings:
+    """The settings of the set that is compared with the baselines: of `budgets` one that trades."""
+    traded = settings.traded_sets
+    return settings.alone(settings.rule_set if settings.rule_set in traded else traded[0])
+
+
+def _of_traded_sets(platform: Platform, data: BacktestData) -> dict[str, Any]:
+    """Backtest the sets of `budgets` together in the account, and each alone; the metadata."""
+    settings = with_fits(platform.settings, platform.warehouse)
+    alone = [
+        with_fits(platform.settings.alone(name), platform.warehouse)
+        for name in settings.traded_sets
+    ]
+    require_vote_features(
+        platform.warehouse, data.market.tickers, data.first, data.last, [s.plan for s in alone]
+    )
+    now, sets = platform.now(), [compared_set(each) for each in alone]
+    account = backtest_account(
+        settings, settings.account_rules, data, platform.warehouse, now, platform.progress
+    )
+    each = compare_and_store(settings, sets, data, platform.warehouse, now, platform.progress)
+    shown = account.rows.filter(fill_model=account.rules.fills.model)
+    as_set = each.filter(case=AS_SET)
+    return {
+        "account": dg.MetadataValue.md(markdown_table(shown, ACCOUNT_COLUMNS)),
+        "each_set_alone": dg.MetadataValue.md(markdown_table(as_set, SET_COLUMNS)),
+    }
 
 
 def _day(text: str | None) -> date | None:

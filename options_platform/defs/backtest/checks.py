@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from options_platform.contracts import (
+    ACCOUNT_SET_SCORES,
     BACKTEST_EQUITY,
     BACKTEST_FILLS,
     BACKTEST_MARKS,
@@ -30,7 +31,8 @@ def make_backtest_checks() -> list[dg.AssetChecksDefinition]:
     )
     def checks(platform: dg.ResourceParam[Platform]) -> Iterator[dg.AssetCheckResult]:
         read = platform.warehouse.read
-        stored = (BACKTEST_EQUITY, BACKTEST_TRADES, BACKTEST_MARKS, BACKTEST_FILLS)
+        stored = (BACKTEST_EQUITY, BACKTEST_TRADES, BACKTEST_MARKS, BACKTEST_FILLS,
+                  ACCOUNT_SET_SCORES)  # fmt: skip
         tables = BacktestTables(*(read(table) for table in stored))
         for rule in BACKTEST_RULES:
             finding = rule.find(tables)

@@ -18,7 +18,7 @@ from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.market_data.stored_chains import stored_chains
 from options_platform.services.planning.later_plans import PlanFrames, make_plans
-from options_platform.services.planning.plan_inputs import require_vote_features
+from options_platform.services.planning.plan_inputs import require_premium_features
 from options_platform.settings import Settings
 
 PLAN_INPUTS = ("raw_ohlcv", "vix", "features", "direction_model", "volatility_model", "regime")
@@ -85,14 +85,21 @@ def make_trade_plan(settings: Settings, *, with_chains: bool = False) -> dg.Asse
     ) -> dg.MaterializeResult:
         selected = selected_range(context, settings)
         fitted = with_fits(settings, platform.warehouse)
+        if selected.start < selected.end:
+            fitted.require_rule_sets()
+        lost = fitted.lost_sets
         of_sets = [fitted.of_set(name).plan for name in fitted.traded_sets]
-        require_vote_features(
-            platform.warehouse, selected.tickers, selected.start, selected.end, of_sets
+        require_premium_features(
+            platform.warehouse,
+            selected.tickers,
+            selected.start,
+            selected.end,
+            [rules for rules in of_sets if rules.rule_set not in lost],
         )
 
         def build(inputs: pl.DataFrame, scope: PartitionRange) -> PlanFrames:
             chain_of = stored_chains(platform.chains, scope.tickers, scope.start, scope.end)
-            plans, alternates = plans_of_sets(inputs, of_sets, chain_of)
+            plans, alternates = plans_of_sets(inputs, of_sets, chain_of, lost)
             return (*plans, *alternates)
 
         made = make_plans(platform.warehouse, selected, build)
@@ -107,6 +114,7 @@ def make_trade_plan(settings: Settings, *, with_chains: bool = False) -> dg.Asse
             selected,
             {
                 "later_plans_made_anew": later,
+                **({"lost_rule_sets": dict(lost)} if lost else {}),
                 "trades": plans.filter(pl.col("decision") == "trade").height,
                 "on_real_chains": plans.filter(pl.col("chain_source") == "real").height,
                 "no_trades_by_reason": dict(counts.iter_rows()),

@@ -15,7 +15,6 @@ from options_platform.domain.accounting.fills import fill_rows
 from options_platform.domain.accounting.position_days import position_paths
 from options_platform.domain.accounting.snapshot import LedgerSnapshot
 from options_platform.domain.backtest import (
-    AssignmentRules,
     BacktestMarket,
     BacktestRules,
     run_backtest,
@@ -155,12 +154,11 @@ def make_record(
 def as_paper(rules: BacktestRules) -> BacktestRules:
     """Backtest rules that match paper trading.
 
-    Entries are limit orders at the planned price, there is no early assignment and no buying power
-    check, and only a person lifts a halt.
+    Entries are limit orders at the planned price, there is no buying power check, and only a person
+    lifts a halt.
     """
     return replace(
         rules,
-        assignment=AssignmentRules(enabled=False),
         entry_order="limit",
         buying_power=False,
         resume_after_sessions=None,

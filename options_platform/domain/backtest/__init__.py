@@ -10,7 +10,8 @@ Only a single run belongs here. Baselines, variants and their comparison are in
 from options_platform.domain.backtest.engine import run_backtest
 from options_platform.domain.backtest.market import BacktestMarket, make_market
 from options_platform.domain.backtest.results import BacktestResult
-from options_platform.domain.backtest.rules import AssignmentRules, BacktestRules
+from options_platform.domain.backtest.rules import BacktestRules
+from options_platform.domain.trading.early_assignment import AssignmentRules
 
 __all__ = [
     "AssignmentRules",

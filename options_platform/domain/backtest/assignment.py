@@ -1,8 +1,6 @@
-"""Early assignment: which short legs are exercised by their holders, and the cost of it.
+"""Early assignment in a backtest: the legs that it takes, and what it costs.
 
-Option holders know the next ex-date and dividend in advance, so this model of the market reads
-them from the next session's row. The platform's own decisions never do: exits use the expected
-dividend only (:mod:`options_platform.domain.trading.exits.ex_dividend`).
+The rule is that of the simulated broker, :mod:`options_platform.domain.trading.early_assignment`.
 """
 
 from __future__ import annotations
@@ -12,8 +10,7 @@ import numpy as np
 from options_platform.common import Floats
 from options_platform.domain.backtest.legs import Bools, Ints, Legs, PricedLegs
 from options_platform.domain.backtest.rules import BacktestRules
-from options_platform.domain.chain import quote
-from options_platform.domain.pricing import PUT
+from options_platform.domain.trading.early_assignment import has_no_time_value, put_mids
 
 
 def assigned_legs(
@@ -21,7 +18,8 @@ def assigned_legs(
 ) -> Bools:
     """Whether each leg is assigned after the close, shape [rows, legs].
 
-    `dividend` is that of each row, USD a share; see :class:`AssignmentRules` for the conditions.
+    `dividend` is that of each row, USD a share; see
+    :class:`~options_platform.domain.trading.early_assignment.AssignmentRules` for the conditions.
     Options on an index of `EUROPEAN` are never assigned early.
     """
     limits = rules.assignment
@@ -29,18 +27,14 @@ def assigned_legs(
         return np.zeros_like(priced.alive)
     side, sign, strike = legs.side[trade], legs.sign[trade], legs.strike[trade]
     short = priced.alive & (side < 0) & (priced.intrinsic > 0) & ~priced.underlying.european
-    no_time_value = priced.mid <= priced.intrinsic + limits.max_extrinsic_usd + 1e-9
-    deep = short & (np.abs(priced.delta) >= limits.min_delta) & no_time_value
+    deep = short & has_no_time_value(priced.mid, priced.intrinsic, priced.delta, limits)
     tomorrow = np.append(dividend[1:], 0.0)
     tomorrow = np.where(np.append(trade[1:] == trade[:-1], False), tomorrow, 0.0)
     candidates = short & (sign > 0) & (tomorrow > 0)[:, None]
     at = np.nonzero(candidates)
     if len(at[0]):
-        puts = quote(
-            priced.underlying.at((at[0], 0)), strike[at], priced.years[at],
-            np.full(len(at[0]), PUT), rules.chain,
-        )  # fmt: skip
-        deep[at] = deep[at] | (puts.mid < tomorrow[at[0]])
+        puts = put_mids(priced.underlying.at((at[0], 0)), strike[at], priced.years[at], rules.chain)
+        deep[at] = deep[at] | (puts < tomorrow[at[0]])
     return deep
 
 
@@ -50,10 +44,11 @@ def closing_after_assignment(
     """Closing value of each leg on the session after an assignment, USD a share, [rows, legs].
 
     The assigned leg has become shares at its strike, which are bought back or sold at this close.
-    An account that is short shares on the ex-date owes the dividend.
+    If this session is an ex-date, whoever is short of them owes the dividend, and whoever holds
+    them receives it.
     """
     sign, strike = legs.sign[trade], legs.strike[trade]
     yesterday = np.zeros_like(assigned)
     yesterday[1:] = assigned[:-1]
-    shares = sign * (spot[:, None] - strike) + np.where(sign > 0, dividend[:, None], 0.0)
+    shares = sign * (spot[:, None] + dividend[:, None] - strike)
     return np.where(yesterday, shares, priced.closing)

@@ -54,6 +54,7 @@ class Book:
         self._plan_labels = trades.select("strategy", "regime", "direction", "date").rows()
         self._confidence: list[float] = trades["confidence"].to_list()
         self._votes: list[int | None] = trades["votes"].to_list()
+        self._vol_scale: list[float | None] = trades["vol_scale"].to_list()
         self._fees = rules.costs.fees_on(market.days)
         self._interest = self._session_fees = 0
         self._cash_of_set = dict.fromkeys(rules.sets, 0)
@@ -113,6 +114,7 @@ class Book:
             rules,
             concession,
             votes=self._votes[trade],
+            vol_scale=self._vol_scale[trade],
             stops_at_cap=price is None,
         )
 

@@ -13,9 +13,9 @@
    the account's limits; those that pass are worked in the next session.
 
 Where several rule sets trade the account, each trade is sized and left by the rules of its own set,
-and the entries of a session are decided set by set. One whose contracts an open position holds on
-the other side, or another set works, takes the first of its alternates of which that is not so;
-without alternates, as where one set trades alone, it is refused.
+and the entries of a session are decided set by set. One whose contracts an open position holds, or
+an order works, on the other side takes the first of its alternates of which that is not so; without
+alternates, as where one set trades alone, it is refused.
 """
 
 from __future__ import annotations
@@ -208,36 +208,40 @@ class EventLoop:
                 if exit_session is not None and exit_session <= ahead:
                     position.exit_reason = "FIXED"
                 continue
-            last_decision = self._last_decision[position.trade]
             if not self.paths.has_data[row]:
                 # Without data the P&L is unknown, but the last day to decide an exit still counts.
+                last_decision = self._last_decision[position.trade]
                 if self._own[position.trade].exits is not None and is_due(session, last_decision):
                     position.exit_reason = "EXPIRY_NEAR"
                 continue
+            position.exit_reason = self._exit_due(position, row, session)
             if self.paths.assigned[row]:
+                # An assignment is seen in the morning: until then an exit order works.
+                position.is_left_by_rule = position.exit_reason is not None
                 position.exit_reason, position.assigned_on = "ASSIGNED", session_number
-                continue
-            exits = self._own[position.trade].exits
-            if exits is not None:
-                # A mark without quotes of this session is no evidence of a profit or a loss.
-                measured = bool(self.paths.evidence[row])
-                position.exit_reason = exit_reason(
-                    PositionMark(
-                        entry_price=position.entry_price,
-                        close_price=float(self.paths.mark[row])
-                        if measured
-                        else position.entry_price,
-                        max_loss=position.max_loss_usd / position.units,
-                        max_profit=position.max_profit_usd / position.units,
-                        entry_dte=position.entry_dte,
-                        expiry=position.expiry,
-                        session=session,
-                        last_decision_on=last_decision,
-                        before_ex_date=bool(self.paths.before_ex_date[row]),
-                        at_pin_risk=bool(self.paths.at_pin_risk[row]),
-                    ),
-                    exits,
-                )
+
+    def _exit_due(self, position: BacktestPosition, row: int, session: date) -> str | None:
+        """The exit rule that closes a position at a close with data; None if none does."""
+        exits = self._own[position.trade].exits
+        if exits is None:
+            return None
+        # A mark without quotes of this session is no evidence of a profit or a loss.
+        measured = bool(self.paths.evidence[row])
+        return exit_reason(
+            PositionMark(
+                entry_price=position.entry_price,
+                close_price=float(self.paths.mark[row]) if measured else position.entry_price,
+                max_loss=position.max_loss_usd / position.units,
+                max_profit=position.max_profit_usd / position.units,
+                entry_dte=position.entry_dte,
+                expiry=position.expiry,
+                session=session,
+                last_decision_on=self._last_decision[position.trade],
+                before_ex_date=bool(self.paths.before_ex_date[row]),
+                at_pin_risk=bool(self.paths.at_pin_risk[row]),
+            ),
+            exits,
+        )
 
     def _watch_losses(self, session_number: int) -> None:
         """Update the kill switch with this close; reset it after the configured wait."""
@@ -273,16 +277,9 @@ class EventLoop:
         return next((trade for trade in candidates if not self.opposed(trade)), planned)
 
     def opposed(self, trade: int) -> int:
-        """How many contracts of an entry open positions hold, or other sets work, on the other
-        side."""
-        name = self.book.rule_set[trade]
-        others = {t: p for t, p in self.book.open.items() if self.book.rule_set[t] != name}
-        opening = [*self.book.open, *(t for t in self.working if self.book.rule_set[t] != name)]
-        # An assignment is seen in the morning: nothing works for it yet.
-        leaving = [
-            t for t, p in others.items() if p.exit_reason is not None and p.assigned_on is None
-        ]
-        return self._sides.opposed(trade, opening, leaving)
+        """How many contracts of an entry open positions hold, or orders work, on the other side."""
+        leaving = [t for t, position in self.book.open.items() if position.has_exit_order]
+        return self._sides.opposed(trade, [*self.book.open, *self.working], leaving)
 
     def account_for(self, entries: Sequence[int], session_number: int) -> AccountAtClose:
         """The account after this session's mark, against which `entries` can be asked."""

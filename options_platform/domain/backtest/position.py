@@ -16,6 +16,7 @@ class BacktestPosition:
 
     `opened`, `last_session` and `assigned_on` are session numbers of the market; `first_row` is
     the position's first row in the paths. Maximum loss and profit are in USD, fees included.
+    `is_left_by_rule`: an exit was decided at the close after which it was assigned.
     """
 
     trade: int
@@ -34,6 +35,13 @@ class BacktestPosition:
     max_profit_usd: float
     exit_reason: str | None = None
     assigned_on: int | None = None
+    is_left_by_rule: bool = False
+
+    @property
+    def has_exit_order(self) -> bool:
+        """Whether an order to close it works from this close on."""
+        by_rule = self.assigned_on is None or self.is_left_by_rule
+        return self.exit_reason is not None and by_rule
 
     @property
     def units(self) -> int:

@@ -11,26 +11,13 @@ from options_platform.domain.chain import ChainRules
 from options_platform.domain.risk import RiskRules, SetLimits
 from options_platform.domain.risk.sizing import SizingRules
 from options_platform.domain.trading.costs import CostRules
+from options_platform.domain.trading.early_assignment import AssignmentRules
 from options_platform.domain.trading.exits.exit_rules import ExitRules
 from options_platform.domain.trading.exits.expiry_policy import ExpiryRules
 from options_platform.domain.trading.fill_prices import FillRules
 from options_platform.domain.trading.orders import LadderRules
 
 ChainUse = Literal["real_if_stored", "real_only", "synthetic"]
-
-
-@dataclass(frozen=True)
-class AssignmentRules:
-    """Conditions under which the holder of a short leg exercises early.
-
-    An in-the-money call is exercised on the session before the ex-date if the put of the same
-    strike costs less than the dividend. Any in-the-money option is exercised if its absolute delta
-    is at least `min_delta` and its time value at most `max_extrinsic_usd` (USD a share).
-    """
-
-    enabled: bool = True
-    min_delta: float = 0.97
-    max_extrinsic_usd: float = 0.01
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,12 @@ def _without_votes(rules: PlanRules) -> PlanRules:
 def _with_any_budget(rules: PlanRules) -> PlanRules:
     """One spread of the configured width fits, whatever it can lose."""
     regimes = dict.fromkeys(rules.sizing.regime_multiplier, 1.0)
-    one = SizingRules(account_value_usd=1e15, max_contracts=1, regime_multiplier=regimes)
+    one = SizingRules(
+        account_value_usd=1e15,
+        max_contracts=1,
+        regime_multiplier=regimes,
+        vol_target=rules.sizing.vol_target,
+    )
     return replace(rules, sizing=one)
 
 
@@ -89,7 +94,7 @@ ACCOUNT_GATES = {
     "MAX_GAP_LOSS": "loss of all positions in one gap",
     "MAX_SET_POSITIONS": "as many positions of the rule set as allowed",
     "MAX_SET_RISK": "maximum losses of the rule set's positions",
-    "NETTING_CONFLICT": "an open position or another rule set has the other side of a contract",
+    "NETTING_CONFLICT": "an open position or another order has the other side of a contract",
     "BUYING_POWER": "equity below all maximum losses",
     "LIMIT_NOT_REACHED": "the market did not come to the limit price",
 }

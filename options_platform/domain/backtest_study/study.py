@@ -9,7 +9,7 @@ and under the other policy, without being chosen again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -22,6 +22,7 @@ from options_platform.common import Floats
 from options_platform.contracts.rule_sets import HELD, LEFT
 from options_platform.contracts.studies import CHECK, CHOICE, WHOLE
 from options_platform.domain.backtest.market import BacktestMarket
+from options_platform.domain.backtest.results import BacktestResult
 from options_platform.domain.backtest_study.rule_sets import BLOCK_SESSIONS
 from options_platform.domain.backtest_study.scorecard import excess_returns
 from options_platform.domain.backtest_study.variants import (
@@ -55,7 +56,8 @@ class StudyRun:
     """The backtest of a variant under a policy of expiry.
 
     `tickers` are those that it trades; `days` are the sessions of `returns`, the daily excess
-    returns; `closed` has the closed trades: closed_on and pnl_usd.
+    returns; `closed` has the closed trades: closed_on and pnl_usd. `note` says in words how good
+    the model is that left trades out, if one did.
     """
 
     hypothesis: str
@@ -65,6 +67,7 @@ class StudyRun:
     days: NDArray[np.datetime64]
     returns: Floats
     closed: pl.DataFrame
+    note: str = ""
 
     @property
     def variant(self) -> str:
@@ -80,16 +83,13 @@ class StudyRun:
 def policies_of(variant: Variant) -> dict[str, Variant]:
     """The variant under the default policy of expiry and held to it; rules without exits hold."""
     return {
-        policy: Variant(
-            variant.name,
-            *_rules_of(vary(variant.plan, variant.rules, {"expiry.hold_to_expiry": [holds]})[0]),
+        policy: replace(
+            vary(variant.plan, variant.rules, {"expiry.hold_to_expiry": [holds]})[0],
+            name=variant.name,
+            leave_out=variant.leave_out,
         )
         for policy, holds in ((LEFT, False), (HELD, True))
     }
-
-
-def _rules_of(variant: Variant) -> tuple[Any, Any]:
-    return variant.plan, variant.rules
 
 
 def run_hypothesis(
@@ -99,16 +99,29 @@ def run_hypothesis(
     each = [(policy, run) for v in variants for policy, run in policies_of(v).items()]
     results = run_variants([variant for _, variant in each], inputs, market)
     for (policy, _), (variant, result) in zip(each, results, strict=True):
-        score = scored((variant, result))
-        yield StudyRun(
-            hypothesis=hypothesis,
-            policy=policy,
-            tickers=tuple(market.tickers),
-            score=score,
-            days=market.days[1:],
-            returns=excess_returns(score.equity, market),
-            closed=result.trades.drop_nulls("closed_on").select("closed_on", "pnl_usd"),
-        )
+        yield study_run(hypothesis, policy, variant, result, market)
+
+
+def study_run(
+    hypothesis: str,
+    policy: str,
+    variant: Variant,
+    result: BacktestResult,
+    market: BacktestMarket,
+    note: str = "",
+) -> StudyRun:
+    """What a study keeps of the backtest of a variant."""
+    score = scored((variant, result))
+    return StudyRun(
+        hypothesis=hypothesis,
+        policy=policy,
+        tickers=tuple(market.tickers),
+        score=score,
+        days=market.days[1:],
+        returns=excess_returns(score.equity, market),
+        closed=result.trades.drop_nulls("closed_on").select("closed_on", "pnl_usd"),
+        note=note,
+    )
 
 
 @dataclass(frozen=True)
@@ -116,12 +129,14 @@ class Judged:
     """The rows of `study_results` but for what only the study's file says, and what all runs say.
 
     `best` is the name of the hypothesis that the study chooses, None if none has enough trades.
+    `notes` are those of the runs that are left before expiry.
     """
 
     rows: pl.DataFrame
     best: str | None
     trials: int
     overfitting_probability: float
+    notes: list[str]
 
 
 def judge_study(
@@ -172,6 +187,7 @@ def judge_study(
         best=best,
         trials=luck.count,
         overfitting_probability=overfitting_probability(table) if enough else float("nan"),
+        notes=list(dict.fromkeys(run.note for run in runs if run.note and run.policy == LEFT)),
     )
 
 

@@ -26,6 +26,7 @@ from options_platform.domain.chain.learned import LearnedSurface
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.planning.retired_settings import RETIRED
 from options_platform.domain.risk import SetLimits
+from options_platform.domain.risk.sizing import drop_absent_target
 from options_platform.domain.statistics.curve import sharpe
 from options_platform.domain.trading.fill_prices import FILL_MODELS
 from options_platform.errors import UsageError
@@ -52,15 +53,21 @@ PLACES: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Variant:
-    """Rules with a name that states what was varied, e.g. "exits.exit_dte=14"."""
+    """Rules with a name that states what was varied, e.g. "exits.exit_dte=14".
+
+    `leave_out` is the share of sold spreads, those with the highest forecast chance of a stop,
+    that a study leaves out; `run_variants` trades all.
+    """
 
     name: str
     plan: PlanRules
     rules: BacktestRules
+    leave_out: float = 0.0
 
 
 def rules_hash(variant: Variant) -> str:
-    """Hash (16 hex digits) of all settings of a variant; its name and its set's do not matter.
+    """Hash (16 hex digits) of all settings of a variant, and of what it leaves out; its name and
+    its set's do not matter.
 
     What stored chains have taught the surface is data, not a setting, and does not matter either.
     """
@@ -71,9 +78,14 @@ def rules_hash(variant: Variant) -> str:
     # What trials were stored without is no part of the hash while it changes nothing.
     if variant.rules.limits == SetLimits():
         rules.pop("limits")
+    own = [each["sizing"] for each in rules["sets"].values()]
+    for sizing in (plan["sizing"], rules["sizing"], *own):
+        drop_absent_target(sizing)
     if not variant.rules.sets:
         rules.pop("sets")
-    return hashlib.sha256(json.dumps([plan, rules], sort_keys=True).encode()).hexdigest()[:16]
+    left_out = [variant.leave_out] if variant.leave_out else []
+    text = json.dumps([plan, rules, *left_out], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def first_of_each(items: Sequence[Each], key: Callable[[Each], Hashable]) -> list[Each]:

@@ -93,6 +93,7 @@ def share_symbol(ticker: str) -> str:
     return ticker.replace("-", ".")
 
 
+@lru_cache(maxsize=4096)
 def symbol_of(ticker: str, expiry: date, right: str, strike: float) -> str:
     """The OCC symbol of one contract of a ticker, unpadded (`BRK.B` has the root `BRKB`)."""
     root = share_symbol(ticker).replace(".", "")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
+from options_platform.contracts import ACCOUNT_SET_SCORES
+from options_platform.contracts.backtest import ACCOUNT
+from options_platform.contracts.rule_sets import SET_PART
 from options_platform.domain.backtest.results import SETTLED
 from options_platform.domain.checks.tables import SHOWN, Finding
 from options_platform.domain.strategies import STRATEGIES
@@ -18,12 +21,13 @@ BY_RUN = ["run", "fill_model"]
 
 @dataclass(frozen=True)
 class BacktestTables:
-    """Stored rows of one or several backtest runs."""
+    """Stored rows of one or several backtest runs; `parts` are those of `account_set_scores`."""
 
     equity: pl.DataFrame
     trades: pl.DataFrame
     marks: pl.DataFrame
     fills: pl.DataFrame
+    parts: pl.DataFrame = field(default_factory=ACCOUNT_SET_SCORES.empty)
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,17 @@ def _unexplained(tables: BacktestTables) -> Finding:
     return _finding(rows.filter(missing.abs() > CENT), (*BY_RUN, "gained", "interest", "pnl"))
 
 
+def _unattributed(tables: BacktestTables) -> Finding:
+    """Where several sets trade one account, what a set has made is the sum of its trades."""
+    by_set = ["fill_model", "rule_set"]
+    stated = tables.parts.filter(part=SET_PART).select(*by_set, "pnl_usd")
+    of_account = tables.trades.filter(run=ACCOUNT)
+    made = of_account.group_by(by_set).agg(made=pl.col("pnl_usd").sum())
+    rows = stated.join(made, on=by_set, how="full", coalesce=True).fill_null(0.0)
+    wrong = (pl.col("pnl_usd") - pl.col("made")).abs() > CENT
+    return _finding(rows.filter(wrong), (*by_set, "pnl_usd", "made"))
+
+
 def _beyond_maximum(tables: BacktestTables) -> Finding:
     """A position settled at expiry cannot lose more than its maximum loss.
 
@@ -149,6 +164,11 @@ BACKTEST_RULES = (
         "profits_explain_equity",
         "the change in equity is interest plus the profits of all positions, to the cent",
         _unexplained,
+    ),
+    BacktestRule(
+        "sets_explain_account",
+        "of several sets in one account each has made the profits of its own trades, to the cent",
+        _unattributed,
     ),
     BacktestRule(
         "losses_bounded",

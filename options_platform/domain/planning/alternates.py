@@ -8,7 +8,7 @@ rests on the evening's stored plan whichever of them it takes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
@@ -16,7 +16,13 @@ from options_platform.common import KEY
 from options_platform.contracts import PLAN_ALTERNATE_LEGS, PLAN_ALTERNATES
 from options_platform.domain.planning.expiries import ChainOf
 from options_platform.domain.planning.leg_quotes import STEPS_OUT
-from options_platform.domain.planning.plan import PlanRules, build_plans, plan_selected
+from options_platform.domain.planning.plan import (
+    PlanRules,
+    build_plans,
+    plan_selected,
+    refused_plans,
+)
+from options_platform.domain.planning.refusals import RULE_SET_LOST
 from options_platform.domain.planning.selection import select_strategies
 
 STRIKES_TRIED = 3
@@ -26,17 +32,27 @@ Plans = tuple[pl.DataFrame, pl.DataFrame]
 
 
 def plans_of_sets(
-    inputs: pl.DataFrame, of_sets: Sequence[PlanRules], chain_of: ChainOf | None = None
+    inputs: pl.DataFrame,
+    of_sets: Sequence[PlanRules],
+    chain_of: ChainOf | None = None,
+    lost: Mapping[str, str] | None = None,
 ) -> tuple[Plans, Plans]:
     """The plans of several rule sets: of each row of `inputs` one a set, in the order of the sets.
 
-    Arguments otherwise as in :func:`~options_platform.domain.planning.plan.build_plans`.
+    Arguments otherwise as in :func:`~options_platform.domain.planning.plan.build_plans`. `lost`
+    says by name which sets cannot be read, and why: they plan no trade.
 
     Returns:
         Rows of `trade_plan` and `trade_plan_legs`, and of `plan_alternates` and
         `plan_alternate_legs`; of one set alone there are no alternates.
     """
-    made = [build_plans(inputs, rules, chain_of) for rules in of_sets]
+    lost = lost or {}
+    made = [
+        refused_plans(inputs, rules, RULE_SET_LOST, lost[rules.rule_set])
+        if rules.rule_set in lost
+        else build_plans(inputs, rules, chain_of)
+        for rules in of_sets
+    ]
     others = [(PLAN_ALTERNATES.empty(), PLAN_ALTERNATE_LEGS.empty())]
     if len(of_sets) > 1:
         others = [

@@ -7,7 +7,12 @@ import math
 import numpy as np
 import polars as pl
 
-from options_platform.domain.risk.sizing import TOLERANCE, SizingRules, account_needed
+from options_platform.domain.risk.sizing import (
+    TOLERANCE,
+    SizingRules,
+    account_needed,
+    scaled_multiplier,
+)
 
 
 def needs_account(sizing: SizingRules, share: float = 1.0) -> pl.Expr:
@@ -46,6 +51,7 @@ def needs_of_entry(
     sizing: SizingRules,
     account_usd: float,
     votes: int | None = None,
+    vol_scale: float | None = None,
     share: float = 1.0,
 ) -> str:
     """What takes one spread that an account refused, in words.
@@ -59,9 +65,11 @@ def needs_of_entry(
         sizing: rules by which the account is limited.
         account_usd: the share of the account's equity, at most that of `account_value_usd`.
         votes: votes that held, None where the plan's rules asked for none.
+        vol_scale: scale of the plan's volatility target, None where it had none.
         share: the share of the account that `sizing` counts on.
     """
-    scales = np.array([sizing.regime_multiplier[regime]]), np.array([confidence])
+    multiplier = scaled_multiplier(regime, vol_scale, sizing)
+    scales = np.array([multiplier]), np.array([confidence])
     held = None if votes is None else np.array([float(votes)])
     account = float(account_needed(np.array([loss_usd]), *scales, sizing, held)[0])
     if math.isinf(account) and sizing.regime_multiplier[regime] > 0.0:

@@ -21,6 +21,7 @@ from options_platform.domain.calendar.expiries import FIRST_OPTIONS
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.chain.vol_errors import vol_error
 from options_platform.domain.market.index_series import iv_basis_of
+from options_platform.domain.planning.conditions.vol_target import scaled_size, vol_scale
 from options_platform.domain.planning.expiries import (
     ChainOf,
     LegExpiries,
@@ -138,6 +139,18 @@ def build_plans(
     return plan_selected(rows, rules, chain_of)
 
 
+def refused_plans(
+    inputs: pl.DataFrame, rules: PlanRules, code: str, needs: str
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """A plan without a trade for each row of `inputs`, refused with `code` whatever it holds.
+
+    `needs` says what would let it through. Returns as :func:`build_plans`.
+    """
+    rows = select_strategies(inputs.sort("date", "ticker"), rules.selection)
+    refused = rows.with_columns(strategy=pl.lit(NONE), refusal=pl.lit(code), needs=pl.lit(needs))
+    return plan_selected(refused, rules)
+
+
 def plan_selected(
     rows: pl.DataFrame, rules: PlanRules, chain_of: ChainOf | None = None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -149,6 +162,7 @@ def plan_selected(
         .otherwise(pl.lit("adjusted")),
         rule_set=pl.lit(rules.rule_set),
         account_share=pl.lit(rules.share),
+        vol_scale=vol_scale(rules.sizing.vol_target),
     )
     unbounded, *_ = spread_refusals(rules)
     no_trade = pl.col("strategy") == NONE
@@ -219,7 +233,7 @@ def spread_refusals(rules: PlanRules) -> tuple[RefusalRule, ...]:
         ),
         RefusalRule(
             "RISK_BUDGET",
-            as_text("contracts"),
+            scaled_size(rules.sizing.vol_target),
             "1 contract within the budget"
             + (f", or {rules.sizing.risk_pct:.3g} of the account" if at_least_one else ""),
             pl.col("contracts") < 1,
@@ -316,6 +330,7 @@ def _price(
     multiplier = rows["regime"].replace_strict(
         rules.sizing.regime_multiplier, return_dtype=pl.Float64
     )
+    multiplier *= rows["vol_scale"].fill_null(1.0)
     scales = multiplier.to_numpy(), rows["confidence"].to_numpy()
     votes = rows["votes"].cast(pl.Float64).fill_null(np.nan).to_numpy()
     price = net if strategy.kind == "debit" else -net

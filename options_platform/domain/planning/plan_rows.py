@@ -30,7 +30,15 @@ KEPT = (
 )
 """What a refused plan shows of the row that it was made from."""
 
-OF_INPUTS = ("call_rank", "earlier_calls", "iv_symbol", "iv_basis", "vol_error", "votes")
+OF_INPUTS = (
+    "call_rank",
+    "earlier_calls",
+    "iv_symbol",
+    "iv_basis",
+    "vol_error",
+    "votes",
+    "vol_scale",
+)
 """What every plan takes over from its inputs, null where they do not have it."""
 
 

@@ -9,6 +9,7 @@ REASONS: dict[str, str] = {
     "NO_VIX": "no volatility index for this session or the one before",
     "NO_REGIME": "an input of the regime rules is missing",
     "NO_PREDICTION": "the models give no prediction for this session",
+    "RULE_SET_LOST": "the file of the rule set has gone or cannot be read, so it enters nothing",
     "NOT_ENTRY_DAY": "entries are planned in the first session of a week or month only",
     "TOO_FEW_VOTES": "fewer votes hold than an entry needs",
     "NO_EDGE": "the strategy matrix holds no trade for this regime and direction",

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
+RULE_SET_LOST = "RULE_SET_LOST"
+"""Refuses all plans and entries of a set whose file has gone or cannot be read."""
+
 
 @dataclass(frozen=True)
 class RefusalRule:

@@ -59,8 +59,9 @@ def feasibility(one_spread: pl.DataFrame, sizing: SizingRules, rules: RiskRules)
         one_spread: ticker, strategy, regime and max_loss_usd of one contract, fees included.
             Limits on greeks are included if it has delta_usd, gamma_usd, vega_usd and theta_usd (as
             in :class:`Exposure`). Without columns for them confidence (0 to 1) is 0, and votes
-            (the number that held), width (USD a share) and fees_share are null. Rows with the same
-            plan_id are the widths that a plan may have; without that column each row is a plan.
+            (the number that held), vol_scale, width (USD a share) and fees_share are null. Rows
+            with the same plan_id are the widths that a plan may have; without that column each row
+            is a plan.
         sizing: sizing rules; if `max_risk_usd` is below the loss, no account is large enough and
             the accounts are null.
         rules: limits of the account.
@@ -98,6 +99,8 @@ def _with_needs(one_spread: pl.DataFrame, sizing: SizingRules, rules: RiskRules)
     multiplier = one_spread["regime"].replace_strict(
         sizing.regime_multiplier, default=1.0, return_dtype=pl.Float64
     )
+    if "vol_scale" in one_spread.columns:
+        multiplier *= one_spread["vol_scale"].fill_null(1.0)
     one_dollar = replace(sizing, account_value_usd=1.0, max_risk_usd=None)
     confidence = (
         one_spread["confidence"].to_numpy()

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,23 @@ def _multipliers() -> dict[str, float]:
 
 
 @dataclass(frozen=True)
+class VolTarget:
+    """The budget is scaled by `annual` over the forecast volatility of the underlying (the square
+    root of `har_rv_21`), both annualised fractions: by `least` at least, also where there is no
+    forecast, and by `most` at most. With none nothing is scaled."""
+
+    annual: float | None = None
+    least: float = 0.25
+    most: float = 2.0
+
+    def __post_init__(self) -> None:
+        if self.annual is not None and not 0.0 < self.annual < math.inf:
+            raise ValueError("vol_target.annual is a volatility above 0, or none")
+        if not 0.0 < self.least <= self.most < math.inf:
+            raise ValueError("vol_target: 0 < least <= most must hold")
+
+
+@dataclass(frozen=True)
 class SizingRules:
     """Sizing rules: `account_value_usd` x `risk_pct` is the base risk of a trade.
 
@@ -43,7 +61,8 @@ class SizingRules:
     if its maximum loss fits `risk_pct` of the account and `max_risk_usd`. `by_votes` scales the
     budget by the number of votes that hold (`plan.selection.votes`) in place of the confidence:
     {2: 0.5, 3: 1.0} is half of it from two votes on, all of it from three on, and nothing below
-    two.
+    two. `vol_target` scales it by a target over the forecast volatility, never above `risk_pct` of
+    the account.
 
     Raises ValueError for values out of range.
     """
@@ -55,6 +74,7 @@ class SizingRules:
     at_least_one: bool = True
     regime_multiplier: dict[str, float] = field(default_factory=_multipliers)
     by_votes: dict[int, float] = field(default_factory=dict)
+    vol_target: VolTarget = field(default_factory=VolTarget)
 
     def __post_init__(self) -> None:
         if not 0.0 < self.account_value_usd < math.inf:
@@ -96,8 +116,9 @@ def contracts(
 
     The budget is account value x risk_pct x regime multiplier x (0.5 + 0.5 x confidence), at most
     account value x risk_pct and `max_risk_usd`; `by_votes` may take the place of the confidence,
-    see :meth:`SizingRules.share_of_budget`. With `at_least_one` a single spread may exceed it,
-    see :func:`largest_loss`. All arrays have shape [rows].
+    see :meth:`SizingRules.share_of_budget`. The scale of a volatility target is part of the
+    multiplier. With `at_least_one` a single spread may exceed it, see :func:`largest_loss`. All
+    arrays have shape [rows].
     """
     loss = max_loss_per_spread_usd * (1.0 - TOLERANCE)
     count = np.floor(risk_budget(multiplier, confidence, rules, votes) / loss)
@@ -171,6 +192,7 @@ def size_at(
     concession_usd: float = 0.0,
     *,
     votes: int | None = None,
+    vol_scale: float | None = None,
     stops_at_cap: bool = False,
 ) -> Size:
     """The spreads of a planned trade that an account with this equity can take, at most `planned`.
@@ -188,11 +210,13 @@ def size_at(
         rules: rules by which the plan was sized.
         concession_usd: what one spread may cost beyond its planned price.
         votes: votes that held, None where the plan's rules asked for none.
+        vol_scale: scale of the plan's volatility target, None where it had none.
         stops_at_cap: whether the entry stops at the last of its prices within the cap.
     """
     planned_loss = max_loss_usd / planned
     loss = planned_loss + concession_usd
-    scales = np.array([rules.regime_multiplier[regime]]), np.array([confidence])
+    multiplier = scaled_multiplier(regime, vol_scale, rules)
+    scales = np.array([multiplier]), np.array([confidence])
     held = None if votes is None else np.array([float(votes)])
     smaller = _at_equity(equity_usd, rules)
     if smaller is None:
@@ -202,6 +226,20 @@ def size_at(
         loss = planned_loss
         count = min(1, int(contracts(np.array([loss]), *scales, smaller, held)[0]))
     return Size(min(planned, count), loss, float(largest_loss(*scales, smaller, held)[0]))
+
+
+def scaled_multiplier(regime: str, vol_scale: float | None, rules: SizingRules) -> float:
+    """The multiplier of a plan's regime, times the scale of its volatility target."""
+    return rules.regime_multiplier[regime] * (1.0 if vol_scale is None else vol_scale)
+
+
+def drop_absent_target(sizing: dict[str, Any] | None) -> None:
+    """Drop the volatility target from plain values of the rules where none is set.
+
+    So that rules hash as they did before there were targets, while it changes nothing.
+    """
+    if sizing is not None and sizing["vol_target"]["annual"] is None:
+        sizing.pop("vol_target")
 
 
 def loss_cap(equity_usd: float, rules: SizingRules) -> float:

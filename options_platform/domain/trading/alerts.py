@@ -71,7 +71,8 @@ class AccountState:
     position_id what shares an assignment or an exercise has left in an open position.
     `market_priced` says of the tickers that the newest session plans to trade on an index that is
     not their own how far off their prices may be. `refused` are the entries of the last month that
-    were too large for the account's equity, None if none was.
+    were too large for the account's equity, None if none was. `lost_sets` says by name of the rule
+    sets that trade or have open positions, and cannot be read, what is wrong and what follows.
     """
 
     account: str
@@ -87,6 +88,7 @@ class AccountState:
     assigned: Mapping[str, str] = field(default_factory=dict)
     market_priced: Mapping[str, str] = field(default_factory=dict)
     refused: EquityRefusals | None = None
+    lost_sets: Mapping[str, str] = field(default_factory=dict)
 
 
 def account_alerts(state: AccountState, now: datetime, rules: AlertRules) -> list[Alert]:
@@ -97,6 +99,10 @@ def account_alerts(state: AccountState, now: datetime, rules: AlertRules) -> lis
         alerts.append(Alert("halted", f"{name}: new entries are halted", state.halted))
     if state.paused is not None:
         alerts.append(Alert("paused", f"{name}: new entries are paused", state.paused))
+    alerts += [
+        Alert(f"rule set {lost}", f"{name}: CRITICAL: rule set {lost} cannot be read", text)
+        for lost, text in state.lost_sets.items()
+    ]
     alerts += [
         Alert(f"assigned {position_id}", f"{name}: CRITICAL: shares of an assignment", text)
         for position_id, text in state.assigned.items()

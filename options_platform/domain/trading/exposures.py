@@ -62,8 +62,8 @@ def planned_exposures(plans: pl.DataFrame) -> dict[str, Exposure]:
 def one_spread_rows(plans: pl.DataFrame) -> pl.DataFrame:
     """What one spread of each trade of `plans` adds.
 
-    Columns ticker, strategy, regime, confidence, votes and width of the plan, and max_loss_usd,
-    delta_usd, gamma_usd, vega_usd and theta_usd, as in :class:`Exposure`.
+    Columns ticker, strategy, regime, confidence, votes, vol_scale and width of the plan, and
+    max_loss_usd, delta_usd, gamma_usd, vega_usd and theta_usd, as in :class:`Exposure`.
     """
     trades = plans.filter(pl.col("decision") == "trade")
     exposures = planned_exposures(trades)
@@ -73,7 +73,9 @@ def one_spread_rows(plans: pl.DataFrame) -> pl.DataFrame:
     ]
     schema = dict.fromkeys(names, pl.Float64)
     each = pl.DataFrame(values, schema=schema, orient="row") / trades["contracts"]
-    shown = trades.select("ticker", "strategy", "regime", "confidence", "votes", "width")
+    shown = trades.select(
+        "ticker", "strategy", "regime", "confidence", "votes", "vol_scale", "width"
+    )
     return pl.concat([shown, each], how="horizontal")
 
 

@@ -2,8 +2,10 @@
 
 A broker holds a contract once for the whole account. An entry that buys what another position has
 sold, be it of another rule set or an earlier rung of the same, closes that leg in fact, whatever
-the ledger says, and brokers refuse to open what closes; a set whose order meets another's in the
-market trades with itself. So an entry is refused (`NETTING_CONFLICT`) where it would do either.
+the ledger says, and brokers refuse to open what closes. And where an entry meets another order in
+the market, such as the exit that buys back what the entry sells, the account trades with itself. So
+an entry is refused (`NETTING_CONFLICT`) where it would do either, within one rule set as between
+two, and an exit cancels the entries that it would meet.
 """
 
 from __future__ import annotations

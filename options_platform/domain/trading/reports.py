@@ -35,8 +35,9 @@ class Activity:
     """One event of the account.
 
     FILL; OPASN (a sold contract was assigned), OPEXC (a bought one exercised), OPEXP (expired
-    worthless), each with OPTRD where shares changed hands at the strike. `quantity` is as the
-    broker states it; of the clearing house's activities the size alone counts. An activity and
+    worthless), each with OPTRD where shares changed hands at the strike; DIV, the dividend on as
+    many shares. `quantity` is as the broker states it; of what ends contracts the size alone
+    counts. `amount_usd` is the cash of a dividend, below 0 where it is owed. An activity and
     its trade in shares may bear one id. `order_id` is the broker's of the order that was filled.
     `status` is executed, correct or canceled: a corrected one counts as it says now, a canceled one
     never happened; others (pending) say nothing yet. `previous_id` is that of the activity that
@@ -53,6 +54,7 @@ class Activity:
     status: str = "executed"
     previous_id: str | None = None
     at: datetime | None = None
+    amount_usd: float = 0.0
 
     @property
     def key(self) -> str:

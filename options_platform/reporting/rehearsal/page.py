@@ -24,7 +24,10 @@ PATH = (
     "Within a session each ticker goes from its open to the extreme that hurts the account more, "
     "over the other one, to its close; all tickers reach their extremes together."
 )
-EX_DATES = "A sold call with less time value than a dividend is assigned before the ex-date."
+EX_DATES = (
+    "A sold call with less time value than a dividend is assigned before the ex-date. On that day "
+    "the shares of assignments owe or receive the dividend."
+)
 BROKER = (
     "The broker accepts orders that would uncover a sold contract, and charges no fees. Killed "
     "processes end by an exception that nothing catches, at a step of sending."
@@ -34,6 +37,7 @@ KIND_NAMES = {
     "outage": "outages",
     "kill": "killed processes",
     "assignment": "assignments",
+    "dividend": "dividends on assigned shares",
     "book": "plans of the stress book",
     "expiry": "contracts held to their expiry",
     "stop": "stops",

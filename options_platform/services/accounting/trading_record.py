@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import polars as pl
 
 from options_platform.adapters.storage.ledger import Ledger
@@ -15,7 +17,7 @@ from options_platform.contracts import (
     VIX,
 )
 from options_platform.domain.accounting.trading_record import Record, make_record
-from options_platform.domain.backtest import make_market
+from options_platform.domain.backtest import AssignmentRules, make_market
 from options_platform.services.accounting.portfolio_views import (
     first_session,
     ledger_snapshot,
@@ -24,6 +26,7 @@ from options_platform.services.accounting.portfolio_views import (
 from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.market_data.yields_and_tenors import stored_dividends, stored_tenors
 from options_platform.settings import Settings
+from options_platform.settings.brokers import broker_entry
 
 
 def paper_record(settings: Settings, warehouse: Warehouse, ledger: Ledger) -> Record | None:
@@ -46,5 +49,7 @@ def paper_record(settings: Settings, warehouse: Warehouse, ledger: Ledger) -> Re
     tables = (TRADE_PLAN, TRADE_PLAN_LEGS, PLAN_ALTERNATES, PLAN_ALTERNATE_LEGS)
     plans, legs, alternates, their_legs = (warehouse.read(table, start=first) for table in tables)
     rules = with_fits(settings, warehouse, recorded_from(snapshot)).account_rules
+    if not broker_entry(settings.broker).assigns_as_backtest:
+        rules = replace(rules, assignment=AssignmentRules(enabled=False))
     legs = pl.concat([legs, their_legs])
     return make_record(snapshot, plans, legs, market, rules, alternates)

@@ -7,8 +7,11 @@ from datetime import datetime
 
 import polars as pl
 
+from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.adapters.tracking.trial_log import TrialLog
 from options_platform.common import Progress
 from options_platform.contracts import ACCOUNT_SET_SCORES
+from options_platform.contracts.backtest import ACCOUNT
 from options_platform.contracts.rule_sets import ACCOUNT_PART, LATEST
 from options_platform.domain.backtest import run_backtest
 from options_platform.domain.backtest.results import BacktestResult
@@ -18,6 +21,8 @@ from options_platform.domain.backtest_study.variants import Variant, VariantScor
 from options_platform.domain.planning.alternates import plans_of_sets
 from options_platform.domain.trading.fill_prices import FILL_MODELS
 from options_platform.services.backtesting.run import BacktestData
+from options_platform.services.backtesting.tables import account_frames
+from options_platform.services.backtesting.trials import backtest_trials
 from options_platform.settings import Settings
 
 
@@ -30,9 +35,36 @@ class AccountBacktest:
     rows: pl.DataFrame
 
     @property
+    def rule_sets(self) -> str:
+        """The names of all sets, in the order of their entries."""
+        return str(self.rows.filter(part=ACCOUNT_PART)["rule_set"][0])
+
+    @property
     def as_set(self) -> BacktestResult:
         """The result under the configured fill model."""
         return self.band[self.rules.fills.model]
+
+
+def backtest_account(
+    settings: Settings,
+    rules: BacktestRules,
+    data: BacktestData,
+    warehouse: Warehouse,
+    now: datetime,
+    progress: Progress,
+) -> AccountBacktest:
+    """Backtest all sets of the budgets together, count it as a trial, and store it.
+
+    Arguments as of :func:`run_account`. Raises :class:`SettingsError` for a set that cannot be
+    read.
+    """
+    settings.require_rule_sets()
+    tested = run_account(settings, rules, data, now, progress)
+    trials = backtest_trials([score_of_account(settings, tested)], data, "choice", now)
+    TrialLog(settings.home, warehouse).record_all(trials)
+    warehouse.replace([(ACCOUNT_SET_SCORES, tested.rows)], "comparison", LATEST)
+    warehouse.replace(account_frames(tested.band, tested.rule_sets), "run", ACCOUNT)
+    return tested
 
 
 def run_account(
@@ -61,6 +93,5 @@ def run_account(
 
 def score_of_account(settings: Settings, tested: AccountBacktest) -> VariantScore:
     """The account as a variant that was tried, under the names of its sets."""
-    name = tested.rows.filter(part=ACCOUNT_PART)["rule_set"][0]
-    plan = replace(settings.plan, rule_set=name)
-    return scored((Variant(name, plan, tested.rules), tested.as_set))
+    plan = replace(settings.plan, rule_set=tested.rule_sets)
+    return scored((Variant(tested.rule_sets, plan, tested.rules), tested.as_set))

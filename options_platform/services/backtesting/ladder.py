@@ -81,6 +81,7 @@ def _rungs(settings: Settings, inputs: pl.DataFrame) -> list[Rung]:
     multiplier = one["regime"].replace_strict(
         own.regime_multiplier, default=1.0, return_dtype=pl.Float64
     )
+    multiplier *= one["vol_scale"].fill_null(1.0)
     votes = one["votes"].cast(pl.Float64).fill_null(float("nan"))
     accounts = account_needed(
         one["max_loss_usd"].to_numpy(),

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.adapters.tracking.trial_log import TrialLog
 from options_platform.common import Progress
 from options_platform.contracts import RULE_SET_CURVES, RULE_SET_SCORES, Table
 from options_platform.contracts.rule_sets import AS_SET, LATEST
@@ -30,7 +31,11 @@ from options_platform.domain.backtest_study.variants import (
 )
 from options_platform.domain.statistics.curve import sharpe
 from options_platform.services.backtesting.run import BacktestData
-from options_platform.services.backtesting.trials import earlier_ratios, trials_by_set
+from options_platform.services.backtesting.trials import (
+    backtest_trials,
+    earlier_ratios,
+    trials_by_set,
+)
 from options_platform.settings import Settings
 from options_platform.settings.rule_sets import RuleSet, active_rule_set, rules_digest
 
@@ -48,6 +53,27 @@ def compared_set(settings: Settings) -> ComparedSet:
     """The set that the settings trade by."""
     variant = Variant(settings.rule_set, settings.plan, settings.backtest_rules)
     return ComparedSet(active_rule_set(settings), rules_digest(settings), variant)
+
+
+def compare_and_store(
+    settings: Settings,
+    sets: Sequence[ComparedSet],
+    data: BacktestData,
+    warehouse: Warehouse,
+    now: datetime,
+    progress: Progress,
+    workers: int | None = None,
+) -> pl.DataFrame:
+    """Backtest the sets side by side, each alone, count each as a trial, and store the comparison.
+
+    Returns the rows of `rule_set_scores`.
+    """
+    results = run_sets(sets, data, workers or settings.workers, progress)
+    trials = backtest_trials(scores_of(results), data, "choice", now)
+    TrialLog(settings.home, warehouse).record_all(trials)
+    frames = comparison(sets, results, data, warehouse, now)
+    warehouse.replace(frames, "comparison", LATEST)
+    return frames[0][1]
 
 
 def run_sets(

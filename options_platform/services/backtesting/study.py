@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import product
 from multiprocessing import get_context
 
 import polars as pl
@@ -25,6 +26,7 @@ from options_platform.domain.backtest_study.study import (
 )
 from options_platform.domain.backtest_study.variants import Variant
 from options_platform.errors import SettingsError, UsageError
+from options_platform.services.backtesting.own_loss import run_without_stops
 from options_platform.services.backtesting.run import BacktestData, load_backtest
 from options_platform.services.backtesting.trials import earlier_ratios
 from options_platform.services.market_data.learned_surface import with_fits
@@ -94,7 +96,12 @@ def _variants(
         raise type(error)(f"{where}: {error}") from error
     if spans:
         raise UsageError(f"{where}: {next(iter(spans))} has a range; name its values")
-    return variants
+    if not hypothesis.leave_out:
+        return variants
+    return [
+        replace(each, name=f"{each.name}, leave_out={share:g}", leave_out=share)
+        for each, share in product(variants, hypothesis.leave_out)
+    ]
 
 
 def load_data(
@@ -145,7 +152,9 @@ def _keep_data(data: dict[Tickers, BacktestData]) -> None:
 
 def _run_task(task: Task) -> list[StudyRun]:
     data = _DATA[task.tickers]
-    return list(run_hypothesis(task.hypothesis, task.variants, data.inputs, data.market))
+    leaves_out = any(variant.leave_out for variant in task.variants)
+    run = run_without_stops if leaves_out else run_hypothesis
+    return list(run(task.hypothesis, task.variants, data.inputs, data.market))
 
 
 def judged(plan: StudyPlan, runs: Sequence[StudyRun], warehouse: Warehouse) -> Judged:
@@ -186,6 +195,7 @@ def study_rows(
             "runs": len(POLICIES) * sum(len(task.variants) for task in plan.tasks),
             "trials": judgement.trials,
             "overfitting_probability": judgement.overfitting_probability,
+            "model_scores": pl.Series([judgement.notes], dtype=pl.List(pl.String)),
             "studied_at": now,
         }
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 
 from options_platform.contracts import (
@@ -19,6 +21,7 @@ from options_platform.contracts import (
     BACKTEST_TRADES,
     Table,
 )
+from options_platform.contracts.backtest import ACCOUNT
 from options_platform.domain.backtest.results import BacktestResult
 from options_platform.domain.planning.plan import build_plans
 from options_platform.domain.planning.rule_trace import account_trace, rule_trace
@@ -55,6 +58,26 @@ def backtest_frames(run: BacktestRun, name: str) -> Frames:
     ]
     of_run = {"run": pl.lit(name), "rule_set": pl.lit(run.plan.rule_set)}
     return [(table, _fitted(table, rows.with_columns(**of_run))) for table, rows in frames]
+
+
+def account_frames(band: Mapping[str, BacktestResult], rule_sets: str) -> Frames:
+    """The rows of the run `account`: `band` is by fill model what several sets made together.
+
+    What is of a position names its set; the equity is of all of them, `rule_sets`.
+    """
+    frames: Frames = []
+    for table, frame in RESULTS.items():
+        parts = []
+        for fill, result in band.items():
+            rows = _named(result, fill, frame)
+            if "plan_id" in rows.columns:
+                of_plan = result.trades.select("plan_id", "rule_set")
+                rows = rows.drop("rule_set", strict=False).join(of_plan, on="plan_id", how="left")
+            else:
+                rows = rows.with_columns(rule_set=pl.lit(rule_sets))
+            parts.append(rows)
+        frames.append((table, _fitted(table, pl.concat(parts).with_columns(run=pl.lit(ACCOUNT)))))
+    return frames
 
 
 def _named(result: BacktestResult, fill: str, frame: str) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ from options_platform.services.forward.evidence import known_since
 from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.market_data.stored_chains import stored_chains
-from options_platform.services.planning.plan_inputs import plan_inputs, require_vote_features
+from options_platform.services.planning.plan_inputs import plan_inputs, require_premium_features
 from options_platform.settings import Settings
 from options_platform.settings.rule_sets import active_rule_set, rule_set_names, rules_digest
 
@@ -88,7 +88,7 @@ def _content(
     platform: Platform, name: str, session: date, inputs: pl.DataFrame, chain_of: ChainOf
 ) -> Content:
     try:
-        return planned(platform, alone(platform.settings, name), session, inputs, chain_of)
+        return planned(platform, platform.settings.alone(name), session, inputs, chain_of)
     except PlatformError as error:
         return Content(session, name, failure=str(error))
     except Exception as error:
@@ -99,24 +99,6 @@ def _content(
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or ["no message"])[0]
-
-
-def alone(settings: Settings, name: str) -> Settings:
-    """The settings of a set that trades the whole account alone, whatever the budgets are.
-
-    Raises :class:`SettingsError` for a set that does not exist or cannot be used.
-    """
-    if name == settings.rule_set:
-        return replace(settings, budgets={})
-    rules = settings.rules_of(name)
-    return replace(
-        settings,
-        rule_set=name,
-        budgets={},
-        plan=rules.plan,
-        exits=rules.exits,
-        limits=rules.limits,
-    )
 
 
 def planned(
@@ -130,7 +112,9 @@ def planned(
 
     Raises :class:`IncompleteDataError` if features that the rules ask are not stored.
     """
-    require_vote_features(platform.warehouse, settings.tickers, session, session, [settings.plan])
+    require_premium_features(
+        platform.warehouse, settings.tickers, session, session, [settings.plan]
+    )
     plans, legs = build_plans(inputs, with_fits(settings, platform.warehouse).plan, chain_of)
     return Content(
         session=session,

@@ -112,6 +112,10 @@ def _rule_sets(settings: Settings) -> Iterator[Diagnosis]:
             yield Diagnosis("rule set", Diagnosis.NOTE, detail)
     for name in settings.traded_sets if settings.budgets else ():
         share = f"{settings.share_of(name):.0%} of the account"
+        if name in settings.lost_sets:
+            detail = f"{name}, with {share}, enters nothing: {settings.lost_sets[name]}"
+            yield Diagnosis("rule set", Diagnosis.BROKEN, detail)
+            continue
         text = f"{in_words(settings.of_set(name))}; trades with {share}"
         yield Diagnosis("rule set", Diagnosis.OK, text)
     for name in rule_set_names(settings.home):

@@ -66,15 +66,17 @@ def plan_inputs(
     return joined.join(tenors, on="date", how="left", maintain_order="left")
 
 
-def require_vote_features(
+def require_premium_features(
     warehouse: Warehouse, tickers: Sequence[str], start: date, end: date, plans: Iterable[PlanRules]
 ) -> None:
-    """Raise :class:`IncompleteDataError` if votes ask about features that were not computed.
+    """Raise :class:`IncompleteDataError` if votes, or sizes by a volatility target, ask
+    about features that were not computed.
 
     Features of a former version lack them, and a vote on what is not known does not hold: nothing
-    would be traded, for no reason of the market's.
+    would be traded, or less, for no reason of the market's.
     """
-    if not any(plan.selection.votes.asked for plan in plans):
+    asks = (p.selection.votes.asked or p.sizing.vol_target.annual is not None for p in plans)
+    if not any(asks):
         return
     columns = [*KEY, "feature_version"]
     stored = warehouse.read(FEATURES_TABLE, columns=columns, tickers=tickers, start=start, end=end)
@@ -82,7 +84,7 @@ def require_vote_features(
     if former.height:
         raise IncompleteDataError(
             f"{FEATURES_TABLE.name}: {former.height} rows are of a former version and may lack "
-            f"what votes ask about, {_first_and_way_out(former, FEATURES_TABLE.name)}"
+            f"what votes or sizes ask about, {_first_and_way_out(former, FEATURES_TABLE.name)}"
         )
 
 

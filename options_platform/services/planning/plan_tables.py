@@ -118,14 +118,14 @@ def market_closes(
     coming = next_dividends(rows, bars if dividends is None else dividends)
     rows = rows.join(coming, on=["date", "ticker"], how="left", maintain_order="left").select(
         "date", "ticker", "close", pl.col("split_factor").fill_null(1.0), "iv_close", "amount",
-        "sessions_ahead",
+        "sessions_ahead", pl.col("dividend").fill_null(0.0),
     )  # fmt: skip
     market: dict[date, dict[str, MarketClose]] = {}
     for row, term in zip(rows.iter_rows(), terms, strict=True):
-        day, ticker, close, factor, iv, amount, ahead = row
+        day, ticker, close, factor, iv, amount, ahead, paid = row
         *ratios, rate = (value if value == value else None for value in term)  # noqa: PLR0124 - NaN
         dividend = None if amount is None else NextDividend(amount * factor, ahead)
         market.setdefault(day, {})[ticker] = MarketClose(
-            close * factor, iv / 100.0, tuple(ratios), rate, dividend, ticker
+            close * factor, iv / 100.0, tuple(ratios), rate, dividend, ticker, paid * factor
         )
     return market

@@ -120,7 +120,7 @@ def _limits(ended: Ended) -> Verdict:
         LIMITS,
         "Each entry that the broker accepts is within the account's limits: positions; risk of the "
         "trade, its ticker, expiry and group, and of all; the gap through all, where it is set. "
-        "It is within those of its rule set, and on no other side of a contract than another set.",
+        "It is within those of its rule set, and opposes no contract of another position.",
         f"{len(ended.watch.entries)} accepted entries; at most {100 * highest:.1f}% of the account "
         f"at risk, the limit is {100 * ended.settings.risk.max_total_risk_pct:.1f}%",
         tuple(breaches),
@@ -166,12 +166,16 @@ def broken_limits(
 
 
 def _broken_of_set(entry: AcceptedEntry, account_usd: float, settings: Settings) -> list[str]:
-    """What an entry breaks of the limits of its rule set, and contracts that it would take the
-    other side of from another set."""
+    """What an entry breaks of the limits of its rule set, and contracts that another position or
+    entry has on the other side."""
     name = rule_set_of(entry.position_id)
     limits = settings.of_set(name).limits
     of_set = [each for each in entry.spreads if rule_set_of(each.position_id) == name]
-    others = [sides_of(each.ticker, each.legs) for each in entry.spreads if each not in of_set]
+    others = [
+        sides_of(each.ticker, each.legs)
+        for each in entry.spreads
+        if each.position_id != entry.position_id
+    ]
     own = next(each for each in of_set if each.position_id == entry.position_id)
     broken: list[str] = []
     count, loss = len({s.position_id for s in of_set}), sum(s.loss_usd for s in of_set)
@@ -183,7 +187,7 @@ def _broken_of_set(entry: AcceptedEntry, account_usd: float, settings: Settings)
             limit = limits.max_total_risk_pct * budget_usd
             broken.append(f"the risk of {name} is {loss:,.2f} USD, its limit is {limit:,.2f}")
     crossed = sorted(opposed(sides_of(own.ticker, own.legs), others))
-    return broken + [f"another set is on the other side of {symbol}" for symbol in crossed]
+    return broken + [f"another position is on the other side of {symbol}" for symbol in crossed]
 
 
 def _broken_gap(
@@ -357,13 +361,13 @@ def _exposed(ended: Ended) -> Verdict:
 
 
 def cash_of(activities: Iterable[Json]) -> float:
-    """What fills and deliveries have added to cash by the broker's activities, USD."""
+    """What fills, deliveries and dividends have added to cash by the broker's activities, USD."""
     total = 0.0
     for each in activities:
         if each["activity_type"] == "FILL":
             sign = -1.0 if each["side"] == "buy" else 1.0
             total += sign * number(each["qty"]) * float(each["price"]) * size(each["symbol"])
-        elif each["activity_type"] == "OPTRD":
+        elif each["activity_type"] in ("OPTRD", "DIV"):
             total += float(each["net_amount"])
     return total
 

@@ -19,7 +19,7 @@ from options_platform.domain.planning.plan import PlanRules
 from options_platform.errors import IncompleteDataError, UsageError
 from options_platform.services.market_data.stored_chains import stored_chains
 from options_platform.services.market_data.yields_and_tenors import stored_dividends, stored_tenors
-from options_platform.services.planning.plan_inputs import plan_inputs, require_vote_features
+from options_platform.services.planning.plan_inputs import plan_inputs, require_premium_features
 from options_platform.services.planning.plan_tables import Market, market_closes
 
 WARM_UP_DAYS = 45
@@ -106,7 +106,7 @@ def load_month(
         stored_dividends(warehouse, tickers, days[-1]),
     )
     try:
-        require_vote_features(warehouse, tickers, before[0], days[-1], of_sets)
+        require_premium_features(warehouse, tickers, before[0], days[-1], of_sets)
         inputs = plan_inputs(warehouse, tickers, before[0], days[-1])
     except IncompleteDataError as error:
         raise UsageError(f"{month} cannot be rehearsed: {error}") from error

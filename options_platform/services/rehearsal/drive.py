@@ -69,7 +69,8 @@ class Driver:
         self._settle()
 
     def _night(self, day: date, *, in_month: bool) -> None:
-        """Assignments of sold contracts in the money, on the spots of the close before."""
+        """Assignments of sold contracts in the money, on the spots of the close before; dividends
+        on the shares that are in the account then."""
         world = self.world
         world.now = night_of(day)
         world.end_outages()
@@ -89,6 +90,7 @@ class Driver:
             elif inside > 0 and drawn < self.intensity.assignment:
                 count = max(1, round(-quantity * share))
                 world.assign(symbol, count, f"it is {inside:.2f} USD in the money")
+        world.pay_dividends(day)
 
     def _session(self, day: date, stress: SessionStress, *, in_month: bool) -> None:
         world = self.world

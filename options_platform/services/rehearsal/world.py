@@ -171,6 +171,15 @@ class RehearsalWorld:
         clearing.assign(self.fake.book, symbol, count)
         self.watch.look(self.now, f"the assignment of {count} {symbol}")
 
+    def pay_dividends(self, day: date) -> None:
+        """Pay, or charge, the dividends of an ex-date on the shares of assignments."""
+        for symbol, quantity in sorted(self.fake.book.quantities().items()):
+            if contract_of(symbol) is None:
+                usd = self.market.dividend(day, self.market.ticker_of(symbol))
+                if usd > 0:
+                    self.say("dividend", f"{usd:.2f} USD on {quantity:+g} shares of {symbol}")
+                    clearing.pay_dividend(self.fake.book, symbol, usd)
+
     def equity(self) -> float:
         """Equity of the account at the broker, at mids, USD."""
         held = self.fake.book.quantities()

@@ -18,6 +18,7 @@ from options_platform.domain.trading.equity_refusals import EquityRefusals, equi
 from options_platform.errors import LedgerError
 from options_platform.services.market_data.inventory import without_bars
 from options_platform.services.trading.pauses import pause_of
+from options_platform.services.trading.sets_in_account import sets_in_account
 from options_platform.services.trading.stop_look_store import valued_by_model
 from options_platform.settings import Settings
 
@@ -39,6 +40,7 @@ def alerts_of(settings: Settings, ledger: Ledger, now: datetime) -> list[Alert]:
             without_bars=_without_bars(settings),
             market_priced=_market_priced(settings),
             refused=refused_by_equity(settings, ledger),
+            lost_sets=_lost_sets(settings, ledger),
         )
     except LedgerError as error:
         return [Alert(UNUSABLE, f"{ledger.account}: the ledger cannot be used", str(error))]
@@ -51,6 +53,14 @@ def _without_bars(settings: Settings) -> list[tuple[str, date | None]]:
         return []
     absent = without_bars(Warehouse(settings.warehouse_path, wait_seconds=WAIT_SECONDS), settings)
     return list(absent.select("ticker", "last").iter_rows())
+
+
+def _lost_sets(settings: Settings, ledger: Ledger) -> dict[str, str]:
+    """By name what is wrong with the sets that trade, or have open positions."""
+    short = replace(ledger, wait_seconds=WAIT_SECONDS)
+    held = short.positions(only_open=True) if ledger.exists else []
+    rows = sets_in_account(settings, held)
+    return {row["rule_set"]: row["note"] for row in rows if row["note"] is not None}
 
 
 def _market_priced(settings: Settings) -> dict[str, str]:

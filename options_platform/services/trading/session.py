@@ -1,6 +1,7 @@
 """Trading, session by session: settle, reconcile, close, mark, then open.
 
-1. Orders that worked in a session are settled at its close, for each session since the last run.
+1. Orders that worked in a session are settled at its close, for each session since the last run;
+   what its night has assigned is closed in it.
 2. Ledger and broker are compared; while they differ, nothing new is opened.
 3. Positions that an exit rule closes get their exit order, which works in the next session.
 4. Positions and account are marked; losses beyond their limits trip the kill switch.
@@ -14,6 +15,7 @@ Running a session again has no further effect. How an order is sent is the subje
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -24,12 +26,13 @@ import polars as pl
 from options_platform.adapters.ports.broker import (
     Broker,
     Quote,
+    WorksAtClose,
     digest_of,
     verifies_account,
     works_at_close,
 )
 from options_platform.adapters.storage.ledger import Ledger
-from options_platform.domain.calendar.sessions import sessions
+from options_platform.domain.calendar.sessions import sessions, shift
 from options_platform.domain.risk import after_closes, reason_of
 from options_platform.domain.trading.broken_spreads import comparable, judged_legs
 from options_platform.domain.trading.exposures import DatedClose, newest_closes, planned_exposures
@@ -40,7 +43,7 @@ from options_platform.domain.trading.reducer import Event
 from options_platform.errors import BrokerError, PlanChangedError
 from options_platform.services.planning.plan_tables import Market
 from options_platform.services.trading.closing.positions import Closing, is_leaving
-from options_platform.services.trading.closing.reasons import LEG_MISSING, LEGS_GONE
+from options_platform.services.trading.closing.reasons import ASSIGNED, LEG_MISSING, LEGS_GONE
 from options_platform.services.trading.entries.entries import Entries
 from options_platform.services.trading.entries.sizes import EntrySizes, SizedEntry
 from options_platform.services.trading.execution import Execution, Step, no_step
@@ -51,6 +54,9 @@ from options_platform.settings import Settings
 
 UNCOVERED = (LEGS_GONE, LEG_MISSING)
 """The reasons of sold contracts that have lost their cover, or may have."""
+
+MOST_PARTS = 8
+"""More than a spread has parts that are closed one after the other."""
 
 
 @dataclass(frozen=True)
@@ -122,11 +128,9 @@ class TradingSession:
                 # A mark is of its close: what has filled since is no part of it.
                 is_new = last is None or day > last
                 if is_new and works_at_close(self.broker):
-                    self.broker.work(day, closes)
-                for order in self._orders_to_settle() if is_new else ():
-                    self.execution.carry_out(order, Event.LOOK, now, day)
+                    self._trade_at_close(self.broker, day, closes, now)
                 if is_new:
-                    self.reconciler.take_activities(now, day)
+                    self._settle(now, day)
                 if day == session:
                     self.reconciler.run(now, session)
                     self._send_exits(day, closes, now)
@@ -193,6 +197,56 @@ class TradingSession:
 
     def _broker_held(self) -> AbstractContextManager[object]:
         return self.broker.holding() if works_at_close(self.broker) else nullcontext()
+
+    def _trade_at_close(
+        self, broker: WorksAtClose, day: date, closes: Mapping[str, MarketClose], now: datetime
+    ) -> None:
+        """Let the broker work a session; what was assigned in the night before is closed in it.
+
+        As in a market that trades all day, the shares go first, and then what covered them.
+        """
+        if broker.open_session(day, closes):
+            # What works in this session has not ended yet.
+            self._settle(now, shift(day, -1))
+            assigned = self._to_close_at_once(now)
+            for _ in range(MOST_PARTS):
+                if not self._close_at_once(assigned, day, closes, now):
+                    break
+                broker.work(day, closes)
+                self._settle(now, day)
+        broker.work(day, closes)
+
+    def _settle(self, now: datetime, day: date) -> None:
+        """Record what became of the orders, and what the clearing house did."""
+        for order in self._orders_to_settle():
+            self.execution.carry_out(order, Event.LOOK, now, day)
+        self.reconciler.take_activities(now, day)
+
+    def _to_close_at_once(self, now: datetime) -> set[str]:
+        """The positions that an assignment has left to be closed, whatever they are worth."""
+        reasons = self.closing.reasons.standing_reasons(now)
+        return {name for name, reason in reasons.items() if reason in (ASSIGNED, *UNCOVERED)}
+
+    def _close_at_once(
+        self,
+        assigned: AbstractSet[str],
+        day: date,
+        closes: Mapping[str, MarketClose],
+        now: datetime,
+    ) -> bool:
+        """Send what is closed next of assigned positions; whether anything was sent."""
+        leaving = {o.position_id for o in self.ledger.working_orders() if is_leaving(o)}
+        reasons = self.closing.reasons.standing_reasons(now)
+        sent = False
+        for position in self.ledger.positions(only_open=True):
+            name, close = position.position_id, closes.get(position.ticker)
+            if name not in assigned - leaving or name not in reasons or close is None:
+                continue
+            price = self.closing.at_close(day, close)
+            # Decided before the market opened, so that it works in this session.
+            order = self.closing.close_position(position, shift(day, -1), reasons[name], price, now)
+            sent = sent or order is not None
+        return sent
 
     def _orders_to_settle(self) -> list[Order]:
         """The orders that worked in a session; a requested exercise cannot be looked up."""

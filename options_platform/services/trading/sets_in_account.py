@@ -8,6 +8,7 @@ from typing import Any
 from options_platform.domain.trading.positions import Position
 from options_platform.errors import SettingsError
 from options_platform.settings import Settings
+from options_platform.settings.rule_sets import read_rule_set
 
 
 def sets_in_account(settings: Settings, open_positions: Sequence[Position]) -> list[dict[str, Any]]:
@@ -43,16 +44,20 @@ def _row(settings: Settings, name: str, held: Sequence[Position]) -> dict[str, A
         "open_positions": len(held),
         "risk_usd": sum(position.risk_usd for position in held),
         "profit_usd": sum(position.profit_usd for position in held),
-        "note": _note(settings, name),
+        "note": lost_note(settings, name),
     }
 
 
-def _note(settings: Settings, name: str) -> str | None:
-    """Why a set has the rules of the default one; None where it has its own."""
+def lost_note(settings: Settings, name: str) -> str | None:
+    """What a set that cannot be read enters and is left by, and why; None where it can be."""
     if name == settings.rule_set:
         return None
     try:
+        read_rule_set(name, settings.home)
         settings.rules_of(name)
     except SettingsError as error:
-        return f"Its positions are left by the exits of plan: {error}"
+        recorded = settings.recorded_exits(name) is not None
+        exits = "its own exits as recorded last" if recorded else "the exits of plan"
+        entries = "It enters nothing, and its" if name in settings.budgets else "Its"
+        return f"{entries} positions are left by {exits}: {error}"
     return None

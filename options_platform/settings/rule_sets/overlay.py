@@ -9,6 +9,7 @@ from copy import deepcopy
 from dataclasses import asdict
 from typing import Any
 
+from options_platform.domain.risk.sizing import drop_absent_target
 from options_platform.settings.keys import flat_keys, merge
 from options_platform.settings.rule_sets.files import (
     DEFAULTS,
@@ -53,6 +54,7 @@ def rules_digest(settings: Settings) -> str:
     plan = {key: part for key, part in asdict(settings.plan).items() if key not in OF_ACCOUNT}
     for name in ("account_value_usd", "max_risk_usd"):
         plan["sizing"].pop(name)
+    drop_absent_target(plan["sizing"])
     rules = {"exits": asdict(settings.exits), "limits": asdict(settings.limits), "plan": plan}
     text = json.dumps(rules, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -74,9 +76,15 @@ def all_in_words(settings: Settings) -> str:
     if not settings.budgets:
         return in_words(settings)
     return "; ".join(
-        f"{settings.share_of(name):.0%} of the account: {in_words(settings.of_set(name))}"
+        f"{settings.share_of(name):.0%} of the account: {_one_in_words(settings, name)}"
         for name in settings.traded_sets
     )
+
+
+def _one_in_words(settings: Settings, name: str) -> str:
+    if name in settings.lost_sets:
+        return f"{name} cannot be read and enters nothing ({settings.lost_sets[name]})"
+    return in_words(settings.of_set(name))
 
 
 def _plan(values: Mapping[str, Any]) -> Mapping[str, Any]:

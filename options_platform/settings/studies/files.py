@@ -37,7 +37,9 @@ class Hypothesis:
     """One hypothesis: what it says, and the variants that it is tried as.
 
     `over` is the rule set that `settings` lie over, `defaults` the default rules. `tickers` are
-    those that it trades, all of the study if empty.
+    those that it trades, all of the study if empty. `leave_out` has shares of the sold spreads:
+    each variant is tried without the share of them that a model, fitted on those closed before,
+    forecasts to be stopped most likely.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Hypothesis:
     settings: Mapping[str, Any] = field(default_factory=dict)
     vary: tuple[str, ...] = ()
     tickers: tuple[str, ...] = ()
+    leave_out: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -190,6 +193,7 @@ def _hypothesis(values: dict[str, Any], over: str, where: str) -> Hypothesis:
         "settings": values.pop("settings", {}),
         "vary": tuple(values.pop("vary", ())),
         "tickers": tuple(values.pop("tickers", ())),
+        "leave_out": tuple(values.pop("leave_out", ())),
     }
     head = _typed(values, where, name=str, sentence=str, group=str)
     if not NAME.fullmatch(head["name"]):
@@ -197,6 +201,8 @@ def _hypothesis(values: dict[str, Any], over: str, where: str) -> Hypothesis:
     if head["group"] not in GROUPS:
         raise SettingsError(f"{where}: group is one of {', '.join(GROUPS)}, not {head['group']!r}")
     require_known(optional["settings"], Settings, where=where)
+    if not all(isinstance(each, float) and 0.0 < each < 1.0 for each in optional["leave_out"]):
+        raise SettingsError(f"{where}: leave_out has shares of the spreads, between 0 and 1")
     return Hypothesis(**head, **optional)
 
 

@@ -140,5 +140,26 @@ def test_a_hypothesis_that_cannot_be_run_is_named_and_nothing_is_stored(
 
 
 @pytest.mark.long
+def test_variants_that_leave_spreads_out_are_named_and_the_scores_of_their_model_shown(
+    home, capsys
+):
+    head = STUDY[: STUDY.index("[[hypotheses]]")]
+    one = '[[hypotheses]]\nname = "own_loss"\nsentence = "x"\ngroup = "left_to_try"\n'
+    (home / "studies" / "loss.toml").write_text(f"{head}{one}leave_out = [0.1, 0.25]\n")
+    assert main(["study", "loss"]) == 0
+    capsys.readouterr()
+    variants = stored(home, STUDY_RESULTS)["variant"].unique().sort().to_list()
+    assert variants == ["as set, leave_out=0.1", "as set, leave_out=0.25"]
+    assert stored(home, TRIALS).filter(target="backtest").height == 4
+    # Two months of trades are too few for a forecast, and for its score.
+    heads = stored(home, STUDIES)
+    assert heads["model_scores"].to_list() == [[]]
+    scored = heads.with_columns(model_scores=pl.lit(["forecasts of stops for own_loss, AUC 0.5"]))
+    warehouse = Warehouse(home / "warehouse.duckdb", wait_seconds=5)
+    warehouse.replace([(STUDIES, scored)], "study", "loss")
+    assert "Out of sample, forecasts of stops for own_loss, AUC 0.5." in report()
+
+
+@pytest.mark.long
 def test_the_report_says_how_to_run_a_study_where_none_was(home):
     assert "options-platform study premium_ladder" in report()

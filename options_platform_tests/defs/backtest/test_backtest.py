@@ -9,11 +9,13 @@ import pytest
 
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import (
+    ACCOUNT_SET_SCORES,
     BACKTEST_CURVES,
     BACKTEST_DECISIONS,
     BACKTEST_EQUITY,
     BACKTEST_SCORES,
     BACKTEST_TRADES,
+    RULE_SET_SCORES,
     TRIALS,
 )
 from options_platform.definitions import build_defs
@@ -119,12 +121,42 @@ def test_a_run_of_another_name_is_added_and_a_repeated_one_replaced(outcome, set
     assert tried["trial_id"].n_unique() == tried.height
 
 
+@pytest.mark.long
+def test_with_budgets_the_account_is_tested_with_all_its_sets_and_each_set_alone(
+    simulated_home, tmp_path
+):
+    shutil.copy(simulated_home.warehouse_path, tmp_path / "warehouse.duckdb")
+    shares = {"premium_ladder": 0.4, "plan": 0.6}
+    few = replace(simulated_home.backtest, baseline_seeds=1)
+    outcome = run(replace(simulated_home, home=tmp_path, budgets=shares, backtest=few))
+    checks = {check.check_name: check.passed for check in outcome.get_asset_check_evaluations()}
+    assert checks.pop("trades_made") is not None
+    assert set(checks.values()) == {True}
+    home = Warehouse(tmp_path / "warehouse.duckdb", wait_seconds=10.0)
+    parts, alone = home.read(ACCOUNT_SET_SCORES), home.read(RULE_SET_SCORES)
+    assert set(parts["rule_set"]) == {"plan+premium_ladder", *shares}
+    assert set(alone["rule_set"]) == set(shares)
+    equity, trades = home.read(BACKTEST_EQUITY), home.read(BACKTEST_TRADES)
+    assert set(equity["run"]) == {"account", "configured"}
+    of_account = trades.filter(pl.col("run") == "account")
+    assert set(of_account["rule_set"]) <= set(shares)
+    made = parts.filter(part="account", fill_model="mid")["trades"].item()
+    closed = of_account.filter(pl.col("fill_model") == "mid").drop_nulls("closed_on")
+    assert closed.height == made > 5
+    (event,) = outcome.asset_materializations_for_node("backtest")
+    for name in ("account", "each_set_alone"):
+        assert "premium_ladder" in event.metadata[name].value
+    tried = home.read(TRIALS).filter(pl.col("target") == "backtest")
+    assert tried.height >= 3
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [
         ({"settings": ["exits.credit_stopp=1"]}, "did you mean credit_stop"),
         ({"settings": ["exits.credit_stop=1,2"]}, "one value a setting"),
         ({"start": "yesterday"}, "is not a date"),
+        ({"run": "account"}, "choose another name"),
     ],
 )
 def test_an_impossible_configuration_fails_with_its_cause(settings, config, message):

@@ -29,6 +29,7 @@ ADDED = {
         "iv_basis",
         "vol_error",
         "votes",
+        "vol_scale",
     ),
     DIRECTION_MODEL: ("variant",),
     FEATURES_TABLE: (

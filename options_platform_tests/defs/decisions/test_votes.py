@@ -11,6 +11,7 @@ from options_platform.contracts import TRADE_PLAN
 from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.domain.planning.conditions.cadence import first_sessions
 from options_platform.domain.planning.conditions.votes import VoteRules
+from options_platform.domain.risk.sizing import VolTarget
 from options_platform.runs import RunFailedError
 from options_platform_tests.platform import run
 
@@ -65,7 +66,11 @@ def test_votes_on_features_of_a_former_version_are_refused_with_the_remedy(
     assert warehouse.read(TRADE_PLAN).equals(plans)
     run(settings, day, day, assets=["features", "trade_plan"])
     assert warehouse.read(TRADE_PLAN, start=day)["votes"].null_count() == 0
-    # Without votes the plans need none of these features.
+    # Without votes the plans need none of these features, unless sizes follow the forecast.
     warehouse.execute(["UPDATE features SET feature_version = 'former', vix_to_mean_10 = NULL"])
+    plain = simulated_home.plan
+    target = replace(plain, sizing=replace(plain.sizing, vol_target=VolTarget(0.15)))
+    with pytest.raises(RunFailedError, match=f"what votes or sizes ask about, .*{advice}"):
+        run(replace(settings, plan=target), day, day, assets=["trade_plan"])
     run(replace(settings, plan=simulated_home.plan), day, day, assets=["trade_plan"])
     assert warehouse.read(TRADE_PLAN).equals(plans)

@@ -270,6 +270,14 @@ def test_an_equity_too_small_for_one_spread_refuses_it_with_both_numbers():
     assert refused["threshold"] == pytest.approx(0.0225 * 15_000)
 
 
+def test_an_entry_keeps_the_scale_of_its_volatility_target():
+    plans, legs = sized_plans(DAYS[0])
+    # Of a budget of 2,250 USD, 0.7 are 1,575: three spreads that lose 450.
+    scaled = run((plans.with_columns(vol_scale=pl.lit(0.7)), legs), rules=SIZED)
+    assert scaled.trades["contracts"].to_list() == [3]
+    assert run((plans, legs), rules=SIZED).trades["contracts"].to_list() == [5]
+
+
 GREEDY = {"price": -0.8, "loss": 4.2, "profit": 0.8}
 """A plan for 0.80 (420 USD at risk a spread) whose fill brings 0.69 (431 USD)."""
 

@@ -201,6 +201,16 @@ def test_without_skill_the_choice_is_no_better_in_the_check():
     assert np.mean(choices) > 3 * error
 
 
+def test_what_is_said_of_a_model_is_said_once_and_of_the_default_policy():
+    runs = [
+        replace(run, note=f"scores, {run.policy}")
+        for variant in ("a", "b")
+        for run in both("loss", variant, GOOD)
+    ]
+    judged = judge_study([*runs, *both("a", "plain", GOOD)], UNTIL, 5)
+    assert judged.notes == [f"scores, {LEFT}"]
+
+
 def test_each_variant_runs_as_a_backtest_of_its_rules_under_both_policies():
     bars, vix = random_market(("QQQ", "SPY"), date(2016, 1, 4), date(2017, 6, 30))
     inputs, market = plan_inputs(bars, vix), make_market(bars, vix)

@@ -1,9 +1,11 @@
+from dataclasses import replace
 from datetime import date
 
 import polars as pl
 import pytest
 
 from options_platform.contracts import (
+    ACCOUNT_SET_SCORES,
     BACKTEST_EQUITY,
     BACKTEST_FILLS,
     BACKTEST_MARKS,
@@ -87,3 +89,21 @@ def test_a_loss_before_expiry_is_not_bounded():
 
 def test_only_accounting_rules_block():
     assert [rule.name for rule in BACKTEST_RULES if not rule.blocking] == ["trades_made"]
+
+
+def test_a_set_that_did_not_make_its_trades_is_found():
+    made = pl.concat(
+        rows(BACKTEST_TRADES, plan_id=[name], rule_set=[name], pnl_usd=[pnl], run=["account"])
+        for name, pnl in (("plan", 9.0), ("mine", -4.0))
+    )
+    parts = pl.DataFrame(
+        {"fill_model": "default", "part": ["account", "set", "set"],
+         "rule_set": ["plan+mine", "plan", "mine"], "pnl_usd": [7.0, 9.0, -4.0]}
+    )  # fmt: skip
+    missing = [name for name in ACCOUNT_SET_SCORES.schema if name not in parts.columns]
+    parts = parts.with_columns(pl.lit(None, ACCOUNT_SET_SCORES.schema[n]).alias(n) for n in missing)
+    tables = replace(good(), trades=pl.concat([good().trades, made]), parts=parts)
+    assert broken(tables, "sets_explain_account") == 0
+    exchanged = parts.with_columns(pnl_usd=pl.Series([7.0, -4.0, 9.0]))
+    assert broken(replace(tables, parts=exchanged), "sets_explain_account") == 2
+    assert broken(replace(tables, parts=parts.head(2)), "sets_explain_account") == 1

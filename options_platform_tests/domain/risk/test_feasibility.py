@@ -48,6 +48,16 @@ def test_confidence_and_account_value_decide_whether_a_strategy_fits():
     assert needed_accounts["fits"].item()
 
 
+def test_a_volatility_target_scales_the_budget_that_a_spread_fits():
+    rows = spreads(500, 500).with_columns(confidence=1.0, vol_scale=pl.Series([0.5, None]))
+    each = [feasibility(rows[n : n + 1], SizingRules(), RiskRules()) for n in (0, 1)]
+    # Half of 2% in high_vol, and half of that again.
+    assert [own["needed_in_full_usd"].item() for own in each] == pytest.approx(
+        [100_000.0, 50_000.0]
+    )
+    assert [own["needed_for_sizing_usd"].item() for own in each] == pytest.approx([25_000.0] * 2)
+
+
 def test_the_greek_limits_may_require_the_largest_account():
     """Per spread, with beta 1.5: delta 300 USD x 1.5 against 100% of the account, gamma 90 USD x
     1.5 squared against 20%, vega 3 USD and theta 4 USD against 1% each."""

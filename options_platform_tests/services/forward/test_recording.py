@@ -12,7 +12,6 @@ from options_platform.domain.forward.links import FAILURE, PLANS, rows_as_frame
 from options_platform.errors import SettingsError
 from options_platform.services.forward.recording import (
     LATE,
-    alone,
     plain_rules,
     read_rules,
     record_session,
@@ -162,9 +161,9 @@ def test_each_set_is_planned_alone_in_the_whole_account_whatever_the_budgets_are
     values = {"home": tmp_path, "account_value_usd": 80_000, "max_risk_usd": 900}
     traded = make_settings({**values, "budgets": {"mine": 0.3, "premium_ladder": 0.5}})
     for name in ("plan", "mine", "premium_ladder"):
-        settings, expected = alone(traded, name), make_settings({**values, "rule_set": name})
+        settings, expected = traded.alone(name), make_settings({**values, "rule_set": name})
         assert settings.backtest_rules == expected.backtest_rules
         assert settings.plan == expected.plan
         assert rules_digest(settings) == rules_digest(expected)
     with pytest.raises(SettingsError, match="no rule set 'other'"):
-        alone(traded, "other")
+        traded.alone("other")

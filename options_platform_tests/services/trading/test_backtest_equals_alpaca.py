@@ -6,6 +6,7 @@ ladder of the order has come to that price.
 
 from datetime import date, datetime, time
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -23,15 +24,34 @@ from options_platform_tests.regime_market import regime_market
 
 TICKERS = ("AAA", "BBB", "CCC")
 COLUMNS = ("ticker", "strategy", "opened_on", "entry_price", "contracts", "closed_on",
-           "exit_price", "exit_reason", "fees_usd")  # fmt: skip
+           "exit_price", "exit_reason", "fees_usd", "rule_set")  # fmt: skip
+WIDE = {
+    **dict.fromkeys((f"max_{name}_risk_pct" for name in
+                     ("trade", "ticker", "expiry", "group", "total")), 1.0),
+    "gap": {"max_loss_pct": 1.0},
+    "greeks": dict.fromkeys(("delta_pct", "gamma_pct", "vega_pct", "theta_pct"), 99.0),
+}  # fmt: skip
 
 
-def same_as_backtest(tmp_path, first, last, **changes):
-    bars, vix, inputs = regime_market(TICKERS, first, last)
+def with_votes(inputs):
+    """`inputs` with what the ladder's votes ask about drawn at random, so that most weeks hold."""
+    draw = np.random.default_rng(4).uniform
+    return inputs.with_columns(
+        vix_to_mean_10=pl.Series(draw(0.8, 1.1, inputs.height)),
+        har_rv_rank=pl.Series(draw(0.0, 0.8, inputs.height)),
+        vrp_percentile=pl.Series(draw(0.2, 1.0, inputs.height)),
+    )
+
+
+def same_as_backtest(tmp_path, first, last, tickers=TICKERS, **changes):
+    """The closed trades of both, as mappings, and the backtest."""
+    bars, vix, inputs = regime_market(tickers, first, last)
+    inputs = with_votes(inputs)
     clock = {"now": datetime.combine(first, time(10), NEW_YORK)}
-    with FakeAlpaca(now=lambda: clock["now"], fills="rest") as fake:
+    cash_usd = changes.get("account_value_usd", 100_000.0)
+    with FakeAlpaca(now=lambda: clock["now"], fills="rest", cash_usd=cash_usd) as fake:
         settings = make_settings(
-            {"home": tmp_path, "source": "simulated", "tickers": TICKERS, "broker": "alpaca",
+            {"home": tmp_path, "source": "simulated", "tickers": tickers, "broker": "alpaca",
              "alpaca": {"fake_address": fake.address}, "iron_condor_enabled": True,
              "fills": {"slippage_share": 0.2},
              "risk": {"max_positions_per_ticker": 4, "max_positions": 7},
@@ -72,7 +92,7 @@ def same_as_backtest(tmp_path, first, last, **changes):
     for mine, row in zip(rows, wanted_rows, strict=True):
         assert mine == pytest.approx(dict(zip(COLUMNS, row, strict=True)), abs=1e-6)
     assert found.equity["equity_usd"].to_list() == pytest.approx(equity, abs=0.005)
-    return rows
+    return rows, found
 
 
 def test_some_weeks_at_alpaca_give_the_trades_and_equity_of_the_backtest(tmp_path):
@@ -82,5 +102,22 @@ def test_some_weeks_at_alpaca_give_the_trades_and_equity_of_the_backtest(tmp_pat
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_a_year_at_alpaca_gives_the_trades_and_equity_of_the_backtest(tmp_path):
-    rows = same_as_backtest(tmp_path, date(2016, 6, 1), date(2017, 5, 31))
+    rows, _ = same_as_backtest(tmp_path, date(2016, 6, 1), date(2017, 5, 31))
     assert {row["exit_reason"] for row in rows} >= {"STOP_LOSS", "TAKE_PROFIT", "TIME"}
+
+
+@pytest.mark.long
+def test_some_weeks_of_two_sets_at_alpaca_are_those_of_both_in_one_account(tmp_path):
+    rows, found = same_as_backtest(
+        tmp_path,
+        date(2017, 4, 3),
+        date(2017, 4, 28),
+        tickers=("AAA",),
+        account_value_usd=400_000.0,
+        budgets={"plan": 0.6, "premium_ladder": 0.4},
+        risk={**WIDE, "max_positions_per_ticker": 14, "max_positions": 14},
+    )
+    assert {row["rule_set"] for row in rows} >= {"plan"}
+    assert set(found.trades["rule_set"]) == {"plan", "premium_ladder"}
+    made = found.by_set.filter(session=found.equity["session"][-1])["pnl_usd"].sum()
+    assert made == pytest.approx(found.equity["equity_usd"][-1] - found.start_usd, abs=0.005)

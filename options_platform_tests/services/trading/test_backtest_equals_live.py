@@ -16,7 +16,10 @@ COLUMNS = ("ticker", "strategy", "opened_on", "entry_price", "contracts", "close
 
 def both(run):
     live = [tuple(getattr(p, name) for name in COLUMNS) for p in run.ledger.positions()]
-    ours = run.backtest.trades.select(COLUMNS).rows()
+    # After an assignment the ledger has no price of a whole spread.
+    whole = pl.col("exit_reason").ne_missing("ASSIGNED")
+    priced = run.backtest.trades.with_columns(exit_price=pl.when(whole).then("exit_price"))
+    ours = priced.select(COLUMNS).rows()
     return sorted(ours, key=str), sorted(live, key=str)
 
 
@@ -28,7 +31,7 @@ def test_the_same_plans_give_the_same_trades_and_equity_as_paper_trading(tmp_pat
     # The account adds fees up in cents, the ledger in floats.
     assert [row[:-1] for row in ours] == [row[:-1] for row in live]
     assert [row[-1] for row in ours] == pytest.approx([row[-1] for row in live])
-    # Every position left before its expiry: nothing was settled.
+    # Every position left before its expiry, and none was assigned: nothing was settled.
     kinds = {activity.kind for activity in open_broker(run.settings).activities(FIRST)}
     assert kinds == {"FILL"}
     equity = run.ledger.table("marks").sort("session")["equity_usd"]
@@ -44,6 +47,12 @@ def test_both_close_the_same_calls_in_the_same_sessions_before_an_expected_ex_da
     ours, live = both(run)
     assert [row[:-1] for row in ours] == [row[:-1] for row in live]
     assert sum(reason == "EX_DIVIDEND" for *_, reason, _ in live) > 1
+    # Where the rule comes too late, the dividend of 4 USD a share is owed.
+    assert sum(reason == "ASSIGNED" for *_, reason, _ in live) >= 1
+    paid = [a for a in open_broker(run.settings).activities(FIRST) if a.kind == "DIV"]
+    assert {(a.amount_usd < 0, a.amount_usd / a.quantity) for a in paid} == {(True, 4.0)}
+    equity = run.ledger.table("marks").sort("session")["equity_usd"]
+    assert run.backtest.equity["equity_usd"].to_list() == pytest.approx(equity.to_list(), abs=0.005)
 
 
 @pytest.mark.long

@@ -1,7 +1,7 @@
 """A ladder of a dozen open spreads trades over a year at both brokers as in the backtest.
 
-Among its trades are an assignment, exits before an ex-date and near a strike, and an entry that the
-broker rejects, which the backtest does not plan.
+Among its trades are assignments before ex-dates, whose dividends are owed or received, exits before
+an ex-date and near a strike, and an entry that the broker rejects and the backtest does not plan.
 """
 
 from datetime import date, datetime, time, timedelta
@@ -12,19 +12,19 @@ import pytest
 from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.storage.duck import held
 from options_platform.adapters.storage.ledger import Ledger
-from options_platform.domain.backtest import AssignmentRules
 from options_platform.domain.calendar.sessions import NEW_YORK, shift
 from options_platform.domain.chain.occ_symbols import symbol_of
 from options_platform.fake_alpaca import FakeAlpaca
 from options_platform.services.trading.session import TradingSession
 from options_platform.testing.market import NOW
 from options_platform_tests.alpaca_market import Market
-from options_platform_tests.ladder_market import ladder_year
+from options_platform_tests.ladder_market import SPECIALS, ladder_year
 
 FIRST, LAST, GAP_ON = date(2016, 6, 1), date(2017, 5, 31), date(2017, 5, 2)
 COLUMNS = ("ticker", "strategy", "opened_on", "entry_price", "contracts", "closed_on",
            "exit_reason")  # fmt: skip
-WANTED = {"STOP_LOSS", "EXPIRY_NEAR", "EX_DIVIDEND", "PIN_RISK"}
+WANTED = {"STOP_LOSS", "EXPIRY_NEAR", "EX_DIVIDEND", "PIN_RISK", "ASSIGNED"}
+WEEKS = date(2017, 4, 10), date(2017, 5, 5)
 
 
 def same_as_backtest(year, ledger):
@@ -50,12 +50,13 @@ def same_as_backtest(year, ledger):
             own_pnl,
             pnl_usd,
         )
-        if row[-1] in ("ASSIGNED", "EXPIRY"):
-            # The ledger has what came of the contracts, and no price of a whole spread.
-            assert own[:-1] == tuple(row[:-1])
-            assigned += [own] if row[-1] == "ASSIGNED" else []
+        assert own[:-1] == tuple(row[:-1])
+        if row[-1] == "ASSIGNED":
+            # The ledger has what came of the contracts, and no price of a whole spread. A stop that
+            # works at Alpaca while its contract is assigned may be what closes the rest.
+            assigned.append(own)
             continue
-        assert own == tuple(row)
+        assert own[-1] == row[-1]
         if row[-1] is not None:
             assert own_exit == pytest.approx(exit_price, abs=1e-6)
     equity = ledger.table("marks").sort("session")["equity_usd"].to_list()
@@ -100,15 +101,17 @@ def at_alpaca(tmp_path, first, last, gap_on):
                     break
                 for symbol, contracts in nights.get(day, {}).items():
                     fake.script("assign", {"symbol": symbol, "contracts": contracts})
+                for ticker, close in year.closes[shift(day, 1)].items():
+                    paid = {"ticker": ticker, "per_share": close.dividend}
+                    fake.script("dividend", paid) if close.dividend else None
                 clock["now"] += timedelta(hours=2)
                 market.trade(shift(day, 1), clock)
-            return year, same_as_backtest(year, made.ledger)
+            paid = dividends_usd(made.broker, first)
+            return year, same_as_backtest(year, made.ledger), paid
 
 
 def at_the_simulated_broker(tmp_path, first, last, gap_on):
-    """It assigns at an expiry alone, and here none is reached."""
-    never = AssignmentRules(enabled=False)
-    year = ladder_year(tmp_path, first, last, gap_on, assignment=never)
+    year = ladder_year(tmp_path, first, last, gap_on)
     broker = open_broker(year.settings)
     made = TradingSession(Ledger(year.settings.ledger_path), broker, year.settings)
     (rejected,) = year.plans.filter(pl.col("plan_id") == year.rejected).iter_rows(named=True)
@@ -118,29 +121,34 @@ def at_the_simulated_broker(tmp_path, first, last, gap_on):
                 broker.demand(rejected["ticker"], "reject")
             today = year.plans.filter(pl.col("date") == day)
             made.run_session(day, today, year.legs, year.closes, NOW)
-        return year, same_as_backtest(year, made.ledger)
+        return year, same_as_backtest(year, made.ledger), dividends_usd(broker, first)
 
 
-@pytest.mark.long
-@pytest.mark.timeout(1800)
-def test_a_year_of_a_ladder_at_the_simulated_broker_is_that_of_the_backtest(tmp_path):
-    year, _ = at_the_simulated_broker(tmp_path, FIRST, LAST, GAP_ON)
-    assert year.backtest.equity["open_positions"].max() >= 12
-    assert {*year.backtest.trades["exit_reason"].drop_nulls()} >= WANTED
+def dividends_usd(broker, since):
+    return [a.amount_usd for a in broker.activities(since, fills=False) if a.kind == "DIV"]
 
 
-def test_some_weeks_of_a_ladder_at_alpaca_with_an_assignment_are_those_of_the_backtest(tmp_path):
-    first, last = date(2017, 4, 10), date(2017, 5, 5)
-    year, assigned = at_alpaca(tmp_path, first, last, GAP_ON)
-    assert assigned
+def test_some_weeks_of_a_ladder_with_an_assignment_are_those_of_the_backtest_at_both(
+    tmp_path_factory,
+):
+    year, assigned, received = at_alpaca(tmp_path_factory.mktemp("alpaca"), *WEEKS, GAP_ON)
+    # One put, whose shares are held over an ex-date.
+    assert len(assigned) == 1
+    assert received == [100 * SPECIALS[date(2017, 5, 3)]]
     assert year.backtest.equity["open_positions"].max() >= 4
+    _, *at_simulated = at_the_simulated_broker(tmp_path_factory.mktemp("simulated"), *WEEKS, GAP_ON)
+    assert at_simulated == [assigned, received]
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-def test_a_year_of_a_ladder_at_alpaca_is_that_of_the_backtest(tmp_path):
-    year, assigned = at_alpaca(tmp_path, FIRST, LAST, GAP_ON)
+@pytest.mark.parametrize("traded", [at_the_simulated_broker, at_alpaca])
+def test_a_year_of_a_ladder_is_that_of_the_backtest(tmp_path, traded):
+    year, assigned, paid = traded(tmp_path, FIRST, LAST, GAP_ON)
     assert len(year.days) >= 250
     assert year.backtest.equity["open_positions"].max() >= 12
     assert {*year.backtest.trades["exit_reason"].drop_nulls()} >= WANTED
-    assert assigned
+    assert {row[1] for row in assigned} == {"bull_call_spread", "bull_put_spread"}
+    # Ten sold calls owe their dividend, and four sold puts receive theirs.
+    owed, received = SPECIALS.values()
+    assert paid == [-1000 * owed, 400 * received]

@@ -193,27 +193,28 @@ def test_what_another_set_holds_is_in_the_way_as_well_and_what_the_set_itself_ho
     assert later.entries.checks.netted(own) == []
 
 
-def test_an_exit_withdraws_the_entry_of_another_set_that_it_would_trade_against(opposite):
+def test_an_exit_withdraws_the_entries_that_it_would_trade_against_be_they_of_its_own_set(opposite):
     write_set(opposite, "sells_too", SELLS)
     first = service(opposite, rule_set="sells", risk=WIDE_RISK)
     run(first, until=2)
     (position,) = first.ledger.positions()
     many = {**WIDE_RISK, "max_positions_per_ticker": 6}
     later = service(opposite, budgets={"sells": 0.5, "sells_too": 0.5}, risk=many)
-    planned = entry_order(*_row(later.settings.of_set("sells_too")), "paper")
-    entry = replace(planned, legs=position.legs)
-    later.entries.send(entry, NOW)
-    sent = later.ledger.order(entry.client_order_id)
-    assert (sent.status, sent.reason) == ("submitted", None)
+    for name in ("sells", "sells_too"):
+        planned = entry_order(*_row(later.settings.of_set(name), DAYS[2]), "paper")
+        entry = replace(planned, legs=position.legs)
+        later.entries.send(entry, NOW)
+        sent = later.ledger.order(entry.client_order_id)
+        assert (sent.status, sent.reason) == ("submitted", None)
     later.closing.close_position(position, DAYS[1], "STOP_LOSS", None, NOW)
-    withdrawn = later.ledger.order(entry.client_order_id)
-    assert (withdrawn.status, withdrawn.reason) == ("canceled", "NETTING_CONFLICT")
+    withdrawn = {o.rule_set: (o.status, o.reason) for o in later.ledger.orders(session=DAYS[2])}
+    assert withdrawn == dict.fromkeys(("sells", "sells_too"), ("canceled", "NETTING_CONFLICT"))
     working = {(o.purpose, o.rule_set) for o in later.ledger.working_orders()}
-    assert working == {("exit", "sells"), ("entry", "sells")}
+    assert working == {("exit", "sells")}
 
 
-def _row(settings):
-    planned, legs = build_plans(one().with_columns(date=pl.lit(DAYS[0])), settings.plan)
+def _row(settings, day=DAYS[0]):
+    planned, legs = build_plans(one().with_columns(date=pl.lit(day)), settings.plan)
     return planned.row(0, named=True), legs
 
 
@@ -230,3 +231,7 @@ def test_an_entry_does_not_close_the_leg_of_an_earlier_one_of_its_own_set(home):
     assert made.entries.checks.netted(opposite) == [bought.symbol("SPY")]
     # Its own filled part is the same position.
     assert made.entries.checks.netted(replace(opposite, position_id=position.position_id)) == []
+    # Nor does it sell what the exit of the earlier one buys back.
+    made.closing.close_position(position, DAYS[1], "STOP_LOSS", None, NOW)
+    same = replace(order, legs=position.legs)
+    assert made.entries.checks.netted(same) == [leg.symbol("SPY") for leg in position.legs]

@@ -13,6 +13,7 @@ from options_platform.adapters.storage.ledger.rows import (
     write_event,
     write_row,
 )
+from options_platform.domain.trading.reconciliation.dividends import DIVIDEND, DeliveredShares
 from options_platform.domain.trading.reconciliation.manual_holdings import BY_WORD_ID, AcceptedEnd
 from options_platform.domain.trading.reconciliation.settlement import Settlement
 from options_platform.domain.trading.reports import Activity
@@ -28,7 +29,10 @@ def write_settlement(
     now: datetime,
     explained: Sequence[tuple[AcceptedEnd, int]],
 ) -> None:
-    """Write what an activity has ended or, with counts below 0, what was taken back of it."""
+    """Write what an activity has ended or, with counts below 0, what was taken back of it.
+
+    Of a dividend the counts are the shares that it is on.
+    """
     at, total = naive_utc(now), sum(settlement.ended.values())
     connection.execute(
         "INSERT INTO activities VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
@@ -53,7 +57,19 @@ def write_settlement(
         if quantity:
             append_row(connection, "adjustments", at, symbol, quantity, activity.kind)
     text = f"{activity.kind} {abs(total)} {activity.symbol} on {activity.on}"
+    if activity.kind == DIVIDEND:
+        text += f": {settlement.cash_usd:+.2f} USD"
     write_event(connection, now, "activity", text if total >= 0 else f"taken back: {text}")
+
+
+def read_deliveries(connection: duckdb.DuckDBPyConnection) -> list[DeliveredShares]:
+    """The shares that assignments and exercises have brought to positions, or taken of them."""
+    rows = connection.execute(
+        "SELECT p.position_id, a.kind, a.symbol, p.quantity, a.happened_on "
+        "FROM activities a JOIN activity_positions p USING (key) "
+        "WHERE a.kind IN ('OPASN', 'OPEXC') AND p.quantity > 0 ORDER BY a.happened_on, a.key"
+    ).fetchall()
+    return [DeliveredShares(*row) for row in rows]
 
 
 def read_ended(connection: duckdb.DuckDBPyConnection, key: str) -> dict[str, int]:

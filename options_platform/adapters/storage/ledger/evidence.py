@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from options_platform.adapters.storage.ledger.activity_rows import (
     read_accepted_ends,
+    read_deliveries,
     read_ended,
     take_back_ends,
     write_ends,
@@ -36,6 +37,7 @@ from options_platform.domain.trading.reconciliation.acceptance import (
     without,
 )
 from options_platform.domain.trading.reconciliation.differences import Difference, LedgerStatement
+from options_platform.domain.trading.reconciliation.dividends import DeliveredShares
 from options_platform.domain.trading.reconciliation.manual_holdings import PERSONS, AcceptedEnd
 from options_platform.domain.trading.reconciliation.settlement import Settlement
 from options_platform.domain.trading.reports import Activity
@@ -138,6 +140,19 @@ class EvidenceRecords(LedgerFile):
         """How many contracts of each activity are recorded, by its key."""
         with self._reading() as connection:
             return dict(self._rows(connection, "SELECT key, quantity FROM activities"))
+
+    def settled_usd(self, activity: Activity) -> float:
+        """The cash that is recorded of an activity, USD."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT cash_usd FROM activities WHERE key = ?", [activity.key]
+            ).fetchall()
+        return float(rows[0][0]) if rows else 0.0
+
+    def deliveries(self) -> list[DeliveredShares]:
+        """The shares that assignments and exercises have brought to positions, oldest first."""
+        with self._reading() as connection:
+            return read_deliveries(connection)
 
     def record_settlement(
         self,

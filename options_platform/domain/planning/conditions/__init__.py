@@ -1,1 +1,2 @@
-"""Conditions of an entry beside the strategy matrix: the day, and votes of features."""
+"""What an entry depends on beside the strategy matrix: the day, votes of features, and the forecast
+volatility that its size aims at."""

@@ -63,6 +63,11 @@ def outcome_of(quantity: int, right: str, strike: float, spot: float) -> Outcome
     return Outcome("OPEXC" if quantity > 0 else "OPASN", sign * quantity * SHARES)
 
 
+def early_assignment(quantity: int, right: str) -> Outcome:
+    """How `quantity` sold contracts, below 0, end that are assigned before they expire."""
+    return Outcome("OPASN", (1 if right == "call" else -1) * quantity * SHARES)
+
+
 @dataclass(frozen=True)
 class Delivery:
     """The most that settling a position may take: USD of cash, and shares to deliver."""

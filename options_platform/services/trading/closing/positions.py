@@ -93,14 +93,16 @@ class Closing:
         return sent
 
     def _withdraw_opposed(self, position: Position, now: datetime) -> None:
-        """Cancel entries of other rule sets that trade what closing the position trades, on the
-        other side: the account would trade with itself, which brokers refuse."""
+        """Cancel entries that trade what closing the position trades, on the other side.
+
+        The account would trade with itself, which brokers refuse.
+        """
         ledger = self.execution.ledger
         exits = sides_of(position.ticker, closing(tuple(position.held)))
         for order in ledger.working_orders():
-            if order.purpose != "entry" or order.rule_set == position.rule_set:
+            if order.purpose != "entry" or order.withdrawn:
                 continue
-            if order.withdrawn or not opposed(sides_of(order.ticker, order.legs), [exits]):
+            if not opposed(sides_of(order.ticker, order.legs), [exits]):
                 continue
             if order.status == "intent":
                 withdrawn = order.to("not_sent", reason=NETTING_CONFLICT)

@@ -14,6 +14,7 @@ from options_platform.adapters.ports.broker import (
 )
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.calendar.sessions import shift
+from options_platform.domain.planning.refusals import RULE_SET_LOST
 from options_platform.domain.risk import (
     Check,
     Exposure,
@@ -109,6 +110,8 @@ class EntryChecks:
             codes.append(PAUSED)
         if self._was_entered_by_another_set(order):
             codes.append(OTHER_RULE_SET)
+        if order.rule_set in self.settings.lost_sets:
+            codes.append(RULE_SET_LOST)
         if self.netted(order):
             codes.append(NETTING_CONFLICT)
         carried = {
@@ -143,8 +146,8 @@ class EntryChecks:
         return codes
 
     def netted(self, order: Order) -> list[str]:
-        """The contracts (symbols) of an entry that another position holds, or another rule set
-        works, on the other side."""
+        """The contracts (symbols) of an entry that another position holds, or another order works,
+        on the other side."""
         held = [
             sides_of(p.ticker, p.held)
             for p in self.ledger.positions(only_open=True)
@@ -153,7 +156,7 @@ class EntryChecks:
         worked = [
             sides_of(o.ticker, o.legs)
             for o in self.ledger.unsettled_orders()
-            if o.rule_set != order.rule_set and o.purpose != "exercise"
+            if o.position_id != order.position_id and o.purpose != "exercise"
         ]
         return opposed(sides_of(order.ticker, order.legs), [*held, *worked])
 

@@ -110,6 +110,7 @@ class EntrySizes:
             sizing,
             share * self._answered_usd(),
             votes=plan["votes"],
+            vol_scale=plan["vol_scale"],
             share=share,
         )
         return SizedEntry(order, ("RISK_BUDGET",), f"needs {needs}")
@@ -153,6 +154,7 @@ class EntrySizes:
                 self._sizing(order.rule_set),
                 self._concession_usd(order) / planned,
                 votes=plan["votes"],
+                vol_scale=plan["vol_scale"],
                 stops_at_cap=True,
             ).contracts
         share = contracts / planned

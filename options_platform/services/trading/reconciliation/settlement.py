@@ -2,7 +2,8 @@
 
 An activity of the broker is evidence, also when it comes late, is corrected, or is canceled: then
 what it had ended comes back. An activity that confirms what a person has accepted before ends
-nothing more; others may also end contracts that a person holds beside the positions.
+nothing more; others may also end contracts that a person holds beside the positions. The dividends
+on shares of an assignment belong to its position.
 """
 
 from __future__ import annotations
@@ -14,6 +15,12 @@ from datetime import date, datetime, time, timedelta
 from options_platform.adapters.ports.broker import Activity, BrokerDoubtError, BrokerOrder
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.calendar.sessions import NEW_YORK
+from options_platform.domain.trading.reconciliation.dividends import (
+    DIVIDEND,
+    dividend_paid,
+    due_usd,
+    entitled,
+)
 from options_platform.domain.trading.reconciliation.manual_holdings import (
     PERSONS,
     AcceptedEnd,
@@ -29,6 +36,7 @@ from options_platform.domain.trading.reconciliation.statements import as_stated_
 from options_platform.services.trading.execution import Execution
 from options_platform.settings.broker_rules import ReconcileRules
 
+LEAST_USD = 0.005
 CAUSES = {"OPASN": "assigned", "OPEXC": "exercised", "OPEXP": "expired", "FILL": "traded"}
 
 
@@ -100,6 +108,21 @@ class Settling:
             left = abs(activity.quantity) - settled.get(activity.key, 0)
             if left > 0:
                 self._take_over(replace(activity, quantity=left), now)
+        for activity in as_stated_now(a for a in activities if a.kind == DIVIDEND):
+            self._take_dividend(activity, now)
+
+    def _take_dividend(self, activity: Activity, now: datetime) -> None:
+        """Book a dividend, or what its correction changes, to the positions that had the shares."""
+        ledger, positions = self.ledger, self.ledger.positions()
+        recorded = ledger.ended_by(activity)
+        shares = recorded or entitled(
+            activity, ledger.deliveries(), positions, ledger.statement().beside
+        )
+        more_usd = due_usd(activity, shares) - ledger.settled_usd(activity)
+        if shares and abs(more_usd) >= LEAST_USD:
+            settlement = dividend_paid(more_usd, shares, positions)
+            is_first = {} if recorded else shares
+            ledger.record_settlement(activity, replace(settlement, ended=is_first), now)
 
     def _take_over(self, activity: Activity, now: datetime) -> None:
         """End what an activity states: what a person has accepted, then what positions hold."""

@@ -69,6 +69,17 @@ def test_limits_are_of_the_equity_that_the_broker_says(tmp_path):
     assert "MAX_TRADE_RISK" not in made.entries.checks.rules_broken(order)
 
 
+def test_an_order_keeps_the_scale_of_its_plans_volatility_target(tmp_path):
+    plans, legs = planned(DAYS[0])
+    scaled = plans.with_columns(vol_scale=0.4)
+    made = service(tmp_path)
+    made.run_session(DAYS[0], scaled, legs, market([250.0]), NOW)
+    (order,) = made.ledger.orders()
+    budget = 0.4 * 0.02 * 100_000.0 * (0.5 + 0.5 * plans["confidence"][0])
+    worst = budget / (order.max_loss_usd / order.contracts)
+    assert order.contracts == int(worst) < plans["contracts"][0]
+
+
 def needs(made, **sizing):
     """What `order_events` says of a plan that is refused under these sizing settings."""
     plans, legs = planned(DAYS[0])
