@@ -20,6 +20,7 @@ from options_platform.defs.contract_checks import make_checks
 from options_platform.defs.forward.assets import make_forward_checks, make_forward_record
 from options_platform.defs.jobs import make_backtest_job, make_job, make_reporting_job
 from options_platform.defs.models.checks import make_model_checks
+from options_platform.defs.models.mlflow_run import make_mlflow
 from options_platform.defs.reports.assets import make_marts, make_report
 from options_platform.defs.reports.sensor import make_reports_sensor
 from options_platform.defs.schedules import make_backtest_schedule, make_schedule
@@ -87,7 +88,7 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
                 make_reports_sensor([daily, backtest], reporting),
                 *make_alert_sensors(settings),
             ],
-            resources={"platform": platform},
+            resources={"platform": platform, "mlflow": make_mlflow(settings)},
             executor=dg.in_process_executor,
         )
         definitions.get_repository_def().get_all_jobs()

@@ -10,6 +10,7 @@ LONGEST = (
     "services/trading/test_backtest_equals_alpaca.py",
     "faults/storage/test_canary_secrets.py",
     "defs/market_data/test_real_market.py",
+    "test_wheel.py",
     "defs/test_web_ui.py",
     "commands/test_trading.py",
     "commands/test_cli.py",

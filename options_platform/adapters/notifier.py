@@ -62,8 +62,7 @@ def open_notifier(environment: Mapping[str, str] | None = None) -> Notifier | No
         return None
     if find_spec("apprise") is None:
         raise SettingsError(
-            f"{VARIABLE} is set and the package apprise is missing; "
-            "install it: pip install 'options-platform[alerts]'"
+            f"{VARIABLE} is set and the package apprise is missing; install it: pip install apprise"
         )
     import apprise
 

@@ -118,7 +118,7 @@ def _add_model_commands(reading: AddCommand) -> None:
     research.add_argument(
         "--again", action="store_true", help="with --final: score those years once more"
     )
-    search = reading("search", "search the models' parameters, nested in time (needs Optuna)")
+    search = reading("search", "search the models' parameters, nested in time")
     search.add_argument("--target", choices=("direction", "iv_rank"), required=True)
     search.add_argument("--trials", type=int, default=30, help="trials per year (default: 30)")
     search.add_argument("--years", type=int, default=3, help="outer years to score (default: 3)")
@@ -255,7 +255,12 @@ def _add_fake_alpaca(reading: AddCommand) -> None:
 
 
 def _add_care(add: AddCommand, reading: AddCommand) -> None:
-    reading("doctor", "check the installation, the settings, the home and the data")
+    doctor = reading("doctor", "check the installation, the settings, the home and the data")
+    doctor.add_argument(
+        "--deep",
+        action="store_true",
+        help="also read every page of every database, and run the rules over all predictions",
+    )
     backup = add("backup", "write the home to one archive")
     backup.add_argument("archive", help="file to write, e.g. options-backup.tar.gz")
     restore = add("restore", "restore a home from an archive")

@@ -19,13 +19,14 @@ from options_platform.settings import Settings, load_settings
 
 
 def doctor(args: argparse.Namespace) -> int:
-    """Check everything that a run needs; 1 if anything is broken."""
-    settings = load_settings()
-    findings = diagnose(settings)
-    if all(f.state != Diagnosis.BROKEN for f in findings if f.what in NEEDED):
-        from options_platform.services.backtesting.outlook_findings import outlook_findings
+    """Check everything that a run needs; 1 if anything is broken.
 
-        findings += [*_account_notes(settings, findings), *outlook_findings(settings, findings)]
+    `--deep` reads every page of every database and runs the rules over all predictions.
+    """
+    settings = load_settings()
+    findings = [*diagnose(settings, deep=args.deep), *_installation(settings)]
+    if all(f.state != Diagnosis.BROKEN for f in findings if f.what in NEEDED):
+        findings += [*_account_notes(settings, findings), *_outlook(settings, findings, args.deep)]
         findings += _forward_findings(settings)
     if args.json:
         print_json([finding.__dict__ for finding in findings])
@@ -33,6 +34,32 @@ def doctor(args: argparse.Namespace) -> int:
         for finding in findings:
             say(f"{finding.state:5} {finding.what}: {finding.detail}")
     return 1 if any(f.state == Diagnosis.BROKEN for f in findings) else 0
+
+
+def _installation(settings: Settings) -> list[Diagnosis]:
+    """The machine, and what is configured beside the home."""
+    from options_platform.services.installation.accounts import alert_findings, broker_findings
+    from options_platform.services.installation.helpers import dagster_findings, mlflow_findings
+    from options_platform.services.installation.machine import machine_findings
+
+    now = datetime.now(UTC)
+    return [
+        *machine_findings(settings, now),
+        *broker_findings(settings),
+        *alert_findings(),
+        *mlflow_findings(settings),
+        *dagster_findings(settings, now),
+    ]
+
+
+def _outlook(settings: Settings, findings: Sequence[Diagnosis], deep: bool) -> list[Diagnosis]:
+    """What to expect of the rules; they are run over all stored predictions, so only if `deep`."""
+    if not deep:
+        detail = "how often the rules trade: options-platform doctor --deep, or feasibility"
+        return [Diagnosis("pace", Diagnosis.NOTE, detail)]
+    from options_platform.services.backtesting.outlook_findings import outlook_findings
+
+    return outlook_findings(settings, findings)
 
 
 def _account_notes(settings: Settings, findings: Sequence[Diagnosis]) -> list[Diagnosis]:

@@ -116,8 +116,6 @@ def open_optuna() -> Any:
     try:
         import optuna
     except ImportError as error:
-        raise PlatformError(
-            "the search needs Optuna; install the extra: pip install options-platform[search]"
-        ) from error
+        raise PlatformError("the search needs Optuna; install it: pip install optuna") from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna

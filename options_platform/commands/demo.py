@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import time
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -30,6 +31,8 @@ STAMP = "demo.sha256"
 def demo(args: argparse.Namespace) -> int:
     """Backfill missing sessions, run the newest, replay the last ones, backtest, write the report.
 
+    The source is the bundled sample, whatever options.toml says, unless `OPTIONS_SOURCE` is set.
+
     Raises :class:`UsageError` for a number of sessions outside 2 to 250.
     """
     from options_platform.adapters.storage.warehouse import Warehouse
@@ -42,6 +45,7 @@ def demo(args: argparse.Namespace) -> int:
     if not 2 <= args.sessions <= 250:
         raise UsageError(f"--sessions {args.sessions}: choose 2 to 250 sessions to replay")
     began = time.monotonic()
+    os.environ.setdefault("OPTIONS_SOURCE", "sample")
     settings = ready_settings()
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
     newest = newest_date(settings, datetime.now(UTC))
@@ -76,7 +80,8 @@ def demo(args: argparse.Namespace) -> int:
     run_reporting(settings)
     say()
     say(f"Done in {time.monotonic() - began:.0f} s. Open the report: {report_path(settings)}")
-    say("Next: make ui (the Dagster web UI on this home), options-platform status")
+    start = f"OPTIONS_SOURCE={settings.source} options-platform"
+    say(f"Next: {start} ui (the Dagster web UI on this home), {start} status")
     return 0
 
 

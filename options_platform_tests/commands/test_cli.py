@@ -235,7 +235,7 @@ def test_status_orders_and_doctor_speak_json(filled):
     }
     for name in ("orders", "positions"):
         assert json.loads(filled.run(name, "--json").stdout) == {"as_of": None, name: []}
-    doctor = filled.run("doctor", "--json")
+    doctor = filled.run("doctor", "--json", "--deep")
     assert doctor.returncode == 0, doctor.stdout
     rows = json.loads(doctor.stdout)
     assert all({"state", "what", "detail"} <= set(row) for row in rows)

@@ -3,7 +3,7 @@
 import dagster as dg
 import pytest
 
-from options_platform.adapters.storage.marts import FOLDER
+from options_platform.adapters.storage.marts import marts_folder
 from options_platform.adapters.storage.tables import ASSET_TABLES
 from options_platform.contracts import DIRECTION_MODEL, EARNINGS, IV_HISTORY, VOLATILITY_MODEL
 from options_platform.definitions import build_defs
@@ -44,7 +44,7 @@ def graph(definitions):
 
 def test_there_are_nine_assets_and_those_derived_from_them(graph):
     names = {key.to_user_string() for key in graph.get_all_asset_keys()}
-    marts = {f"marts/{path.stem}" for path in FOLDER.glob("*.sql")}
+    marts = {f"marts/{path.stem}" for path in marts_folder().glob("*.sql")}
     views = {"fills", "positions", "portfolio"}
     chains = {"option_chain", "iv_history", "surface_error"}
     others = {"earnings", "forward_record", "backtest", "report"}

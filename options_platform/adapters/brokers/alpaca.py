@@ -1,4 +1,4 @@
-"""Alpaca through alpaca-py (extra `alpaca`): the paper account, or live on three conditions.
+"""Alpaca through alpaca-py: the paper account, or live on three conditions.
 
 Every order is a limit day order; several legs are sent as one multi-leg order. Requests that read
 are repeated a few times, requests that send an order never: see :mod:`.alpaca_wire`.

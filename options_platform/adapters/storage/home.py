@@ -10,16 +10,20 @@ from contextlib import suppress
 from fnmatch import fnmatch
 from pathlib import Path
 
+from options_platform import __version__
 from options_platform.adapters.storage.backups.swapping import finish_swap
 from options_platform.adapters.storage.storage_faults import FULL_ERRNOS
 from options_platform.errors import DiskFullError, HomeError
 from options_platform.settings import Settings
 
+LAYOUT, LAYOUT_FILE = 1, "home.json"
+"""Raised with every change of the home that an older version would misread; its place."""
+
 OTHERS = 0o077
 PLATFORM_ENTRIES = (
     "*.duckdb*", "mlflow.db*", "mlflow.lock", "search.db*", "mlartifacts", "dagster", "reports",
-    "logs", "chains", "cache", "locks", "exports", "backups.json", "demo.sha256", "before-*",
-    ".restoring-*", "replay-*", "rule_sets", "forward_record.chain*",
+    "logs", "chains", "cache", "locks", "exports", "backups.json", "demo.sha256", LAYOUT_FILE,
+    "before-*", ".restoring-*", "replay-*", "rule_sets", "forward_record.chain*",
 )  # fmt: skip
 EVENT_BATCH_SIZE = 20_000
 """Events per transaction, enough for the partitions of three tickers over 25 years."""
@@ -51,12 +55,14 @@ def prepare_home(settings: Settings) -> None:
     """Create the home and Dagster's configuration in it, and make it private.
 
     Other users lose access to the platform's files in it. The unfinished swap of a killed restore
-    is completed. Raises :class:`HomeError` or :class:`DiskFullError` if the home cannot be written.
+    is completed. Raises :class:`HomeError` for a home of a newer version, and :class:`HomeError`
+    or :class:`DiskFullError` if the home cannot be written.
     """
     home = settings.home
     make_files_private()
     try:
         home.mkdir(parents=True, exist_ok=True)
+        require_readable_layout(home)
         close_to_others(home)
         finish_swap(home)
         for folder in (settings.dagster_home, settings.reports_path, settings.logs_path):
@@ -64,6 +70,7 @@ def prepare_home(settings: Settings) -> None:
         with tempfile.NamedTemporaryFile(dir=home):
             pass
         _write_dagster_yaml(settings)
+        _write_layout(home)
     except OSError as error:
         if error.errno in FULL_ERRNOS:
             raise DiskFullError(home) from error
@@ -71,6 +78,31 @@ def prepare_home(settings: Settings) -> None:
             f"the home {home} cannot be written ({error.strerror}); "
             "set OPTIONS_HOME to a folder that you may write"
         ) from error
+
+
+def require_readable_layout(home: Path) -> None:
+    """Raise :class:`HomeError` for a home that a newer version has written."""
+    layout, version = _layout_of(home)
+    if layout > LAYOUT:
+        raise HomeError(
+            f"the home {home} was written by options-platform {version}, which {__version__} "
+            "cannot read; install that version, or set OPTIONS_HOME to another home"
+        )
+
+
+def _layout_of(home: Path) -> tuple[int, str]:
+    """The layout of a home and the version that wrote it; 0 where none is noted or readable."""
+    try:
+        noted = json.loads((home / LAYOUT_FILE).read_text(encoding="utf-8"))
+        return int(noted["layout"]), str(noted["version"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return 0, "an unknown version"
+
+
+def _write_layout(home: Path) -> None:
+    if _layout_of(home) != (LAYOUT, __version__):
+        noted = {"layout": LAYOUT, "version": __version__}
+        _replace(home / LAYOUT_FILE, json.dumps(noted) + "\n")
 
 
 def make_files_private() -> None:

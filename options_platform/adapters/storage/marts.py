@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING
 
 from options_platform.adapters.storage.duck import held, known_fault
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     import duckdb
 
 SCHEMA, MAIN = "marts", "main"
-FOLDER = Path(__file__).parents[3] / "dbt_like_sql"
+SUFFIX = ".sql"
+PACKAGE = "dbt_like_sql"
+"""Lies beside this package in a clone and in a wheel."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -44,16 +47,22 @@ class Mart:
     sources: tuple[str, ...]
 
 
-def load_marts(folder: Path = FOLDER) -> list[Mart]:
-    """The marts of the folder, each after the marts that it reads.
+def marts_folder() -> Traversable:
+    """The folder of the marts that the platform is installed with."""
+    return files(PACKAGE)
+
+
+def load_marts(folder: Traversable | None = None) -> list[Mart]:
+    """The marts of the folder (default: the platform's), each after the marts that it reads.
 
     Raises :class:`MartError` for a missing description, SQL that is not one SELECT, unknown tables
     or marts, and circular references.
     """
-    files = sorted(folder.glob("*.sql"))
-    if not files:
-        raise MartError(f"no *.sql file in {folder}; the marts are built from a clone's folder")
-    marts = {path.stem: _parse(path) for path in files}
+    folder = folder or marts_folder()
+    found = sorted((entry for entry in folder.iterdir() if entry.name.endswith(SUFFIX)), key=_name)
+    if not found:
+        raise MartError(f"no *{SUFFIX} file in {folder}; install the package again")
+    marts = {_name(file): _parse(file) for file in found}
     for mart in marts.values():
         for name in mart.refs:
             if name not in marts:
@@ -63,7 +72,7 @@ def load_marts(folder: Path = FOLDER) -> list[Mart]:
     return [marts[name] for name in _ordered(marts)]
 
 
-def build_marts(warehouse: Warehouse, folder: Path = FOLDER) -> list[tuple[str, int]]:
+def build_marts(warehouse: Warehouse, folder: Traversable | None = None) -> list[tuple[str, int]]:
     """Rebuild the schema `marts` from the folder's files; returns names and row counts.
 
     Raises :class:`MartError` naming the faulty file; the stored marts are then unchanged.
@@ -102,19 +111,23 @@ def _create(connection: duckdb.DuckDBPyConnection, mart: Mart) -> int:
     return int(counted[0]) if counted else 0
 
 
-def _parse(path: Path) -> Mart:
-    if not _NAME.fullmatch(path.stem):
-        raise MartError(f"{path.name}: name a mart with small letters, digits and underscores")
-    text = path.read_text(encoding="utf-8")
+def _name(file: Traversable) -> str:
+    return file.name.removesuffix(SUFFIX)
+
+
+def _parse(file: Traversable) -> Mart:
+    if not _NAME.fullmatch(_name(file)):
+        raise MartError(f"{file.name}: name a mart with small letters, digits and underscores")
+    text = file.read_text(encoding="utf-8")
     comments: list[str] = []
     for line in text.splitlines():
         if not line.startswith("--"):
             break
         comments.append(line.removeprefix("--").strip())
     if not any(comments):
-        raise MartError(f"{path.name}: begin with a comment (--) that describes the mart")
-    refs, sources = _reads(path.name, text)
-    return Mart(path.stem, " ".join(comments), text, refs, sources)
+        raise MartError(f"{file.name}: begin with a comment (--) that describes the mart")
+    refs, sources = _reads(file.name, text)
+    return Mart(_name(file), " ".join(comments), text, refs, sources)
 
 
 def _reads(name: str, text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

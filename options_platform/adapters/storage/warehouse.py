@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -188,36 +188,31 @@ class Warehouse:
             connection.execute("COMMIT")
 
 
-def _conditions(
-    tickers: Sequence[str] | None, start: date | None, end: date | None
-) -> tuple[str, list[Any]]:
+def _conditions(tickers: Sequence[str] | None, start: date | None, end: date | None) -> str:
+    """The rows to read, as literals: to bind a value, DuckDB imports pandas, for half a second."""
     parts: list[str] = []
-    params: list[Any] = []
     if tickers is not None:
-        parts.append("list_contains(?::VARCHAR[], ticker)")
-        params.append(list(tickers))
+        quoted = (ticker.replace("'", "''") for ticker in tickers)
+        listed = ", ".join(f"'{ticker}'" for ticker in quoted)
+        parts.append(f"list_contains([{listed}]::VARCHAR[], ticker)")
     if start is not None:
-        parts.append("date >= ?")
-        params.append(start)
+        parts.append(f"date >= DATE '{start:%Y-%m-%d}'")
     if end is not None:
-        parts.append("date <= ?")
-        params.append(end)
-    return (" WHERE " + " AND ".join(parts) if parts else ""), params
+        parts.append(f"date <= DATE '{end:%Y-%m-%d}'")
+    return " WHERE " + " AND ".join(parts) if parts else ""
 
 
 def _select(
     connection: duckdb.DuckDBPyConnection,
     table: Table,
     names: Sequence[str],
-    conditions: tuple[str, list[Any]],
+    conditions: str,
     absent: Sequence[str] = (),
 ) -> pl.DataFrame:
     listed = ", ".join(_selected(table, name, is_absent=name in absent) for name in names)
     order = ", ".join(f'"{name}"' for name in table.key if name not in absent)
-    where, params = conditions
-    query = f'SELECT {listed} FROM "{table.name}"{where} ORDER BY {order}'
-    # `sql(query, params=...)` copies value by value, which is forty times slower.
-    return connection.execute(query, params).pl()
+    query = f'SELECT {listed} FROM "{table.name}"{conditions} ORDER BY {order}'
+    return connection.execute(query).pl()
 
 
 def _selected(table: Table, name: str, *, is_absent: bool) -> str:
@@ -232,8 +227,7 @@ def _selected(table: Table, name: str, *, is_absent: bool) -> str:
 def _stored_columns(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, str]:
     rows = connection.execute(
         "SELECT column_name, data_type FROM duckdb_columns() "
-        "WHERE schema_name = 'main' AND table_name = ?",
-        [name],
+        f"WHERE schema_name = 'main' AND table_name = '{name}'"
     ).fetchall()
     return {
         name: "TIMESTAMPTZ" if kind == "TIMESTAMP WITH TIME ZONE" else kind for name, kind in rows

@@ -70,6 +70,18 @@ def artifacts_of(home: Path) -> str:
     return (home.absolute() / ARTIFACTS).as_uri()
 
 
+def ensure_experiment(
+    client: MlflowClient, home: Path, name: str, folder: str | None = None
+) -> str:
+    """The id of an experiment, whose artifacts lie in `folder` (default: its name) if it is new."""
+    with one_at_a_time(home), clear_errors(home):
+        existing = client.get_experiment_by_name(name)
+        if existing is not None:
+            return str(existing.experiment_id)
+        location = f"{artifacts_of(home)}/{folder or name}"
+        return str(client.create_experiment(name, artifact_location=location))
+
+
 @contextmanager
 def one_at_a_time(home: Path) -> Iterator[None]:
     """Lock the store: two processes that create the database at once would both migrate it."""

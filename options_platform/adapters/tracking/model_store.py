@@ -1,7 +1,8 @@
 """Stored fold models: files in MLflow's artifact store, tracked as MLflow runs, indexed by hash.
 
 A model has one experiment, a backfill one run, and each trained fold a child of that run with the
-fold's files as artifacts. The index (`model_folds` in the warehouse) has the hashes of the inputs
+fold's files as artifacts. The backfill's run is itself a child of the MLflow run of the Dagster
+run, if there is one. The index (`model_folds` in the warehouse) has the hashes of the inputs
 and of the files, so that a daily run reads a fold without importing MLflow, and never a changed
 file.
 """
@@ -13,7 +14,7 @@ import shutil
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -24,9 +25,8 @@ import polars as pl
 
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.adapters.tracking.client import (
-    artifacts_of,
     clear_errors,
-    one_at_a_time,
+    ensure_experiment,
     open_client,
 )
 from options_platform.adapters.tracking.fold_files import hash_of, read_fold, write_whole
@@ -49,9 +49,13 @@ SERVING = ("numpy", "pandas", "polars", "scikit-learn", "xgboost-cpu")
 class ModelStore:
     """The models of one home; implements :class:`~options_platform.models.training.FoldStore`."""
 
-    def __init__(self, home: Path, warehouse: Warehouse) -> None:
+    def __init__(
+        self, home: Path, warehouse: Warehouse, enclosing_run: Callable[[], str] | None = None
+    ) -> None:
+        """`enclosing_run` returns the id of the MLflow run that new runs of backfills belong to."""
         self.home = home
         self.warehouse = warehouse
+        self._enclosing_run = enclosing_run
         self._client: MlflowClient | None = None
         self._experiments: dict[str, str] = {}
         self._unindexed: list[dict[str, object]] = []
@@ -223,12 +227,14 @@ class ModelStore:
     def _parent(self, record: FoldRecord) -> str:
         if record.model not in self._parents:
             client = self._tracking()
+            enclosing = {PARENT_TAG: self._enclosing_run()} if self._enclosing_run else {}
             run = client.create_run(
                 self._experiment(record.model),
                 run_name=f"backfill from {record.fold}",
                 tags={
                     FAMILY_TAG: "backfill",
                     "data_hash": record.data_hash,
+                    **enclosing,
                     **code_version(),
                 },
             )
@@ -260,15 +266,7 @@ class ModelStore:
 
     def _experiment(self, model: str) -> str:
         if model not in self._experiments:
-            client = self._tracking()
-            with one_at_a_time(self.home), clear_errors(self.home):
-                existing = client.get_experiment_by_name(model)
-                location = f"{artifacts_of(self.home)}/{model}"
-                self._experiments[model] = (
-                    existing.experiment_id
-                    if existing is not None
-                    else client.create_experiment(model, artifact_location=location)
-                )
+            self._experiments[model] = ensure_experiment(self._tracking(), self.home, model)
         return self._experiments[model]
 
     def _log(
@@ -288,13 +286,20 @@ class ModelStore:
 
 @contextmanager
 def mlflow_run(home: Path, run_id: str) -> Iterator[None]:
-    """Within the block, MLflow's global functions log into a run of the home's store."""
+    """Within the block, MLflow's global functions log into a run of the home's store.
+
+    It may be within another active run, which is active again afterwards.
+    """
     import mlflow
 
-    before = mlflow.get_tracking_uri()
+    before, outer = mlflow.get_tracking_uri(), mlflow.active_run()
     mlflow.set_tracking_uri(f"sqlite:///{home / 'mlflow.db'}")
     try:
-        with mlflow.start_run(run_id=run_id):
+        # A run can be started only in the experiment that is set.
+        mlflow.set_experiment(experiment_id=mlflow.get_run(run_id).info.experiment_id)
+        with mlflow.start_run(run_id=run_id, nested=True):
             yield
     finally:
         mlflow.set_tracking_uri(before)
+        if outer is not None:
+            mlflow.set_experiment(experiment_id=outer.info.experiment_id)

@@ -11,9 +11,8 @@ import polars as pl
 
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.adapters.tracking.client import (
-    artifacts_of,
     clear_errors,
-    one_at_a_time,
+    ensure_experiment,
     open_client,
 )
 from options_platform.contracts import TRIAL_FOLDS, TRIALS
@@ -65,15 +64,7 @@ class TrialLog:
 
         row = trial.row.row(0, named=True)
         name = f"trials of {row['target']}"
-        with one_at_a_time(self.home), clear_errors(self.home):
-            existing = client.get_experiment_by_name(name)
-            experiment = (
-                existing.experiment_id
-                if existing
-                else client.create_experiment(
-                    name, artifact_location=f"{artifacts_of(self.home)}/trials"
-                )
-            )
+        experiment = ensure_experiment(client, self.home, name, "trials")
         now = int(time.time() * 1000)
         tags = {"trial_id": trial_id, "purpose": row["purpose"], "data_hash": row["data_hash"]}
         with clear_errors(self.home):

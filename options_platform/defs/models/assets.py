@@ -20,6 +20,7 @@ from options_platform.contracts import (
     VOLATILITY_MODEL,
     Table,
 )
+from options_platform.defs.models.mlflow_run import MlflowRun
 from options_platform.defs.models.study import stored_study, study_backfill
 from options_platform.defs.shared.asset_options import (
     MODEL_POLICY,
@@ -77,11 +78,13 @@ def _make_model(
     )
     @where_listed(settings)
     def model(
-        context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
+        context: dg.AssetExecutionContext,
+        platform: dg.ResourceParam[Platform],
+        mlflow: dg.ResourceParam[MlflowRun],
     ) -> dg.MaterializeResult:
         selected = selected_range(context, settings)
         warehouse = platform.warehouse
-        store = ModelStore(settings.home, warehouse)
+        store = ModelStore(settings.home, warehouse, mlflow.run_id)
         registry = ModelRegistry(settings.home, warehouse)
         champion = registry.champion(target)
         earlier = _to_predict_before(platform, selected, table)
@@ -117,7 +120,7 @@ def _make_model(
             context,
             shipped,
             selected,
-            {"folds": shipped["fold"].n_unique(), **study},
+            {"folds": shipped["fold"].n_unique(), **mlflow.metadata(), **study},
             summary=summary(scores, SHIPPED[target], SUMMARY[target]),
         )
 

@@ -46,7 +46,7 @@ def all_tickers(upstream: str) -> dg.AssetDep:
     return dg.AssetDep(upstream, partition_mapping=mapping)
 
 
-Asset = Callable[[dg.AssetExecutionContext, Any], dg.MaterializeResult]
+Asset = Callable[..., dg.MaterializeResult]
 
 
 def where_listed(settings: Settings) -> Callable[[Asset], Asset]:
@@ -54,12 +54,14 @@ def where_listed(settings: Settings) -> Callable[[Asset], Asset]:
 
     def wrapped(function: Asset) -> Asset:
         @wraps(function)
-        def guarded(context: dg.AssetExecutionContext, platform: Any) -> dg.MaterializeResult:
+        def guarded(
+            context: dg.AssetExecutionContext, platform: Any, **resources: Any
+        ) -> dg.MaterializeResult:
             selected = selected_range(context, settings)
             absent = unlisted(platform.warehouse, selected.tickers, selected.end)
             if absent == selected.tickers:
                 return result(context, pl.DataFrame(), selected, {"not_listed": ", ".join(absent)})
-            return function(context, platform)
+            return function(context, platform, **resources)
 
         return guarded
 

@@ -2,7 +2,7 @@
 
 A year is predicted with the parameters that were best on the predictions of the years before it, so
 that no parameter is chosen on the rows that score it. Every combination is recorded as a trial
-(`trials.py`). The caller provides the optimiser (Optuna, an optional extra).
+(`trials.py`). The caller provides the optimiser (Optuna).
 """
 
 from __future__ import annotations

@@ -37,9 +37,12 @@ class Diagnosis:
     detail: str
 
 
-def diagnose(settings: Settings) -> list[Diagnosis]:
-    """The results of all checks. Creates an empty home if there is none; changes nothing else."""
-    findings = [_python(), *_packages(), *_home(settings), *_databases(settings)]
+def diagnose(settings: Settings, *, deep: bool = False) -> list[Diagnosis]:
+    """The results of all checks. Creates an empty home if there is none; changes nothing else.
+
+    `deep` reads every page of every database, which takes as long as the disk needs for that.
+    """
+    findings = [_python(), *_packages(), *_home(settings), *_databases(settings, deep=deep)]
     findings += [*_rule_sets(settings), *_sources(settings), _calendar()]
     damaged = {finding.what for finding in findings if finding.state == Diagnosis.BROKEN}
     if settings.warehouse_path.name in damaged:
@@ -74,18 +77,22 @@ def _home(settings: Settings) -> Iterator[Diagnosis]:
         return
     yield Diagnosis("home", Diagnosis.OK, str(settings.home))
     free = shutil.disk_usage(settings.home).free
-    state = Diagnosis.OK if free > LOW_DISK_BYTES else Diagnosis.NOTE
-    yield Diagnosis("disk", state, f"{free / 1e9:.1f} GB free")
+    shown = f"{free / 1e9:.1f} GB free"
+    if free > LOW_DISK_BYTES:
+        yield Diagnosis("disk", Diagnosis.OK, shown)
+    else:
+        detail = f"{shown}; a full disk stops every run: make room, or move the home to another"
+        yield Diagnosis("disk", Diagnosis.NOTE, detail)
 
 
-def _databases(settings: Settings) -> Iterator[Diagnosis]:
+def _databases(settings: Settings, *, deep: bool) -> Iterator[Diagnosis]:
     """Each database that is damaged, busy or left by a killed process, and the number of sound."""
     from options_platform.adapters.storage.backups.soundness import check_databases, way_back
 
     if not settings.home.is_dir():
         return
     sound = 0
-    for database in check_databases(settings.home, wait_seconds=5):
+    for database in check_databases(settings.home, wait_seconds=5, deep=deep):
         name = database.path.relative_to(settings.home).as_posix()
         if database.busy:
             yield Diagnosis(name, Diagnosis.NOTE, f"not checked: {database.cause}")
@@ -97,7 +104,8 @@ def _databases(settings: Settings) -> Iterator[Diagnosis]:
             yield Diagnosis(name, Diagnosis.NOTE, detail)
         else:
             sound += 1
-    yield Diagnosis("databases", Diagnosis.OK, f"{sound} are sound")
+    how = "every page read" if deep else "opened; to read them: options-platform doctor --deep"
+    yield Diagnosis("databases", Diagnosis.OK, f"{sound} are sound ({how})")
 
 
 def _rule_sets(settings: Settings) -> Iterator[Diagnosis]:
@@ -217,8 +225,11 @@ def _calendar() -> Diagnosis:
     from options_platform.domain.calendar.sessions import LAST_DAY
 
     days_left = (LAST_DAY - datetime.now(UTC).date()).days
-    state = Diagnosis.OK if days_left > CALENDAR_WARNING_DAYS else Diagnosis.NOTE
-    return Diagnosis("calendar", state, f"holidays known to {LAST_DAY}")
+    shown = f"holidays known to {LAST_DAY}"
+    if days_left > CALENDAR_WARNING_DAYS:
+        return Diagnosis("calendar", Diagnosis.OK, shown)
+    detail = f"{shown}, no session after it is planned; install a newer options-platform"
+    return Diagnosis("calendar", Diagnosis.NOTE if days_left > 0 else Diagnosis.BROKEN, detail)
 
 
 def _tables(settings: Settings) -> Iterator[Diagnosis]:

@@ -1,3 +1,4 @@
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -5,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from options_platform.adapters.storage.home import DAGSTER_YAML, enter_home, prepare_home
+from options_platform.adapters.storage.home import DAGSTER_YAML, LAYOUT, enter_home, prepare_home
 from options_platform.errors import HomeError
 from options_platform.settings import make_settings
 
@@ -25,7 +26,27 @@ def test_a_home_is_created_with_all_its_folders(tmp_path):
     prepare_home(settings)
     assert settings.reports_path.is_dir()
     assert settings.logs_path.is_dir()
-    assert {p.name for p in settings.home.iterdir()} == {"dagster", "reports", "logs"}
+    assert {p.name for p in settings.home.iterdir()} == {"dagster", "home.json", "logs", "reports"}
+
+
+def test_a_home_of_a_newer_version_is_refused_in_one_line_and_left_as_it_is(tmp_path):
+    settings = home_at(tmp_path / "home")
+    settings.home.mkdir()
+    noted = settings.home / "home.json"
+    noted.write_text('{"layout": 99, "version": "9.1"}')
+    with pytest.raises(HomeError, match=r"written by options-platform 9.1.* set OPTIONS_HOME") as e:
+        prepare_home(settings)
+    assert "\n" not in str(e.value)
+    assert [path.name for path in settings.home.iterdir()] == ["home.json"]
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"layout": 0, "version": "0.0.1"}'])
+def test_an_older_or_unreadable_note_is_written_anew(tmp_path, text):
+    settings = home_at(tmp_path / "home")
+    settings.home.mkdir()
+    (settings.home / "home.json").write_text(text)
+    prepare_home(settings)
+    assert json.loads((settings.home / "home.json").read_text())["layout"] == LAYOUT
 
 
 @pytest.mark.parametrize("name", ["home", "with space", "a: b {c}", 'it\'s "quoted"'])

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from options_platform.adapters.storage.marts import FOLDER, MartError, build_marts, load_marts
+from options_platform.adapters.storage.marts import MartError, build_marts, load_marts, marts_folder
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import (
     BACKTEST_DECISIONS,
@@ -140,7 +140,7 @@ def write_sql(folder, **files):
 
 def test_every_shipped_mart_builds_on_a_warehouse_without_rows(warehouse):
     built = dict(build_marts(warehouse))
-    assert set(built) == {path.stem for path in FOLDER.glob("*.sql")}
+    assert set(built) == {path.stem for path in marts_folder().glob("*.sql")}
     assert set(built.values()) == {0}
 
 

@@ -7,8 +7,9 @@ import pytest
 
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.adapters.tracking.client import open_client
-from options_platform.adapters.tracking.model_store import FAMILY_TAG
+from options_platform.adapters.tracking.model_store import FAMILY_TAG, PARENT_TAG
 from options_platform.contracts import TRIAL_FOLDS, TRIALS
+from options_platform.defs.models.mlflow_run import EXPERIMENT, RUN_TAG
 from options_platform.defs.shared.partitions import partition_key
 from options_platform.models.promotion import DEFAULT
 from options_platform.models.study.model_study import NAIVE
@@ -29,6 +30,27 @@ def test_the_mlflow_run_of_a_backfill_leads_to_its_dagster_run(simulated_home):
         assert champion.tags["variant"] == DEFAULT[target]
         stored = simulated_home.home / "dagster" / "history" / "runs"
         assert (stored / f"{parent.data.tags['dagster_run_id']}.db").exists()
+
+
+def test_the_run_of_dagster_is_the_parent_in_mlflow_and_each_leads_to_the_other(simulated_home):
+    client = open_client(simulated_home.home)
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    (parent,) = client.search_runs([experiment.experiment_id])
+    assert parent.info.status == "FINISHED"
+    run_id = parent.data.tags["dagster_run_id"]
+    assert f"/runs/{run_id})" in parent.data.tags["mlflow.note.content"]
+    for model in ("direction", "volatility"):
+        experiment = client.get_experiment_by_name(model)
+        kinds = {FAMILY_TAG: "backfill", PARENT_TAG: parent.info.run_id}
+        runs = client.search_runs([experiment.experiment_id], max_results=1000)
+        (child,) = (run for run in runs if kinds.items() <= run.data.tags.items())
+        assert child.info.status == "FINISHED"
+        folds = [run for run in runs if run.data.tags.get(PARENT_TAG) == child.info.run_id]
+        assert len(folds) > 1
+    with dg.DagsterInstance.from_config(str(simulated_home.home / "dagster")) as instance:
+        assert instance.get_run_by_id(run_id).tags[RUN_TAG] == parent.info.run_id
+        newest = metadata_of(instance, "volatility_model", partition_key(simulated_home.end, "SPY"))
+    assert newest["mlflow_run"].value.endswith(f"/runs/{parent.info.run_id}")
 
 
 @pytest.mark.parametrize(

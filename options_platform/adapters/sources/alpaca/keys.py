@@ -27,10 +27,7 @@ def require_package() -> None:
     except ValueError:
         spec = None
     if spec is None:
-        raise SourceError(
-            "the source alpaca needs the package alpaca-py; "
-            "install it: pip install 'options-platform[alpaca]'"
-        )
+        raise SourceError("alpaca needs the package alpaca-py; install it: pip install alpaca-py")
 
 
 def require_keys(environment: Mapping[str, str] | None = None) -> Keys:
@@ -41,6 +38,6 @@ def require_keys(environment: Mapping[str, str] | None = None) -> Keys:
         if key and secret:
             return Keys(key, secret)
     raise SourceError(
-        f"the source alpaca needs keys; set {' and '.join(NAMES[0])} in the environment "
+        f"alpaca needs keys; set {' and '.join(NAMES[0])} in the environment "
         "(a free account has them)"
     )

@@ -1,4 +1,4 @@
-"""Alpaca through alpaca-py (extra `alpaca`): daily bars, corporate actions, option chains.
+"""Alpaca through alpaca-py: daily bars, corporate actions, option chains.
 
 Bars come from the consolidated tape (feed `sip`), split-adjusted by Alpaca; `adj_close` is null.
 Chains are snapshots with greeks, joined with the list of contracts for open interest and size.

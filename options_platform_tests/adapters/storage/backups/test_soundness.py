@@ -1,4 +1,4 @@
-"""`doctor` reads every database completely, and reports damage and how to restore it."""
+"""`doctor --deep` reads every database completely; both report damage and how to restore it."""
 
 import random
 import sqlite3
@@ -55,12 +55,22 @@ NAMES = [
 
 
 def broken(settings):
-    return {one.what: one.detail for one in diagnose(settings) if one.state == "BROKEN"}
+    found = diagnose(settings, deep=True)
+    return {one.what: one.detail for one in found if one.state == "BROKEN"}
 
 
 def test_a_sound_home_reports_how_many_databases_were_read(settings):
-    found = {one.what: (one.state, one.detail) for one in diagnose(settings)}
-    assert found["databases"] == ("ok", "5 are sound")
+    found = {one.what: (one.state, one.detail) for one in diagnose(settings, deep=True)}
+    assert found["databases"] == ("ok", "5 are sound (every page read)")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
+def test_a_truncated_database_is_named_without_reading_its_pages(settings, name, share):
+    path = settings.home / name
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+    found = [one.what for one in diagnose(settings) if one.state == "BROKEN"]
+    assert found == [name]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -91,7 +101,7 @@ def test_flipped_bytes_are_damage_or_harmless_and_never_another_process(settings
         changed = bytearray(whole)
         changed[offset] ^= 0xFF
         path.write_bytes(changed)
-        (state,) = (one for one in check_databases(settings.home, wait_seconds=5)
+        (state,) = (one for one in check_databases(settings.home, wait_seconds=5, deep=True)
                     if one.path == path)  # fmt: skip
         assert not state.busy, offset
         damaged += state.cause is not None
@@ -146,7 +156,7 @@ def test_a_database_that_is_in_use_is_not_called_damaged(settings):
     )
     with holder:
         assert holder.stdout.readline().strip() == "held"
-        states = list(check_databases(settings.home, wait_seconds=0.2))
+        states = list(check_databases(settings.home, wait_seconds=0.2, deep=False))
         holder.kill()
     (warehouse,) = (one for one in states if one.path == settings.warehouse_path)
     assert warehouse.busy

@@ -66,8 +66,13 @@ def home(tmp_path):
 
 def mine(folder):
     """The content of the home, without files left by restores."""
-    aside = ("before-", ".restoring-", "locks", "dagster/dagster.yaml", "reports", "logs")
-    return {name: data for name, data in snapshot(folder).items() if not name.startswith(aside)}
+    aside = ("before-", ".restoring-", "locks", "reports", "logs")
+    prepared = ("dagster/dagster.yaml", "home.json")
+    return {
+        name: data
+        for name, data in snapshot(folder).items()
+        if not name.startswith((*aside, *prepared))
+    }
 
 
 @pytest.mark.parametrize(
