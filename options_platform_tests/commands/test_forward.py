@@ -74,7 +74,7 @@ def test_record_shows_each_set_since_it_was_installed_and_its_gaps(record, capsy
     assert main(["record"]) == 0
     printed = capsys.readouterr().out
     assert "No session was traded yet." in printed
-    assert "expected_trades" in printed
+    assert "expected_entered" in printed
     assert "premium_ladder  1        2015-01-02" in printed
     assert "sessions were not recorded before the open" in printed
     assert "plan: no backtest of these rules is stored" in printed
@@ -108,7 +108,7 @@ def test_no_command_shows_results_of_a_record_that_was_altered(record, capsys):
     assert main(["record"]) == 1
     printed = capsys.readouterr()
     assert "link 1 " in printed.err
-    assert "expected_trades" not in printed.out
+    assert "expected_entered" not in printed.out
     assert main(["record", "--json"]) == 1
     forward = json.loads(capsys.readouterr().out)["forward"]
     assert forward["verifies"] is False

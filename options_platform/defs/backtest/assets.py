@@ -31,7 +31,7 @@ from options_platform.services.backtesting.tables import backtest_frames
 from options_platform.services.backtesting.trials import backtest_trials
 from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.market_data.platform import Platform
-from options_platform.services.planning.plan_inputs import require_vote_features
+from options_platform.services.planning.plan_inputs import require_premium_features
 from options_platform.settings import Settings
 
 READ = ("raw_ohlcv", "vix", "features", "regime", "direction_model", "volatility_model")
@@ -115,7 +115,7 @@ def _of_traded_sets(platform: Platform, data: BacktestData) -> dict[str, Any]:
         with_fits(platform.settings.alone(name), platform.warehouse)
         for name in settings.traded_sets
     ]
-    require_vote_features(
+    require_premium_features(
         platform.warehouse, data.market.tickers, data.first, data.last, [s.plan for s in alone]
     )
     now, sets = platform.now(), [compared_set(each) for each in alone]
