@@ -18,6 +18,7 @@ from options_platform.services.forward.alerts import head_text
 from options_platform.services.forward.recording import forward_record
 from options_platform.services.forward.results import (
     ENOUGH_SESSIONS,
+    SHOWN_GAPS,
     Expected,
     ForwardResult,
     forward_results,
@@ -25,9 +26,8 @@ from options_platform.services.forward.results import (
 )
 from options_platform.settings import Settings
 
-COLUMNS = ("rule_set", "version", "since", "sessions", "gaps", "trades", "open", "result_usd",
-           "sharpe", "expected_trades", "expected_usd", "backtest_sharpe")  # fmt: skip
-SHOWN_GAPS = 5
+COLUMNS = ("rule_set", "version", "since", "sessions", "gaps", "entered", "open", "result_usd",
+           "sharpe", "expected_entered", "expected_usd", "backtest_sharpe")  # fmt: skip
 
 
 def verify(settings: Settings, args: argparse.Namespace) -> int:
@@ -123,8 +123,8 @@ def show_forward(settings: Settings, warehouse: Warehouse, chain: Chain) -> None
     say(
         f"Results are of the recorded plans since, after fees. A Sharpe ratio is shown from "
         f"{ENOUGH_SESSIONS} sessions on, with its 95% interval (blocks of {BLOCK_SESSIONS} "
-        "sessions). Expected: the averages of the stored backtest of the same rules, over as many "
-        "sessions."
+        "sessions). Expected: what the averages of the stored backtest of the same rules give, "
+        "begun without a position, in as many sessions with recorded plans."
     )
     _say_gaps(current)
     modelled = [result for result in current if result.modelled]
@@ -140,6 +140,11 @@ def show_forward(settings: Settings, warehouse: Warehouse, chain: Chain) -> None
             say(
                 f"{result.rule_set}: no backtest of these rules is stored; run: options-platform "
                 f"backtest --rule-sets plan,NAME"
+            )
+        elif result.expected.entered is not None and result.expected.result_usd is None:
+            say(
+                f"{result.rule_set}: no result is expected, since the stored backtest has another "
+                "account; run it again with the account of the record"
             )
     for name, reason in without_plans(settings, chain).items():
         say(f"{name} {reason}")
@@ -177,11 +182,11 @@ def _cells(result: ForwardResult) -> dict[str, Any]:
         "since": result.first,
         "sessions": result.sessions,
         "gaps": len(result.gaps),
-        "trades": result.trades,
+        "entered": result.entered,
         "open": result.open_trades,
         "result_usd": result.result_usd,
         "sharpe": _with_ends(result),
-        "expected_trades": None if expected is None else expected.trades,
+        "expected_entered": None if expected is None else expected.entered,
         "expected_usd": None if expected is None else expected.result_usd,
         "backtest_sharpe": None if expected is None else _with_ends(expected),
     }

@@ -11,6 +11,7 @@ from options_platform.errors import PlatformError
 from options_platform.services.forward.recording import forward_record
 from options_platform.services.forward.results import (
     ENOUGH_SESSIONS,
+    SHOWN_GAPS,
     forward_results,
     without_plans,
 )
@@ -35,4 +36,5 @@ def forward_section(settings: Settings, warehouse: Warehouse, now: datetime) -> 
         "without_plans": without_plans(settings, chain),
         "enough_sessions": ENOUGH_SESSIONS,
         "block_sessions": BLOCK_SESSIONS,
+        "shown_gaps": SHOWN_GAPS,
     }

@@ -108,7 +108,7 @@ def test_no_command_shows_results_of_a_record_that_was_altered(record, capsys):
     assert main(["record"]) == 1
     printed = capsys.readouterr()
     assert "link 1 " in printed.err
-    assert "expected_trades" not in printed.out
+    assert "expected_entered" not in printed.out
     assert main(["record", "--json"]) == 1
     forward = json.loads(capsys.readouterr().out)["forward"]
     assert forward["verifies"] is False

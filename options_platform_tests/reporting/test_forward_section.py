@@ -35,7 +35,7 @@ def test_each_set_is_shown_with_its_gaps_apart_from_what_the_backtest_expects(se
     settings.forward_record_path.write_bytes(DATA)
     section = section_of(settings)
     head = section["head"].hash
-    expected = Expected(1.5, 20.0, 0.8, 0.1, 1.4)
+    expected = Expected(1.5, 20.0, 100_000.0, 0.8, 0.1, 1.4)
     first = replace(section["results"][0], expected=expected, sharpe=0.5, sharpe_low=-0.2,
                     sharpe_high=1.1, modelled=1.0)  # fmt: skip
     page = rendered({**section, "results": [first, *section["results"][1:]]})
@@ -48,7 +48,18 @@ def test_each_set_is_shown_with_its_gaps_apart_from_what_the_backtest_expects(se
     assert "0.10 to 1.40" in page
     assert "-0.20 to 1.10" in page
     assert "no backtest of these rules is stored" in page
-    assert "plan: not recorded before the open: 2015-01-07." in page
+    assert "plan: 1 session not recorded before the open: 2015-01-07." in page
+
+
+def test_of_many_gaps_the_newest_are_named_and_the_others_counted(settings):
+    settings.forward_record_path.write_bytes(DATA)
+    later = datetime(2015, 2, 2, 12, tzinfo=UTC)
+    page = rendered(forward_section(settings, Warehouse(settings.warehouse_path), later))
+    assert (
+        "plan: 16 sessions not recorded before the open, last: 2015-01-23, 2015-01-26, "
+        "2015-01-27, 2015-01-28, 2015-01-29." in page
+    )
+    assert "2015-01-07" not in page
 
 
 def test_nothing_is_shown_of_a_record_that_was_altered(settings):

@@ -5,8 +5,8 @@ import shutil
 import pytest
 
 from options_platform.domain.backtest_study.choices import make_variants
+from options_platform.domain.backtest_study.variants import rules_hash
 from options_platform.errors import SettingsError
-from options_platform.services.backtesting.trials import rules_hash
 from options_platform.settings import load_settings
 from options_platform.settings.studies import GROUPS, read_study, study_names
 from options_platform.settings.studies.files import SHIPPED

@@ -124,7 +124,12 @@ def _open(path: Path, wait_seconds: float) -> duckdb.DuckDBPyConnection:
             is_late = now + pause > deadline
             is_only_read = readers.ONLY_READ.search(str(error)) is not None
             if is_only_read and not is_last_try and (is_late or now > patient_until):
-                _replaced_by(readers.leave_to_readers, path)
+                try:
+                    _replaced_by(readers.leave_to_readers, path)
+                except HomeError:
+                    # While there is time, the reader may close the file.
+                    if is_late:
+                        raise
                 patient_until, is_last_try = time.monotonic() + PATIENCE_SECONDS, is_late
                 continue
             if is_late:
@@ -145,31 +150,33 @@ def _connect(path: Path) -> duckdb.DuckDBPyConnection | None:
         _replaced_by(readers.finish, path)
     if not path.exists():
         _create(path)
-    before = _identity(path)
+    before = _inode(path)
     connection = duckdb.connect(str(path))
-    if readers.is_waiting(path) or _identity(path) != before:
+    if readers.is_waiting(path) or _inode(path) != before:
         connection.close()
         return None
     return connection
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_dev, found.st_ino
+def _inode(path: Path) -> tuple[int, ...] | None:
+    # Opening a file that has a log changes its size and time.
+    found = readers.identity(path)
+    return None if found is None else found[:2]
 
 
 def _replaced_by(step: Callable[[Path], None], path: Path) -> None:
+    import duckdb
+
     try:
         step(path)
-    except OSError as error:
+    except (OSError, duckdb.Error) as error:
+        if BUSY.match(str(error)):
+            raise
         if FULL.search(str(error)):
             raise DiskFullError(path) from error
-        raise HomeError(
+        raise known_fault(path, error) or HomeError(
             f"{path} is read by another process, and no copy can take its place "
-            f"({error.strerror}); close the reader (a notebook?) or make the folder writable"
+            f"({_first_line(error)}); close the reader (a notebook?) or make the folder writable"
         ) from error
 
 

@@ -38,6 +38,20 @@ class ForwardRecord:
         """
         return read_chain(self._bytes())
 
+    def state(self) -> tuple[int, ...]:
+        """What changes whenever the file does, by whomever; empty if there is no file.
+
+        Raises :class:`HomeError` if the file cannot be looked at.
+        """
+        try:
+            seen = self.path.stat()
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            raise self._unreadable(error) from error
+        # Whoever sets the time of writing back cannot set back that of the change.
+        return seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns
+
     def append(self, contents: Sequence[Content], now: Callable[[], datetime]) -> list[Link]:
         """Add what `contents` adds to the chain, all of it or nothing; returns the new links.
 
@@ -71,10 +85,12 @@ class ForwardRecord:
         except FileNotFoundError:
             return b""
         except OSError as error:
-            raise HomeError(
-                f"{self.path.name} cannot be read ({error.strerror}); check the permissions of the "
-                "home"
-            ) from error
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: OSError) -> HomeError:
+        return HomeError(
+            f"{self.path.name} cannot be read ({error.strerror}); check the permissions of the home"
+        )
 
     def _replace(self, data: bytes) -> None:
         new = self.path.with_name(f"{self.path.name}.new")
@@ -116,3 +132,21 @@ def _sync(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+class WatchedRecord:
+    """A forward record that is looked at every minute: read and verified again once it changes."""
+
+    def __init__(self, record: ForwardRecord) -> None:
+        self._record = record
+        self._read: tuple[tuple[int, ...], Chain] | None = None
+
+    def read(self) -> Chain:
+        """The chain without its plans, which would fill the memory of a process that stays.
+
+        Raises :class:`HomeError` if the file cannot be read.
+        """
+        state = self._record.state()
+        if self._read is None or self._read[0] != state:
+            self._read = state, self._record.read().without_plans()
+        return self._read[1]

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import errno
 import glob
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 # DuckDB says so of a file that others only read.
@@ -39,12 +40,18 @@ def leave_to_readers(path: Path) -> None:
     """Put a copy in the place of the database at `path`, unless another process may write to it.
 
     Nothing that was committed is lost: the file cannot change while it is read, and a kill at any
-    moment leaves the former file or the copy. Raises OSError where the copy cannot be written.
+    moment leaves the former file or the copy. Raises OSError where the copy cannot be written, and
+    as DuckDB does where a log that a killed process left cannot be merged into it.
     """
     import duckdb
 
+    path = path.resolve()
+    read = identity(path)
     with _alone(path):
         _finish(path)
+        if identity(path) != read or any(path.parent.glob(f"{glob.escape(path.name)}.wal.*")):
+            # Another process has replaced it meanwhile, or was killed while it merged the log.
+            return
         try:
             # Keeps every writer out until the copy is in its place.
             reading = duckdb.connect(str(path), read_only=True)
@@ -60,41 +67,83 @@ def leave_to_readers(path: Path) -> None:
 
 def is_waiting(path: Path) -> bool:
     """Whether a copy waits for the place of the file at `path`, since its process was killed."""
-    return _prepared(path).exists()
+    return _prepared(path.resolve()).exists()
 
 
 def finish(path: Path) -> None:
-    """Put a waiting copy in the place of the file at `path`. Raises OSError."""
-    with _alone(path):
-        _finish(path)
+    """Put a waiting copy in the place of the file at `path`.
+
+    Raises OSError, and as DuckDB does while another process may write to the file.
+    """
+    import duckdb
+
+    path = path.resolve()
+    with _alone(path), suppress(FileNotFoundError):
+        if not path.exists():
+            _discard(path)
+            return
+        with duckdb.connect(str(path), read_only=True):
+            _finish(path)
+
+
+def identity(path: Path) -> tuple[int, ...] | None:
+    """Which file lies at `path`, in which state; None without one."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _finish(path: Path) -> None:
     prepared = _prepared(path)
-    if prepared.exists():
-        # The copy holds the content of the log, which must not be replayed on it again.
-        _log(path).unlink(missing_ok=True)
-        prepared.replace(path)
+    if not prepared.exists():
+        return
+    log = _log(path)
+    of_file, of_log = json.loads(_note(path).read_text())
+    if [*(identity(path) or ())] != of_file or [*(identity(log) or of_log)] != of_log:
+        # The file has been written to, restored or exchanged since it was copied.
+        _discard(path)
+        return
+    # The copy holds the content of the log, which must not be replayed on it again.
+    log.unlink(missing_ok=True)
+    prepared.replace(path)
+
+
+def _discard(path: Path) -> None:
+    _prepared(path).unlink(missing_ok=True)
 
 
 def _prepare(path: Path) -> None:
-    import duckdb
-
     # Named by its process: that of a killed one may still be written to.
     copied = path.with_name(f".{path.name}.{os.getpid()}.copying.new")
+    log = _log(path)
     files = [(path, copied)]
     # A killed process left it; whoever reads has replayed it in memory alone.
-    if _log(path).exists():
-        files.append((_log(path), _log(copied)))
+    if log.exists():
+        files.append((log, _log(copied)))
     try:
         _copy(files)
         if len(files) > 1:
-            duckdb.connect(str(copied)).close()
+            _merge_log(copied)
+        owner = path.stat()
         shutil.copymode(path, copied)
+        os.chown(copied, owner.st_uid, owner.st_gid)
+        _note(path).write_text(json.dumps([identity(path), identity(log) or []]))
         copied.replace(_prepared(path))
     finally:
         for file in path.parent.glob(f".{glob.escape(path.name)}.*.copying.new*"):
             file.unlink(missing_ok=True)
+
+
+def _merge_log(path: Path) -> None:
+    import duckdb
+
+    with duckdb.connect(str(path)) as connection:
+        # Closing would merge it too, but hides a failure.
+        connection.execute("CHECKPOINT")
+    if _log(path).exists():
+        raise OSError(errno.EIO, "the log of a killed process could not be merged", str(path))
 
 
 def _copy(files: Sequence[tuple[Path, Path]]) -> None:
@@ -107,6 +156,11 @@ def _copy(files: Sequence[tuple[Path, Path]]) -> None:
 
 def _prepared(path: Path) -> Path:
     return path.with_name(f"{path.name}{PREPARED}")
+
+
+def _note(path: Path) -> Path:
+    """States of the file and its log that the waiting copy is of."""
+    return path.parent / "locks" / f"{path.name}.copied.json"
 
 
 def _log(path: Path) -> Path:

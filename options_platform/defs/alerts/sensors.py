@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from options_platform.adapters.notifier import VARIABLE, Notifier, is_configured, open_notifier
+from options_platform.adapters.storage.forward_record import WatchedRecord
 from options_platform.adapters.storage.ledger import open_ledger
 from options_platform.defs.alerts.failed_runs import (
     FailedRun,
@@ -76,6 +77,8 @@ def _failed_run_sensor(
 def _account_sensor(
     settings: Settings, notifier: Callable[[], Notifier | None]
 ) -> dg.SensorDefinition:
+    record = WatchedRecord(forward_record(settings))
+
     @dg.sensor(
         name="alert_on_account",
         description="Reports once: a halt, differences between ledger and broker, rejected orders, "
@@ -92,7 +95,7 @@ def _account_sensor(
             return NO_ADDRESSES
         try:
             alerts = alerts_of(settings, open_ledger(settings), platform.now())
-            of_record, chain = _of_forward_record(settings, platform.now())
+            of_record, chain = _of_forward_record(settings, record, platform.now())
             alerts += of_record
         except WarehouseBusyError as busy:
             return dg.SkipReason(str(busy))
@@ -110,11 +113,13 @@ def _account_sensor(
     return alert_on_account
 
 
-def _of_forward_record(settings: Settings, now: datetime) -> tuple[list[Alert], Chain | None]:
+def _of_forward_record(
+    settings: Settings, record: WatchedRecord, now: datetime
+) -> tuple[list[Alert], Chain | None]:
     """What is wrong with the forward record, and its head, so that it leaves the machine; and its
     chain, None if it cannot be read."""
     try:
-        chain = forward_record(settings).read()
+        chain = record.read()
     except HomeError as error:
         return [Alert("forward unreadable", "the forward record cannot be read", str(error))], None
     head = head_message(chain)

@@ -50,6 +50,8 @@ def make_forward_record(settings: Settings) -> dg.AssetsDefinition:
             return _unrecorded(str(error))
         for name, reason in recorded.failures.items():
             context.log.warning(f"rule set {name} could not be planned: {reason}")
+        if recorded.not_recorded is not None:
+            context.log.warning(f"{selected.end} is not recorded: {recorded.not_recorded}")
         return dg.MaterializeResult(metadata=_about(recorded))
 
     return forward_record_asset

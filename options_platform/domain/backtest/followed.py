@@ -28,8 +28,9 @@ NO_FILL = {
     "BAD_FILL": "at the price of the fill no profit, or no loss, was possible any more",
     "NO_SESSION_YET": "the session of the fill comes after the last one",
     "STILL_OPEN": "the trade has not ended by the last session",
+    "EXPIRES_LATER": "it has ended, but expires after the last session, as those still open do",
 }
-"""Why a refused trade cannot be followed to an end, by code."""
+"""Why a refused trade cannot be followed to an end, or has no part in a price, by code."""
 
 FOLLOWED = pl.Schema(
     {

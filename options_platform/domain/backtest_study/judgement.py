@@ -16,6 +16,8 @@ from options_platform.domain.backtest_study.variants import (
     VariantScore,
     WalkForwardChoice,
     choose_walk_forward,
+    first_of_each,
+    rules_hash,
 )
 from options_platform.domain.statistics.bootstrap import Interval, bootstrap_interval
 from options_platform.domain.statistics.curve import (
@@ -68,7 +70,7 @@ def judge(
     earlier: Sequence[float] = (),
     unrecorded: int = 0,
 ) -> Judgement:
-    """Judge the variants of a grid.
+    """Judge the variants of a grid; of copies, which have the same rules, the first counts.
 
     Args:
         scores: variants with their equity, one value per session of the market.
@@ -77,6 +79,7 @@ def judge(
             result by luck more likely.
         unrecorded: number of trials elsewhere that the rules were chosen from.
     """
+    scores = first_of_each(scores, lambda score: rules_hash(score.variant))
     returns = {score.variant.name: excess_returns(score.equity, market) for score in scores}
     columns = np.stack(list(returns.values()), axis=1)
     table = _table(scores, returns)

@@ -4,6 +4,10 @@ A gate saved something if what it refused would have lost. Profits are taken per
 risk (R), the trade's own maximum loss, since the refused trades overlap: each was followed alone
 beside the account, and no account could have held them all, so that their sum is nobody's result.
 
+A trade that expires after the last session is left out, whether or not it has ended. Of the last
+weeks' trades those have ended that reached a target or a stop, and without the others their mean is
+that of another kind of trade. The expiry is settled before anybody knows how a trade goes.
+
 Intervals and p-values are by a bootstrap over blocks of sessions that are longer than a trade, by
 the session of the plan (`domain/statistics/block_means.py`). Many gates are looked at, and among
 fifteen without an effect one is beyond its 95% interval more often than not; so a verdict asks for
@@ -94,6 +98,7 @@ def refusal_prices(
         sessions: all sessions of the backtest, which the blocks are drawn from.
         draws: bootstrap draws.
     """
+    refused, made = _ended(refused, sessions[-1]), _ended_made(made, sessions[-1])
     trades = pl.concat([_followed(refused), _closed(made)])
     counts = _counts(refused, made)
     priced = pl.concat([_priced(trades, scope, sessions, draws) for scope in SCOPES])
@@ -118,6 +123,19 @@ def refusal_prices(
         .cast(dict(PRICES))  # type: ignore[arg-type]
         .sort(pl.col("gate").replace_strict(order), "scope")
     )
+
+
+def _ended(refused: pl.DataFrame, last: date) -> pl.DataFrame:
+    """Refused trades; what expires after the last session is not followed to its end."""
+    expires_later = pl.col("not_followed").is_null() & (pl.col("expiry") > last)
+    missing = pl.when(expires_later).then(pl.lit("EXPIRES_LATER")).otherwise("not_followed")
+    return refused.with_columns(not_followed=missing)
+
+
+def _ended_made(made: pl.DataFrame, last: date) -> pl.DataFrame:
+    """The trades that were made; those that expire after the last session count as open."""
+    ended = pl.col("expiry") <= last
+    return made.with_columns(closed_on=pl.when(ended.fill_null(value=True)).then("closed_on"))
 
 
 def _followed(refused: pl.DataFrame) -> pl.DataFrame:

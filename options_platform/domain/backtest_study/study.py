@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ from options_platform.domain.backtest_study.scorecard import excess_returns
 from options_platform.domain.backtest_study.variants import (
     Variant,
     VariantScore,
+    first_of_each,
+    rules_hash,
     run_variants,
     scored,
     vary,
@@ -52,13 +55,14 @@ POLICIES = (LEFT, HELD)
 class StudyRun:
     """The backtest of a variant under a policy of expiry.
 
-    `days` are the sessions of `returns`, the daily excess returns; `closed` has the closed trades:
-    closed_on and pnl_usd. `note` says in words how good the model is that left trades out, if one
-    did.
+    `tickers` are those that it trades; `days` are the sessions of `returns`, the daily excess
+    returns; `closed` has the closed trades: closed_on and pnl_usd. `note` says in words how good
+    the model is that left trades out, if one did.
     """
 
     hypothesis: str
     policy: str
+    tickers: tuple[str, ...]
     score: VariantScore
     days: NDArray[np.datetime64]
     returns: Floats
@@ -69,6 +73,11 @@ class StudyRun:
     def variant(self) -> str:
         """What was varied, without the policy."""
         return self.score.variant.name
+
+    @cached_property
+    def trial(self) -> tuple[str, tuple[str, ...]]:
+        """What makes it a trial of its own: its rules and tickers, whatever it is called."""
+        return rules_hash(self.score.variant), self.tickers
 
 
 def policies_of(variant: Variant) -> dict[str, Variant]:
@@ -106,6 +115,7 @@ def study_run(
     return StudyRun(
         hypothesis=hypothesis,
         policy=policy,
+        tickers=tuple(market.tickers),
         score=score,
         days=market.days[1:],
         returns=excess_returns(score.equity, market),
@@ -151,7 +161,8 @@ def judge_study(
     first = max(ranked, key=lambda n: ranked[n]) if ranked else None
     best = None if first is None else runs[first].hypothesis
     picked = {(runs[n].hypothesis, runs[n].variant) for n in chosen.values()}
-    luck = _Trials(runs, [ratio for ratio in earlier if np.isfinite(ratio)], elsewhere)
+    tried = first_of_each(runs, lambda run: run.trial)
+    luck = _Trials(tried, [ratio for ratio in earlier if np.isfinite(ratio)], elsewhere)
     rows = []
     for n, run in enumerate(runs):
         is_chosen = (run.hypothesis, run.variant) in picked
@@ -169,7 +180,7 @@ def judge_study(
                     **(_certainty(run, span, chosen_until, luck) if is_chosen else {}),
                 }
             )
-    table = np.stack([run.returns for run in _same_sessions(runs)], axis=1)
+    table = np.stack([run.returns for run in _same_sessions(tried)], axis=1)
     enough = table.shape[1] > 1 and len(table) >= 2 * PARTITIONS
     return Judged(
         rows=pl.DataFrame(rows, infer_schema_length=None),
@@ -229,8 +240,8 @@ def _figures(run: StudyRun, span: str, chosen_until: date) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Trials:
-    """Everything that was tried: the runs of the study, the annualised ratios of all others, and
-    the number of those tried elsewhere."""
+    """Everything that was tried: the runs of the study without copies, the annualised ratios of all
+    others, and the number of those tried elsewhere."""
 
     runs: Sequence[StudyRun]
     earlier: Sequence[float]
@@ -245,7 +256,7 @@ class _Trials:
         beside = [
             float(sharpe(each.returns[_in_span(each.days, span, chosen_until)]))
             for each in self.runs
-            if each is not run
+            if each.trial != run.trial
         ]
         per_session = [
             ratio / np.sqrt(SESSIONS_A_YEAR)

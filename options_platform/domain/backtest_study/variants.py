@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+import hashlib
+import json
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from datetime import date
 from itertools import product
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 import polars as pl
@@ -19,11 +21,17 @@ from options_platform.domain.backtest.results import BacktestResult
 from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.backtest.trade_metrics import TradeMetrics, trade_metrics
 from options_platform.domain.backtest_study.account_sizes import SizeFigures, size_figures
+from options_platform.domain.chain import ChainRules
+from options_platform.domain.chain.learned import LearnedSurface
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.planning.retired_settings import RETIRED
+from options_platform.domain.risk import SetLimits
+from options_platform.domain.risk.sizing import drop_absent_target
 from options_platform.domain.statistics.curve import sharpe
 from options_platform.domain.trading.fill_prices import FILL_MODELS
 from options_platform.errors import UsageError
+
+Each = TypeVar("Each")
 
 PLAN = "plan"
 # Rules that planning and the backtest must share.
@@ -57,6 +65,45 @@ class Variant:
     leave_out: float = 0.0
 
 
+def rules_hash(variant: Variant) -> str:
+    """Hash (16 hex digits) of all settings of a variant, and of what it leaves out; its name and
+    its set's do not matter.
+
+    What stored chains have taught the surface is data, not a setting, and does not matter either.
+    """
+    plan = asdict(replace(variant.plan, chain=_as_set(variant.plan.chain)))
+    plan.pop("rule_set")
+    plan.pop("share")
+    rules = asdict(replace(variant.rules, chain=_as_set(variant.rules.chain)))
+    # What trials were stored without is no part of the hash while it changes nothing.
+    if variant.rules.limits == SetLimits():
+        rules.pop("limits")
+    own = [each["sizing"] for each in rules["sets"].values()]
+    for sizing in (plan["sizing"], rules["sizing"], *own):
+        drop_absent_target(sizing)
+    if not variant.rules.sets:
+        rules.pop("sets")
+    left_out = [variant.leave_out] if variant.leave_out else []
+    text = json.dumps([plan, rules, *left_out], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def first_of_each(items: Sequence[Each], key: Callable[[Each], Hashable]) -> list[Each]:
+    """The first of the items with each key, in their order."""
+    first: dict[Hashable, Each] = {}
+    for item in items:
+        first.setdefault(key(item), item)
+    return list(first.values())
+
+
+def _as_set(chain: ChainRules) -> ChainRules:
+    """The rules without what their surface has learned."""
+    surface = chain.surface
+    if not isinstance(surface, LearnedSurface):
+        return chain
+    return replace(chain, surface=surface.without_fits())
+
+
 def vary(
     plan: PlanRules, rules: BacktestRules, choices: Mapping[str, Sequence[Any]]
 ) -> list[Variant]:
@@ -77,9 +124,17 @@ def vary(
         for key, value in zip(choices, values, strict=True):
             for place in places(key):
                 varied_plan, varied_rules = _vary_one(varied_plan, varied_rules, place, value)
-        name = ", ".join(f"{key}={value}" for key, value in zip(choices, values, strict=True))
+        parts = zip(choices, values, strict=True)
+        name = ", ".join(f"{key}={_written(value)}" for key, value in parts)
         variants.append(Variant(name or "as set", varied_plan, varied_rules))
     return variants
+
+
+def _written(value: Any) -> str:
+    """A value as `--vary` reads it: parts of several joined by a plus, none where there is none."""
+    if isinstance(value, (tuple, list)):
+        return "+".join(map(_written, value)) or "none"
+    return "none" if value is None else str(value)
 
 
 def places(key: str) -> tuple[str, ...]:

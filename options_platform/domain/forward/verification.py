@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from options_platform.domain.calendar.sessions import close_time, open_time, shift
@@ -67,6 +67,14 @@ class Chain:
     def head(self) -> Link | None:
         """The newest link; null of an empty record."""
         return self.links[-1] if self.links else None
+
+    def without_plans(self) -> Chain:
+        """The same chain whose links have no plans, legs and rules of trading."""
+        links = (
+            replace(link, content=replace(link.content, plans=(), legs=(), trading={}))
+            for link in self.links
+        )
+        return Chain(tuple(links), self.fault)
 
     def require_sound(self) -> None:
         """Raise :class:`ForwardRecordError` if a link was altered."""

@@ -23,13 +23,17 @@ from options_platform.domain.backtest_study.rule_sets import (
     run_set,
 )
 from options_platform.domain.backtest_study.scorecard import excess_returns
-from options_platform.domain.backtest_study.variants import Variant, VariantScore, scored
+from options_platform.domain.backtest_study.variants import (
+    Variant,
+    VariantScore,
+    rules_hash,
+    scored,
+)
 from options_platform.domain.statistics.curve import sharpe
 from options_platform.services.backtesting.run import BacktestData
 from options_platform.services.backtesting.trials import (
     backtest_trials,
     earlier_ratios,
-    rules_hash,
     trials_by_set,
 )
 from options_platform.settings import Settings

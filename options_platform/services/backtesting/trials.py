@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, astuple, replace
+from dataclasses import astuple
 from datetime import datetime
 from typing import Any
 
@@ -17,11 +17,8 @@ from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.common import DEFAULT_RULE_SET
 from options_platform.contracts import TRIAL_FOLDS, TRIALS
 from options_platform.domain.backtest_study.scorecard import excess_returns
-from options_platform.domain.backtest_study.variants import Variant, VariantScore
-from options_platform.domain.chain import ChainRules
+from options_platform.domain.backtest_study.variants import Variant, VariantScore, rules_hash
 from options_platform.domain.chain.learned import LearnedSurface
-from options_platform.domain.risk import SetLimits
-from options_platform.domain.risk.sizing import drop_absent_target
 from options_platform.domain.statistics.curve import sharpe
 from options_platform.models.selection.trials import Trial
 from options_platform.services.backtesting.run import BacktestData
@@ -67,28 +64,6 @@ def trials_by_set(warehouse: Warehouse) -> dict[str, int]:
     return dict(Counter(name for name, _ in tried))
 
 
-def rules_hash(variant: Variant) -> str:
-    """Hash (16 hex digits) of all settings of a variant, and of what it leaves out; its name and
-    its set's do not matter.
-
-    What stored chains have taught the surface is data, not a setting, and does not matter either.
-    """
-    plan = asdict(replace(variant.plan, chain=_as_set(variant.plan.chain)))
-    plan.pop("rule_set")
-    plan.pop("share")
-    rules = asdict(replace(variant.rules, chain=_as_set(variant.rules.chain)))
-    # What trials were stored without is no part of the hash while it changes nothing.
-    if variant.rules.limits == SetLimits():
-        rules.pop("limits")
-    own = [each["sizing"] for each in rules["sets"].values()]
-    for sizing in (plan["sizing"], rules["sizing"], *own):
-        drop_absent_target(sizing)
-    if not variant.rules.sets:
-        rules.pop("sets")
-    left_out = [variant.leave_out] if variant.leave_out else []
-    return _hash(json.dumps([plan, rules, *left_out], sort_keys=True))
-
-
 def data_hash(data: BacktestData) -> str:
     """Hash (16 hex digits) of the plan inputs and the market."""
     digest = hashlib.sha256(data.inputs.write_csv().encode())
@@ -98,14 +73,6 @@ def data_hash(data: BacktestData) -> str:
     if market.chains is not None:
         digest.update(market.chains.fingerprint.encode())
     return digest.hexdigest()[:16]
-
-
-def _as_set(chain: ChainRules) -> ChainRules:
-    """The rules without what their surface has learned."""
-    surface = chain.surface
-    if not isinstance(surface, LearnedSurface):
-        return chain
-    return replace(chain, surface=surface.without_fits())
 
 
 def _with_fits(hashed: str, variant: Variant, data: BacktestData) -> str:

@@ -1,7 +1,7 @@
 """Plans every rule set for the newest session and records the plans before the next open.
 
 A set is planned by the code and the inputs of `trade_plan`, whether or not it sends orders. What
-comes late, and any older session, is not recorded.
+comes late, and any older session, is not recorded, whatever this machine's clock says.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from options_platform.domain.forward.links import Content, Link, plain_rows
 from options_platform.domain.planning.expiries import ChainOf
 from options_platform.domain.planning.plan import build_plans
 from options_platform.errors import ForwardRecordError, PlatformError
+from options_platform.services.forward.evidence import known_since
 from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.market_data.stored_chains import stored_chains
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 
 LATE = "another session is the newest one by now, or its next open has passed"
+CLOCK = "{known}, so its next open has passed; set this machine's clock right"
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,8 @@ def record_session(platform: Platform, session: date) -> Recorded:
     inputs = plan_inputs(platform.warehouse, tickers, session, session)
     if inputs.is_empty():
         return Recorded((), record.read().head, {}, f"no ticker has a bar of {session}")
+    if (known := known_since(platform, session)) is not None:
+        return Recorded((), record.read().head, {}, CLOCK.format(known=known))
     chain_of = stored_chains(platform.chains, tickers, session, session)
     contents = [
         _content(platform, name, session, inputs, chain_of)

@@ -15,7 +15,13 @@ import polars as pl
 
 from options_platform.adapters.storage.chain_store import ChainStore
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.contracts import RAW_OHLCV, RULE_SET_SCORES, TRADE_PLAN, TRADE_PLAN_LEGS
+from options_platform.contracts import (
+    RAW_OHLCV,
+    RULE_SET_CURVES,
+    RULE_SET_SCORES,
+    TRADE_PLAN,
+    TRADE_PLAN_LEGS,
+)
 from options_platform.contracts.rule_sets import AS_SET
 from options_platform.domain.backtest.engine import run_backtest
 from options_platform.domain.backtest.results import BacktestResult
@@ -23,8 +29,9 @@ from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.backtest.sources import real_share
 from options_platform.domain.backtest_study.rule_sets import BLOCK_SESSIONS, equity_of
 from options_platform.domain.backtest_study.scorecard import MODEL, Curve, scorecard
-from options_platform.domain.calendar.sessions import sessions
+from options_platform.domain.calendar.sessions import sessions, shift
 from options_platform.domain.forward.coverage import Coverage, coverage
+from options_platform.domain.forward.expectation import accrued_share, expected_entries
 from options_platform.domain.forward.links import FAILURE, PLANS, rows_as_frame
 from options_platform.domain.forward.verification import Chain
 from options_platform.errors import PlatformError
@@ -37,17 +44,24 @@ from options_platform.settings.rule_sets import rule_set_names
 ENOUGH_SESSIONS = 4 * BLOCK_SESSIONS
 """Sessions from which a Sharpe ratio is shown: a year, four blocks of the bootstrap."""
 
+SHOWN_GAPS = 5
+"""The newest gaps of a set that are named; the others are counted."""
+
 
 @dataclass(frozen=True)
 class Expected:
-    """What the stored comparison of rule sets lets one expect of as many sessions.
+    """What the stored comparison of rule sets lets one expect of the same rules.
 
-    `trades` and `result_usd` are its averages a session times the sessions, `sharpe` with interval
-    is that of the comparison; null where it is undefined.
+    `entered` are trades, closed or open, and `result_usd` is what they would have made by now, from
+    its averages over as many sessions in which recorded plans could be entered; null where there is
+    no result to compare with. `result_usd` is null as well where the comparison's account,
+    `account_usd`, is another one. `sharpe` with interval is that of the comparison; null where it
+    is undefined.
     """
 
-    trades: float
+    entered: float | None
     result_usd: float | None
+    account_usd: float | None
     sharpe: float | None
     sharpe_low: float | None
     sharpe_high: float | None
@@ -58,11 +72,11 @@ class ForwardResult:
     """The forward result of a rule set under the same rules.
 
     `sessions` are those from the first link to the newest that might have one, `gaps` those of them
-    without. `trades` are closed; `result_usd` is after fees, open trades at their marks, without
-    interest. `sharpe` is null before `ENOUGH_SESSIONS`. `modelled` is the share of legs and
-    sessions priced by the model, a fraction; null without trades. `traded_by` says by which fills,
-    fees and account, those of the first link, whatever the settings are now. `problem` says why
-    there is no result; the figures are then null.
+    without. `entered` are trades, closed or open; `trades` are closed; `result_usd` is after fees,
+    open trades at their marks, without interest. `sharpe` is null before `ENOUGH_SESSIONS`.
+    `modelled` is the share of legs and sessions priced by the model, a fraction; null without
+    trades. `traded_by` says by which fills, fees and account, those of the first link, whatever the
+    settings are now. `problem` says why there is no result; the figures are then null.
     """
 
     rule_set: str
@@ -75,6 +89,7 @@ class ForwardResult:
     revisions: int
     is_current: bool
     traded_until: date | None = None
+    entered: int | None = None
     trades: int | None = None
     open_trades: int | None = None
     win_rate: float | None = None
@@ -96,12 +111,20 @@ def forward_results(
     Raises :class:`ForwardRecordError` if a link was altered.
     """
     chain.require_sound()
+    compared = _compared(warehouse)
+    return [_result(settings, warehouse, part, compared) for part in coverage(chain.links, now)]
+
+
+def _compared(warehouse: Warehouse) -> pl.DataFrame:
+    """The stored comparison of rule sets as they are set, with the account that each began with."""
+    curves = warehouse.read(RULE_SET_CURVES).sort("date")
+    began = curves.group_by("comparison", "rule_set").agg(account_usd=pl.col("equity_usd").first())
     scores = warehouse.read(RULE_SET_SCORES).filter(case=AS_SET)
-    return [_result(settings, warehouse, part, scores) for part in coverage(chain.links, now)]
+    return scores.join(began, on=["comparison", "rule_set"], how="left")
 
 
 def _result(
-    settings: Settings, warehouse: Warehouse, part: Coverage, scores: pl.DataFrame
+    settings: Settings, warehouse: Warehouse, part: Coverage, compared: pl.DataFrame
 ) -> ForwardResult:
     newest = part.links[-1].content
     about = ForwardResult(
@@ -114,16 +137,18 @@ def _result(
         gaps=part.gaps,
         revisions=part.revisions,
         is_current=part.is_current,
-        expected=_expected(part, scores),
     )
     try:
         about = replace(about, traded_by=_terms(part))
         traded = trade_recorded(settings, warehouse, part)
     except (PlatformError, pl.exceptions.PolarsError) as error:
-        return replace(about, problem=str(error))
-    if traded is None:
-        return replace(about, trades=0, open_trades=0, result_usd=0.0)
-    return _with_figures(about, *traded)
+        about = replace(about, problem=str(error))
+    else:
+        if traded is None:
+            about = replace(about, entered=0, trades=0, open_trades=0, result_usd=0.0)
+        else:
+            about = _with_figures(about, *traded)
+    return replace(about, expected=_expected(about, part, compared))
 
 
 def trade_recorded(
@@ -183,6 +208,7 @@ def _with_figures(
     return replace(
         about,
         traded_until=days[-1],
+        entered=result.trades.height,
         trades=closed.height,
         open_trades=result.trades.height - closed.height,
         win_rate=row["win_rate"],
@@ -194,21 +220,32 @@ def _with_figures(
     )
 
 
-def _expected(part: Coverage, scores: pl.DataFrame) -> Expected | None:
-    """The stored backtest of the same rules, scaled; None if there is none."""
-    same = scores.filter(rule_set=part.rule_set, digest=part.links[-1].content.digest or "")
+def _expected(about: ForwardResult, part: Coverage, compared: pl.DataFrame) -> Expected | None:
+    """The stored backtest of the same rules, over what `about` had time for; None if there is
+    none."""
+    same = compared.filter(rule_set=part.rule_set, digest=about.digest or "")
     if same.is_empty():
         return None
     row = same.row(0, named=True)
-    share = part.sessions / len(sessions(row["first"], row["last"]))
-    each, trades = row["expectancy_usd"], row["trades"] * share
-    return Expected(
-        trades=trades,
-        result_usd=None if each is None else each * trades,
+    expected = Expected(
+        entered=None,
+        result_usd=None,
+        account_usd=row["account_usd"],
         sharpe=row["sharpe"],
         sharpe_low=row["sharpe_low"],
         sharpe_high=row["sharpe_high"],
     )
+    if about.problem is not None:
+        return expected
+    until = about.traded_until or part.first
+    chances = sum(shift(link.session, 1) <= until for link in part.links)
+    held, each = row["average_days_held"], row["expectancy_usd"]
+    span = len(sessions(row["first"], row["last"]))
+    entered = expected_entries(row["trades"], held, span, chances)
+    if row["account_usd"] != read_rules(part.links[0].content.trading).start_usd:
+        return replace(expected, entered=entered)
+    result_usd = (each or 0.0) * entered * accrued_share(held, chances)
+    return replace(expected, entered=entered, result_usd=result_usd)
 
 
 def without_plans(settings: Settings, chain: Chain) -> dict[str, str]:

@@ -109,7 +109,8 @@ class BrokerWatch:
             self._look_at_doubles(purpose, position_id, orders, at)
         for (purpose, position_id), orders in groups.items():
             if purpose == "exit":
-                self._look_at_closes(position_id, orders, groups["entry", position_id], at)
+                entries = groups.get(("entry", position_id), [])
+                self._look_at_closes(position_id, orders, entries, at)
         self._note_entries(at)
 
     def _order(self, order_id: str) -> Order | None:

@@ -1,5 +1,6 @@
 """The file of the forward record under killed, simultaneous, repeated and late runs."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from options_platform.adapters.storage.forward_record import ForwardRecord
+from options_platform.adapters.storage.forward_record import ForwardRecord, WatchedRecord
 from options_platform.domain.calendar.sessions import shift
 from options_platform.errors import ForwardRecordError
 from options_platform_tests.forward_links import FIRST, content, night, too_late
@@ -87,6 +88,28 @@ def test_what_comes_after_the_next_open_or_before_the_head_is_left_out(record):
     moments = iter([too_late(NEXT) - timedelta(seconds=1), too_late(NEXT)])
     assert len(record.append([content(NEXT, "mine")], moments.__next__)) == 1
     assert record.append([content(NEXT, "other")], moments.__next__) == []
+
+
+def test_a_watched_record_is_read_again_once_it_changes_whatever_its_time_says(record):
+    watched = WatchedRecord(record)
+    assert watched.read() == record.read()
+    added = record.append([content()], at(FIRST))
+    first = watched.read()
+    assert [link.hash for link in first.links] == [link.hash for link in added]
+    assert first.links[0].content.plans == ()
+    assert watched.read() is first
+    seen = record.path.stat()
+    with record.path.open("r+b") as file:
+        file.seek(100)
+        file.write(b"~")
+    os.utime(record.path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    assert (record.path.stat().st_size, record.path.stat().st_mtime_ns) == (
+        seen.st_size,
+        seen.st_mtime_ns,
+    )
+    assert watched.read().fault.number == 1
+    record.path.unlink()
+    assert watched.read().links == ()
 
 
 def test_nothing_is_added_to_a_record_that_was_altered(record):

@@ -1,5 +1,6 @@
 """Readers of other programs: they delay no writer, and no write is lost by them."""
 
+import os
 import random
 import signal
 import subprocess
@@ -49,6 +50,38 @@ import os, sys, duckdb
 connection = duckdb.connect(sys.argv[1])
 connection.execute("INSERT INTO numbers VALUES (-1)")
 os._exit(1)
+"""
+
+
+CRASH_LARGE = """
+import os, sys, duckdb
+connection = duckdb.connect(sys.argv[1])
+connection.execute("SET checkpoint_threshold = '1GB'")
+for _ in range(20):
+    connection.execute("INSERT INTO numbers SELECT (random() * 1e18)::BIGINT FROM range(10000)")
+os._exit(1)
+"""
+KILLED = """
+import os, sys
+from pathlib import Path
+from options_platform.adapters.storage import readers
+from options_platform.adapters.storage.duck import held
+finish = readers._finish
+readers._finish = lambda path: os._exit(9) if readers.is_waiting(path) else finish(path)
+with held(Path(sys.argv[1]), wait_seconds=5):
+    pass
+"""
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from options_platform.adapters.storage.duck import held
+most = int(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+try:
+    with held(Path(sys.argv[1]), wait_seconds=1):
+        print("held")
+except Exception as error:
+    print(type(error).__name__, error)
 """
 
 
@@ -124,16 +157,72 @@ def test_what_a_killed_process_left_in_the_log_is_in_the_copy_once(path):
     assert files(path) == ["w.duckdb"]
 
 
-@pytest.mark.parametrize("is_log_gone", [False, True])
-def test_the_copy_of_a_killed_process_takes_its_place_at_the_next_use(path, is_log_gone):
+@pytest.fixture
+def waiting(path):
+    """A copy whose process was killed before it was in its place; the log is still there."""
     subprocess.run([sys.executable, "-c", CRASH, str(path)], check=False)
-    log = path.with_name("w.duckdb.wal")
-    readers._prepare(path)
-    if is_log_gone:
-        log.unlink()
+    with reader(path):
+        killed = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
+    assert killed.returncode == 9
     assert readers.is_waiting(path)
-    assert numbers(path) == [-1, *range(1000)]
-    assert files(path) == ["w.duckdb"]
+    return path
+
+
+@pytest.mark.parametrize("is_log_gone", [False, True])
+def test_the_copy_of_a_killed_process_takes_its_place_at_the_next_use(waiting, is_log_gone):
+    if is_log_gone:
+        waiting.with_name("w.duckdb.wal").unlink()
+    assert numbers(waiting) == [-1, *range(1000)]
+    assert files(waiting) == ["w.duckdb"]
+
+
+def test_a_waiting_copy_of_what_has_changed_since_takes_no_place(waiting):
+    with duckdb.connect(str(waiting)) as connection:
+        connection.execute("INSERT INTO numbers VALUES (7000)")
+    assert numbers(waiting) == [-1, *range(1000), 7000]
+    assert files(waiting) == ["w.duckdb"]
+
+
+def test_a_file_that_was_moved_away_does_not_come_back(waiting):
+    waiting.rename(waiting.with_name("damaged"))
+    waiting.with_name("w.duckdb.wal").unlink()
+    with held(waiting, wait_seconds=1) as connection:
+        assert connection.execute("SELECT count(*) FROM duckdb_tables()").fetchone() == (0,)
+    assert not readers.is_waiting(waiting)
+
+
+def test_a_log_that_cannot_be_merged_for_want_of_space_stays_as_it_is(path):
+    subprocess.run([sys.executable, "-c", CRASH_LARGE, str(path)], check=False)
+    before = {name: (path.parent / name).read_bytes() for name in files(path)}
+    assert [*before] == ["w.duckdb", "w.duckdb.wal"]
+    most = max(len(content) for content in before.values()) + 4096
+    with reader(path) as reads:
+        assert reads.seen == 201_000
+        done = subprocess.run(
+            [sys.executable, "-c", LIMITED, str(path), str(most)],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert "DiskFullError" in done.stdout
+    assert {name: (path.parent / name).read_bytes() for name in files(path)} == before
+    assert len(numbers(path)) == 201_000
+
+
+def test_a_database_behind_a_link_stays_behind_it(path, tmp_path):
+    linked = tmp_path / "home" / "w.duckdb"
+    linked.parent.mkdir()
+    linked.symlink_to(path)
+    with reader(linked), held(linked, wait_seconds=5) as connection:
+        connection.execute("INSERT INTO numbers VALUES (7000)")
+    assert linked.is_symlink()
+    assert numbers(path) == numbers(linked) == [*range(1000), 7000]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may give files away")
+def test_a_copy_belongs_to_the_owner_of_the_file(path):
+    os.chown(path, 1000, 1000)
+    with reader(path), held(path, wait_seconds=5) as connection:
+        connection.execute("INSERT INTO numbers VALUES (7000)")
+    assert (path.stat().st_uid, path.stat().st_gid) == (1000, 1000)
 
 
 def test_a_file_that_is_written_to_is_left_alone(path):

@@ -85,6 +85,12 @@ def test_a_setting_that_cannot_be_varied_is_refused_in_one_line(text, message):
 def test_a_value_of_several_parts_is_joined_by_a_plus():
     variants, _ = make_variants(["plan.strikes.narrower_usd=5+2,1,none"], PLAN, RULES)
     assert [v.plan.strikes.narrower_usd for v in variants] == [(5.0, 2.0), (1.0,), ()]
+    # Each is named as it would be asked for again.
+    for variant in variants:
+        (again,), _ = make_variants([variant.name], PLAN, RULES)
+        assert again == variant
+    (unlimited,), _ = make_variants(["risk.gap.max_loss_pct=none"], PLAN, RULES)
+    assert unlimited.name == "risk.gap.max_loss_pct=none"
     (vetoed,), _ = make_variants(
         ["plan.selection.veto_debit_regimes=iv_expansion+neutral"], PLAN, RULES
     )

@@ -30,7 +30,7 @@ def scores(study_market, drifts):
     for n, drift in enumerate(drifts):
         returns = random.normal(drift, 0.01, len(study_market.sessions) - 1)
         equity = 100_000.0 * np.cumprod(np.concatenate([[1.0], 1.0 + returns]))
-        variant = Variant(f"v{n}", PlanRules(), replace(BacktestRules(), start_usd=1e5))
+        variant = Variant(f"v{n}", PlanRules(), replace(BacktestRules(), start_usd=1e5 + n))
         variant_scores.append(VariantScore(variant, equity, TRADES))
     return variant_scores
 
@@ -52,6 +52,15 @@ def test_every_earlier_trial_makes_the_best_variant_less_certain(study_market):
     alone, after = judge(made, study_market), judge(made, study_market, earlier)
     assert after.trials == 62
     assert after.deflated_sharpe < alone.deflated_sharpe
+
+
+def test_a_copy_under_another_name_is_no_trial_of_its_own(study_market):
+    made = scores(study_market, [0.0, 0.0002, 0.001])
+    copy = replace(made[2], variant=replace(made[2].variant, name="again"))
+    once, copied = judge(made, study_market), judge([*made, copy], study_market)
+    assert (copied.trials, copied.deflated_sharpe) == (once.trials, once.deflated_sharpe)
+    assert copied.overfitting_probability == once.overfitting_probability
+    assert copied.table["variant"].to_list() == once.table["variant"].to_list()
 
 
 def test_the_walk_forward_choice_is_scored_on_the_years_after_it(study_market):

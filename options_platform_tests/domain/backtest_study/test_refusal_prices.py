@@ -160,6 +160,22 @@ def test_refusals_without_a_trade_are_counted_with_what_is_missing():
     assert row(prices, MADE)["followed"] == 0
 
 
+def test_what_expires_after_the_last_session_has_no_part_in_a_price_whether_or_not_it_ended():
+    whole = refused(LONG[:-20], -10.0).with_columns(expiry=pl.lit(LONG[-1]))
+    # Of the last trades those have ended that won.
+    quick = refused(LONG[-20:-10], 80.0).with_columns(expiry=pl.lit(date(2015, 1, 16)))
+    late = refused(LONG[-10:], None).with_columns(
+        expiry=pl.lit(date(2015, 1, 16)), not_followed=pl.lit("STILL_OPEN")
+    )
+    own = made(LONG[-20:], 80.0).with_columns(expiry=pl.lit(date(2015, 1, 16)))
+    prices = refusal_prices(pl.concat([whole, quick, late]), own, LONG)
+    price = row(prices, "LOW_CONFIDENCE")
+    assert (price["refused"], price["followed"]) == (len(LONG), whole.height)
+    assert price["saved_r"] == pytest.approx(0.1)
+    assert (price["not_followed"], price["missing"]) == (20, "EXPIRES_LATER 10, STILL_OPEN 10")
+    assert (row(prices, MADE)["followed"], row(prices, MADE)["not_followed"]) == (0, 20)
+
+
 @given(
     st.lists(
         st.tuples(

@@ -19,7 +19,7 @@ from options_platform.domain.backtest_study.study import (
     policies_of,
     run_hypothesis,
 )
-from options_platform.domain.backtest_study.variants import Variant, VariantScore
+from options_platform.domain.backtest_study.variants import Variant, VariantScore, vary
 from options_platform.domain.calendar.sessions import sessions
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.risk.sizing import SizingRules
@@ -33,16 +33,22 @@ EARLY = np.datetime64(UNTIL) >= DAYS
 NOISE = np.random.default_rng(1).normal(0.0, 0.01, (6, len(DAYS)))
 
 
-def study_run(hypothesis, variant, returns, policy=LEFT, trades=40):
-    """A run with these daily excess returns, and as many trades, every second one a winner."""
+def study_run(hypothesis, variant, returns, policy=LEFT, trades=40, rules=None):
+    """A run with these daily excess returns, and as many trades, every second one a winner.
+
+    Its rules are others for each name, if none are given.
+    """
     at = np.linspace(0, len(DAYS) - 1, trades).astype(int)
     closed = pl.DataFrame(
         {"closed_on": DAYS[at], "pnl_usd": np.where(np.arange(trades) % 2 == 0, 30.0, -10.0)}
     )
     metrics = TradeMetrics(trades, *[0.5] * 11)
-    own = Variant(variant, PlanRules(), BacktestRules())
+    own_rules = rules or f"{hypothesis} {variant}"
+    start_usd = 1e5 + int.from_bytes(own_rules.encode()) % 1_000_003
+    (own,) = vary(PlanRules(), BacktestRules(), {"start_usd": [start_usd]})
+    own = replace(policies_of(own)[policy], name=variant)
     score = VariantScore(own, np.ones(len(DAYS) + 1), metrics)
-    return StudyRun(hypothesis, policy, score, DAYS, returns, closed)
+    return StudyRun(hypothesis, policy, ("SPY",), score, DAYS, returns, closed)
 
 
 def both(hypothesis, variant, returns, held=None, **kwargs):
@@ -149,6 +155,23 @@ def test_more_trials_make_luck_a_likelier_explanation():
     ]
     assert chances[0] > chances[1] > chances[2] > 0.0
     assert [each.trials for each in judged] == [2, 10, 210]
+
+
+def test_a_copy_under_another_name_is_no_trial_of_its_own_and_other_tickers_are():
+    runs = [*both("a", "good", GOOD, rules="same"), *both("b", "other", NOISE[2])]
+    copies = both("c", "good again", GOOD, rules="same")
+    elsewhere = [replace(run, tickers=("QQQ",)) for run in copies]
+    once, copied, moved = (
+        judge_study(tried, UNTIL, 5) for tried in (runs, [*runs, *copies], [*runs, *elsewhere])
+    )
+    assert (once.trials, copied.trials, moved.trials) == (4, 4, 6)
+    deflated = [
+        each.rows.filter(hypothesis="a", policy=LEFT, span=CHOICE)["deflated_sharpe"].item()
+        for each in (once, copied)
+    ]
+    assert deflated[0] == deflated[1]
+    assert once.overfitting_probability == copied.overfitting_probability
+    assert copied.rows.height == 18
 
 
 def test_trials_made_elsewhere_count_as_well():

@@ -9,14 +9,13 @@ import pytest
 
 from options_platform.domain.backtest import BacktestRules, make_market, run_backtest
 from options_platform.domain.backtest_study.study import POLICIES, run_hypothesis
-from options_platform.domain.backtest_study.variants import Variant
+from options_platform.domain.backtest_study.variants import Variant, rules_hash
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.planning.selection import SelectionRules
 from options_platform.domain.risk import RiskRules
 from options_platform.domain.risk.sizing import SizingRules
 from options_platform.models.study.own_loss import stop_forecasts
 from options_platform.services.backtesting.own_loss import run_without_stops, sold_spreads
-from options_platform.services.backtesting.trials import rules_hash
 from options_platform.testing.market import random_market
 from options_platform.testing.plan_inputs import plan_inputs
 

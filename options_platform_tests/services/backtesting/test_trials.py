@@ -1,7 +1,6 @@
 from dataclasses import replace
 
-from options_platform.domain.backtest_study.variants import Variant
-from options_platform.services.backtesting.trials import rules_hash
+from options_platform.domain.backtest_study.variants import Variant, rules_hash
 from options_platform.settings import make_settings
 
 

@@ -2,6 +2,8 @@ import shutil
 
 import pytest
 
+from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.contracts import RAW_OHLCV
 from options_platform.domain.calendar.sessions import sessions, shift
 from options_platform.services.forward.recording import forward_record, record_session
 from options_platform.services.market_data.platform import make_platform
@@ -23,7 +25,7 @@ def recorded_home(simulated_home, tmp_path_factory):
     settings = make_platform_settings(home)
     for day in DAYS:
         if day != GAP:
-            record_session(platform_at(settings, night(day)), day)
+            recorded_that_night(settings, day)
     return settings
 
 
@@ -35,6 +37,17 @@ def home(recorded_home, tmp_path):
     for path in (recorded_home.warehouse_path, recorded_home.forward_record_path):
         shutil.copy(path, folder)
     return make_platform_settings(folder)
+
+
+def recorded_that_night(settings, day):
+    """What is recorded for a session in its night, when the warehouse has no later bars."""
+    warehouse = Warehouse(settings.warehouse_path)
+    later = warehouse.read(RAW_OHLCV, start=shift(day, 1))
+    warehouse.execute([f"DELETE FROM raw_ohlcv WHERE date > DATE '{day}'"])
+    recorded = record_session(platform_at(settings, night(day)), day)
+    if later.height:
+        warehouse.write([(RAW_OHLCV, later)])
+    return recorded
 
 
 def platform_at(settings, moment):

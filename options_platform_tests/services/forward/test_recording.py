@@ -21,7 +21,13 @@ from options_platform.settings import make_settings
 from options_platform.settings.rule_sets import rules_digest
 from options_platform_tests.forward_links import night, too_late
 from options_platform_tests.platform import END, make_platform_settings, run
-from options_platform_tests.services.forward.conftest import DAYS, GAP, chain_of, platform_at
+from options_platform_tests.services.forward.conftest import (
+    DAYS,
+    GAP,
+    chain_of,
+    platform_at,
+    recorded_that_night,
+)
 
 OWN = 'version = 3\ntitle = "Mine"\n'
 
@@ -64,7 +70,7 @@ def test_another_set_is_recorded_as_it_would_be_planned_if_it_traded(home):
     (home.home / "rule_sets" / "eager.toml").write_text(eager)
     after = [shift(DAYS[-1], 1), shift(DAYS[-1], 2)]
     for day in after:
-        record_session(platform_at(home, night(day)), day)
+        recorded_that_night(home, day)
     decisions = set()
     for name, days in (
         ("premium_ladder", [*(day for day in DAYS if day != GAP), *after]),
@@ -88,7 +94,7 @@ def test_another_set_is_recorded_as_it_would_be_planned_if_it_traded(home):
 
 def test_the_same_evening_again_adds_no_link_and_a_late_one_leaves_a_gap(home):
     before = home.forward_record_path.read_bytes()
-    again = record_session(platform_at(home, night(DAYS[-1])), DAYS[-1])
+    again = recorded_that_night(home, DAYS[-1])
     assert (again.links, again.failures, again.not_recorded) == ([], {}, None)
     for day, moment in (
         (shift(DAYS[-1], 1), too_late(shift(DAYS[-1], 1))),

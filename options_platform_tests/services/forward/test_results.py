@@ -6,7 +6,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.contracts import RULE_SET_SCORES, TRADE_PLAN, TRADE_PLAN_LEGS
+from options_platform.contracts import RULE_SET_CURVES, RULE_SET_SCORES, TRADE_PLAN, TRADE_PLAN_LEGS
 from options_platform.contracts.rule_sets import AS_SET, LATEST
 from options_platform.domain.backtest.engine import run_backtest
 from options_platform.domain.calendar.sessions import shift
@@ -88,26 +88,43 @@ def test_later_plans_rules_and_settings_of_the_account_change_nothing_of_a_resul
     assert results_of(other)["plan"] == before
 
 
-@pytest.mark.long
-def test_the_expectation_is_the_stored_backtest_of_the_same_rules_over_as_many_sessions(home):
+def compare(home, account_usd):
+    """Store a comparison of 140 sessions with 63 trades, each held for 20 sessions."""
     rows = {
         "comparison": LATEST, "rule_set": "plan", "case": AS_SET, "version": 1, "title": "t",
         "digest": rules_digest(home), "beside": "plan",
         "compared_at": datetime(2017, 4, 1, tzinfo=UTC),
-        "tickers": ["SPY", "QQQ"], "first": shift(END, -139), "last": END, "trades": 70,
-        "expectancy_usd": 12.0, "sharpe": 0.8, "sharpe_low": 0.1, "sharpe_high": 1.4,
+        "tickers": ["SPY", "QQQ"], "first": shift(END, -139), "last": END, "trades": 63,
+        "average_days_held": 20 * 365.25 / 252, "expectancy_usd": 12.0,
+        "sharpe": 0.8, "sharpe_low": 0.1, "sharpe_high": 1.4,
         "held_to_expiry": 0, "own_trials": 1, "trials": 1,
     }  # fmt: skip
     frame = pl.DataFrame([rows], schema=RULE_SET_SCORES.schema)
-    Warehouse(home.warehouse_path).replace([(RULE_SET_SCORES, frame)], "comparison", LATEST)
+    curve = pl.DataFrame(
+        {"comparison": LATEST, "rule_set": "plan", "date": [shift(END, -139), END],
+         "equity_usd": [account_usd, 2 * account_usd]},
+        schema=RULE_SET_CURVES.schema,
+    )  # fmt: skip
+    tables = [(RULE_SET_SCORES, frame), (RULE_SET_CURVES, curve)]
+    Warehouse(home.warehouse_path).replace(tables, "comparison", LATEST)
+
+
+def test_the_expectation_is_what_the_stored_backtest_would_have_entered_and_earned_by_now(home):
+    compare(home, home.account_value_usd)
     results = results_of(home)
     expected = results["plan"].expected
-    assert results["plan"].sessions == 8
-    # 70 trades in 140 sessions are 4 in 8.
-    assert expected.trades == pytest.approx(4.0)
-    assert expected.result_usd == pytest.approx(48.0)
+    # 63 trades that ended after 20 sessions were entered in 140 - 1 - 20 sessions. Five sessions
+    # were recorded and have a next one; a trade that is held for 20 has made an eighth by then.
+    entered = 63 / 119 * 5
+    assert expected.entered == pytest.approx(entered)
+    assert expected.result_usd == pytest.approx(12.0 * entered / 8)
     assert (expected.sharpe, expected.sharpe_low) == (0.8, 0.1)
+    assert results["plan"].entered == results["plan"].trades + results["plan"].open_trades
     assert results["premium_ladder"].expected is None
+    # Another account has other sizes.
+    compare(home, 50_000.0)
+    expected = results_of(home)["plan"].expected
+    assert (expected.entered, expected.result_usd) == (pytest.approx(entered), None)
 
 
 def test_nothing_is_shown_of_a_record_that_was_altered(home):

@@ -1,18 +1,22 @@
 """A rehearsal of a few sessions drives the real order path, and each of its checks can fail."""
 
+import shutil
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 
+from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.risk import SetLimits
 from options_platform.domain.trading.orders import closing
+from options_platform.domain.trading.reconciliation.differences import Difference
 from options_platform.errors import LedgerError
 from options_platform.fake_alpaca.symbols import contract_of
 from options_platform.services.rehearsal.checks import verdicts_of
 from options_platform.services.rehearsal.run import rehearse
 from options_platform.services.rehearsal.stress import intensity_of
+from options_platform.services.rehearsal.watch import BrokerWatch
 from options_platform.services.rehearsal.world import opened
 from options_platform.services.trading.session import TradingSession
 from options_platform_tests.services.rehearsal.small_month import CRASH, driven, settings_of
@@ -29,10 +33,14 @@ def planted(ended):
     """What is planted inside ends with the block, as do the breaches that it causes."""
     book, watch = ended.book, ended.watch
     kept = (dict(book.orders), {s: list(row) for s, row in book.positions.items()}, book.cash,
-            list(watch.breaches), list(watch.entries), watch.before_halt)  # fmt: skip
-    yield
-    book.orders, book.positions, book.cash = kept[0], kept[1], kept[2]
-    watch.breaches, watch.entries, watch.before_halt = kept[3], kept[4], kept[5]
+            list(watch.breaches), list(watch.entries), watch.before_halt,
+            list(book.activities))  # fmt: skip
+    try:
+        yield
+    finally:
+        book.orders, book.positions, book.cash = kept[0], kept[1], kept[2]
+        watch.breaches, watch.entries, watch.before_halt = kept[3], kept[4], kept[5]
+        book.activities = kept[6]
 
 
 def test_a_stressed_crash_ends_with_all_checks_holding(ran):
@@ -86,6 +94,130 @@ def test_sold_contracts_without_cover_are_seen(ran):
         ended.watch.look(ended.now, "a planted sale")
         (text,) = broken(ended)["uncovered"]
     assert f"of {sold} without cover after a planted sale" in text
+
+
+def entry_of(ended):
+    """A filled entry of the ledger and the broker's order."""
+    ours = {o.client_order_id: o for o in ended.ledger.orders() if o.status == "filled"}
+    order = next(o for o in ended.book.orders.values() if o["client_order_id"] in ours)
+    return ours[order["client_order_id"]], order
+
+
+def with_exit(ended, tmp_path, **state):
+    """The same end, where an exit of an open position was decided in the last session.
+
+    Returns it with the exit; its ledger is a copy, and its watch has seen nothing yet.
+    """
+    before = ended.ledger
+    # What was not yet written into the held file lies beside it.
+    for path in before.path.parent.glob(f"{before.path.name}*"):
+        shutil.copy(path, tmp_path)
+    ledger = Ledger(
+        tmp_path / before.path.name,
+        before.account,
+        before.label,
+        before.wait_seconds,
+        before.broker,
+    )
+    own, _ = entry_of(ended)
+    leaving = replace(
+        own, client_order_id="20160303-exit-0123456789", purpose="exit", filled_qty=0,
+        session=ended.sessions[-1].session, legs=closing(own.legs), status="intent", avg_price=None,
+    )  # fmt: skip
+    ledger.record_intent(leaving, ended.now)
+    leaving = replace(leaving, **state)
+    ledger.record(leaving, ended.now)
+    return replace(ended, ledger=ledger, watch=BrokerWatch(ended.book, ledger)), leaving
+
+
+def at_broker(ended, own, order, **state):
+    """An order of the ledger with the legs of another, as the broker would show it."""
+    legs = [
+        leg | {"side": "sell" if leg["side"] == "buy" else "buy"} if own.purpose == "exit" else leg
+        for leg in order["legs"]
+    ]
+    shown = order | {"id": own.client_order_id, "client_order_id": own.client_order_id}
+    ended.book.orders[own.client_order_id] = shown | {"legs": legs, "status": "new", **state}
+
+
+def test_an_order_that_would_uncover_a_sold_contract_is_seen_before_it_fills(ran):
+    _, _, ended = ran
+    own, order = entry_of(ended)
+    legs = [leg | {"side": "sell"} for leg in order["legs"] if leg["side"] == "buy"]
+    with planted(ended):
+        ended.book.orders[order["id"]] = order | {
+            "legs": legs, "status": "new", "filled_qty": "0",
+        }  # fmt: skip
+        ended.watch.look(ended.now, "a planted sale of the cover")
+        texts = broken(ended)["uncovered"]
+    sold = {leg.symbol(own.ticker) for leg in own.legs if leg.side == "sell"}
+    said = f" would be without cover if order {own.client_order_id} filled"
+    assert {text.split()[4] for text in texts if said in text} == sold
+
+
+def test_an_entry_of_more_than_was_planned_and_an_exit_of_more_than_was_opened_are_seen(
+    ran, tmp_path
+):
+    _, _, ended = ran
+    own, order = entry_of(ended)
+    with planted(ended):
+        ended.book.orders[order["id"]] = order | {"status": "new", "qty": "5"}
+        ended.watch.look(ended.now, "a planted entry")
+        texts = broken(ended)["orders"]
+    assert (
+        f"entry {own.position_id} is for {own.contracts} spreads, and {own.contracts} are filled "
+        f"with {5 - own.contracts} at work"
+    ) in texts
+    with planted(ended):
+        after, leaving = with_exit(ended, tmp_path, status="submitted")
+        at_broker(ended, leaving, order, qty="9", filled_qty="0")
+        after.watch.look(ended.now, "a planted exit")
+        texts = broken(after)["orders"]
+        # Also where the broker has no entry of the position at all.
+        del ended.book.orders[order["id"]]
+        without_entry = BrokerWatch(ended.book, after.ledger)
+        without_entry.look(ended.now, "a planted exit")
+        assert "of which 0 were opened" in without_entry.breaches[-1].text
+    assert len([text for text in texts if text.startswith("the exits of ")]) == len(own.legs)
+    assert any(" 9 of " in text and text.endswith("of which 1 were opened") for text in texts)
+
+
+def test_a_position_whose_exit_was_given_up_is_seen_and_one_whose_exit_works_is_not(ran, tmp_path):
+    _, _, ended = ran
+    (tmp_path / "works").mkdir()
+    given_up, leaving = with_exit(ended, tmp_path, status="canceled")
+    (text,) = broken(given_up)["kill switch"]
+    assert text == (
+        f"position {leaving.position_id} is open, its exit {leaving.client_order_id} is canceled, "
+        "and nothing closes it"
+    )
+    works, _ = with_exit(ended, tmp_path / "works", status="submitted")
+    assert "kill switch" not in broken(works)
+
+
+def test_an_order_at_work_on_one_side_only_and_a_recorded_difference_break_the_agreement(
+    ran, tmp_path
+):
+    _, _, ended = ran
+    own, order = entry_of(ended)
+    with planted(ended):
+        ended.book.orders[order["id"]] = order | {"status": "new"}
+        texts = broken(ended)["agreement"]
+    assert texts == [f"order {own.client_order_id} works on one side only"]
+    after, _ = with_exit(ended, tmp_path, status="canceled")
+    after.ledger.record_differences([Difference("CASH", "cash", "10 USD are missing")], ended.now)
+    assert broken(after)["agreement"] == ["CASH: 10 USD are missing"]
+
+
+def test_a_fill_at_another_price_than_the_cash_that_moved_is_seen(ran):
+    _, _, ended = ran
+    with planted(ended):
+        activities = ended.book.activities
+        at = next(n for n, each in enumerate(activities) if each["activity_type"] == "FILL")
+        price = float(activities[at]["price"]) + 1.0
+        activities[at] = activities[at] | {"price": str(price)}
+        (text,) = broken(ended)["cash"]
+    assert text.endswith(" by the broker's activities")
 
 
 def test_an_order_that_the_ledger_does_not_know_is_one_lost(ran):
