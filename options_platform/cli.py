@@ -16,14 +16,14 @@ from types import FrameType
 from typing import NoReturn
 
 from options_platform.commands.arguments import build_parser
-from options_platform.errors import PlatformError
+from options_platform.errors import PlatformError, UsageError
 
 # command -> (module in options_platform.commands, function)
 COMMANDS = {
     "demo": ("demo", "demo"),
     "backfill": ("runs", "backfill"),
     "daily": ("runs", "daily"),
-    "status": ("reading", "status"),
+    "status": ("status", "status"),
     "report": ("reading", "report"),
     "orders": ("reading", "orders"),
     "positions": ("reading", "positions"),
@@ -51,6 +51,8 @@ COMMANDS = {
     "import": ("importing", "import_files"),
     "chain-snapshot": ("market", "chain_snapshot"),
     "ui": ("ui", "ui"),
+    "config": ("config", "config"),
+    "completion": ("completion", "completion"),
 }
 
 
@@ -63,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str] | None, interrupts: list[int]) -> int:
     try:
         args = build_parser().parse_args(arguments)
+        _choose_home(args.home_first, args.home)
         module, function = COMMANDS[args.command]
         run = getattr(importlib.import_module(f"options_platform.commands.{module}"), function)
         return int(run(args) or 0)
@@ -81,6 +84,20 @@ def _run(arguments: Sequence[str] | None, interrupts: list[int]) -> int:
         if fault is None:
             raise
         return _print_error(fault)
+
+
+def _choose_home(*given: str | None) -> None:
+    """Make the home that the arguments name that of this process and of those that it starts.
+
+    It may be given before or after the command. Raises :class:`UsageError` for two of them.
+    """
+    homes = list(dict.fromkeys(home for home in given if home is not None))
+    if len(homes) > 1:
+        raise UsageError(f"two homes are given, {' and '.join(homes)}; give --home once")
+    if homes == [""]:
+        raise UsageError("--home is empty; give a folder, e.g. --home ~/options")
+    if homes:
+        os.environ["OPTIONS_HOME"] = homes[0]
 
 
 @contextmanager

@@ -7,10 +7,19 @@ bug and keeps its traceback.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+def nearest(name: str, known_names: Collection[str]) -> str:
+    """Advice on an unknown name: the known one that it resembles, or else all of them."""
+    import difflib
+
+    near = difflib.get_close_matches(name, list(known_names), n=1, cutoff=0.5)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known_names))}"
 
 
 class PlatformError(Exception):

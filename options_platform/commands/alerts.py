@@ -10,6 +10,7 @@ from options_platform.adapters.notifier import VARIABLE, open_notifier
 from options_platform.adapters.storage.ledger import open_ledger
 from options_platform.commands.common import print_json, ready_settings, say
 from options_platform.errors import UsageError
+from options_platform.formats import count
 from options_platform.services.forward.alerts import forward_alerts, head_message
 from options_platform.services.forward.recording import forward_record
 from options_platform.services.trading.account_state import alerts_of
@@ -33,7 +34,7 @@ def alerts(args: argparse.Namespace) -> int:
     if args.json:
         print_json([asdict(alert) for alert in conditions])
     else:
-        say(f"{len(conditions)} alerts:" if conditions else "No alerts.")
+        say(f"{count(len(conditions), 'alert')}:" if conditions else "No alerts.")
         for alert in conditions:
             say(f"  {alert.title}: {alert.text}")
         if head is not None:
@@ -49,9 +50,9 @@ def _test(args: argparse.Namespace, account: str) -> int:
             "e.g. mailto://user:password@example.org"
         )
     notifier.send(f"{account}: a test", "Alerts of options-platform arrive here.")
-    count = len(notifier.urls)
+    sent = len(notifier.urls)
     if args.json:
-        print_json({"sent": count})
+        print_json({"sent": sent})
     else:
-        say(f"Sent to {count} addresses.")
+        say(f"Sent to {count(sent, 'address', 'addresses')}.")
     return 0

@@ -5,19 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from typing import NoReturn
 
 from options_platform import __version__
-from options_platform.errors import UsageError
+from options_platform.commands.parser import Parser
 
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser that reports errors as the platform does: one line, exit code 2."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise :class:`UsageError`, which `main` prints."""
-        raise UsageError(f"{message}; see: {self.prog} --help")
-
+HOME_HELP = "folder of all state, over OPTIONS_HOME and options.toml (default: .options)"
 
 AddCommand = Callable[[str, str], Parser]
 """Adds a command by its name and help text, and returns its parser."""
@@ -31,11 +23,14 @@ def build_parser() -> Parser:
         epilog="Settings come from options.toml and OPTIONS_* variables; see the README.",
     )
     parser.add_argument("--version", action="version", version=__version__)
+    parser.add_argument("--home", dest="home_first", metavar="FOLDER", help=HOME_HELP)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     commands.required = True
 
     def add(name: str, text: str) -> Parser:
-        return commands.add_parser(name, help=text, description=text)
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.add_argument("--home", metavar="FOLDER", help=HOME_HELP)
+        return sub
 
     def reading(name: str, text: str) -> Parser:
         sub = add(name, text)
@@ -54,6 +49,7 @@ def build_parser() -> Parser:
     _add_fake_alpaca(reading)
     _add_care(add, reading)
     _add_ui(add)
+    _add_setup(add, reading)
     return parser
 
 
@@ -70,7 +66,8 @@ def _add_runs(add: AddCommand) -> None:
 
 
 def _add_results(reading: AddCommand) -> None:
-    reading("status", "show the stored tables, how fresh they are, and the newest decisions")
+    status = reading("status", "say how the account is, what was decided, and what to do next")
+    status.add_argument("--tables", action="store_true", help="list the stored tables too")
     reading("report", "write the HTML report and print its path")
     orders = reading("orders", "list the orders in the ledger")
     positions = reading("positions", "list the open positions in the ledger")
@@ -274,6 +271,15 @@ def _add_care(add: AddCommand, reading: AddCommand) -> None:
 def _add_ui(add: AddCommand) -> None:
     ui = add("ui", "serve the Dagster web UI, with schedules, on 127.0.0.1")
     ui.add_argument("--port", type=int, default=3000)
+
+
+def _add_setup(add: AddCommand, reading: AddCommand) -> None:
+    config = reading("config", "show the settings, and where each value comes from")
+    config.add_argument("action", nargs="?", choices=("show",), default="show")
+    config.add_argument("names", nargs="*", metavar="NAME", help="e.g. exits or risk.max_positions")
+    config.add_argument("--changed", action="store_true", help="only those that are no defaults")
+    completion = add("completion", "print the completion of commands and options for a shell")
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"))
 
 
 def _moment(text: str) -> datetime:

@@ -14,6 +14,7 @@ from options_platform.adapters.storage.storage_faults import FULL_ERRNOS
 from options_platform.commands.common import print_json, ready_settings, say
 from options_platform.common import DEFAULT_RULE_SET
 from options_platform.errors import DiskFullError, HomeError, PlatformError, UsageError
+from options_platform.formats import count
 from options_platform.services.market_data.diagnosis import NEEDED, Diagnosis, diagnose
 from options_platform.settings import Settings, load_settings
 
@@ -96,7 +97,7 @@ def _forward_findings(settings: Settings) -> list[Diagnosis]:
         return [Diagnosis(name, Diagnosis.NOTE, "empty; it begins with: options-platform daily")]
     alerts = forward_alerts(settings, chain, datetime.now(UTC))
     notes = [Diagnosis(name, Diagnosis.NOTE, f"{alert.title}: {alert.text}") for alert in alerts]
-    text = f"{len(chain.links)} links, every hash is right; {head_text(chain.head)}"
+    text = f"{count(len(chain.links), 'link')}, every hash is right; {head_text(chain.head)}"
     return [Diagnosis(name, Diagnosis.OK, text), *notes]
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from options_platform.adapters.storage.home import enter_home, prepare_home
+from options_platform.commands.console import bar_line, styled, table_lines, width_of, wrapped
 from options_platform.errors import PlatformError
+from options_platform.formats import cell
 from options_platform.logs import configure_logs
 from options_platform.services.forward.recorded_exits import with_recorded_exits
 from options_platform.settings import Settings, load_settings
@@ -47,9 +49,10 @@ def warn(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def say(text: str = "") -> None:
-    """Print a line for people, at once."""
-    print(text, flush=True)
+def say(text: str = "", style: str | None = None) -> None:
+    """Print a line for people, at once; a long one is wrapped, and a terminal shows the style."""
+    for line in wrapped(text, width_of(sys.stdout)):
+        print(styled(line, style) if style and line else line, flush=True)
 
 
 def print_json(value: object) -> None:
@@ -65,25 +68,19 @@ def _plain(value: object) -> object:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    """Print rows as an aligned table."""
-    texts = [[_cell(row.get(name)) for name in columns] for row in rows]
-    widths = [
-        max(len(name), *(len(line[at]) for line in texts)) if texts else len(name)
-        for at, name in enumerate(columns)
-    ]
-    for line in [list(columns), *texts]:
-        say("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+def print_table(
+    rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[str],
+    headings: Mapping[str, str] | None = None,
+) -> None:
+    """Print rows as an aligned table; the names of the columns say how numbers are written.
 
-
-def _cell(value: object) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, float):
-        return f"{value:,.2f}"
-    if isinstance(value, list):
-        return ",".join(str(part) for part in value)
-    return str(value)
+    `headings` are shown in place of some names.
+    """
+    texts = [[cell(row.get(name), name) for name in columns] for row in rows]
+    shown = [(headings or {}).get(name, name) for name in columns]
+    for line in table_lines(shown, texts, sys.stdout):
+        print(line, flush=True)
 
 
 class ConsoleProgress:
@@ -101,14 +98,19 @@ class ConsoleProgress:
         if done < total and now - self._printed_at < (0.1 if self._live else SECONDS_BETWEEN_LINES):
             return
         self._printed_at = now
-        text = f"  {now - self._started:6.1f} s  {what} {done}/{total}"
+        text = f"  {now - self._started:6.1f} s  {what} {done:,}/{total:,}"
         if self._live:
-            end = "\n" if done >= total else ""
-            sys.stderr.write("\r" + text.ljust(self._width) + end)
-            self._width = len(text)
+            self._rewrite(text, done, total)
         else:
             sys.stderr.write(text + "\n")
         sys.stderr.flush()
+
+    def _rewrite(self, text: str, done: int, total: int) -> None:
+        """Put a line with a bar in place of the one before; the last one of a step stays."""
+        line = bar_line(text, done, total, sys.stderr)
+        blanks = " " * max(0, self._width - len(text))
+        sys.stderr.write(f"\r{line}{blanks}" + ("\n" if done >= total else ""))
+        self._width = len(text)
 
 
 def open_optuna() -> Any:

@@ -17,6 +17,7 @@ from options_platform.contracts import TRADE_PLAN
 from options_platform.domain.calendar.sessions import sessions as sessions_between
 from options_platform.domain.calendar.sessions import shift
 from options_platform.errors import UsageError
+from options_platform.formats import count, usd
 from options_platform.settings import Settings
 
 if TYPE_CHECKING:
@@ -57,7 +58,9 @@ def demo(args: argparse.Namespace) -> int:
         say("2. The history was stored by this code with these settings: nothing to backfill")
     else:
         days = len(sessions_between(history.start, history.end))
-        say(f"2. Backfill of {days} sessions, {history.start} to {history.end}: ten assets")
+        say(
+            f"2. Backfill of {count(days, 'session')}, {history.start} to {history.end}: ten assets"
+        )
         run_job(settings, history, progress=progress, backfill=True)
         (settings.home / STAMP).write_text(_fingerprint(settings))
 
@@ -67,7 +70,7 @@ def demo(args: argparse.Namespace) -> int:
     replayed = sessions_to_replay(_traded_dates(warehouse), newest, args.sessions)
     which = "the last" if replayed[-1] == newest else "the newest with a trade:"
     say(
-        f"4. Replay of {which} {len(replayed)} sessions, {replayed[0]} to {replayed[-1]}, "
+        f"4. Replay of {which} {count(len(replayed), 'session')}, {replayed[0]} to {replayed[-1]}, "
         "into a separate ledger"
     )
     ledger = replay(settings, warehouse, replayed, datetime.now(UTC), progress)
@@ -136,7 +139,8 @@ def _show_replay(orders: pl.DataFrame, marks: pl.DataFrame) -> None:
     if marks.height:
         last = marks.to_dicts()[-1]
         say(
-            f"   equity {last['equity_usd']:,.2f} USD = cash {last['cash_usd']:,.2f} + positions "
-            f"{last['positions_usd']:,.2f}; realised {last['realised_usd']:,.2f}, unrealised "
-            f"{last['unrealised_usd']:,.2f}, {last['open_positions']} positions open"
+            f"   equity {usd(last['equity_usd'])}: cash {usd(last['cash_usd'])}, positions "
+            f"{usd(last['positions_usd'])}; realised {usd(last['realised_usd'], signed=True)}, "
+            f"unrealised {usd(last['unrealised_usd'], signed=True)}, "
+            f"{count(last['open_positions'], 'open position')}"
         )

@@ -13,6 +13,7 @@ from options_platform.commands.common import print_json, print_table, say
 from options_platform.domain.backtest_study.rule_sets import BLOCK_SESSIONS
 from options_platform.domain.forward.verification import Chain, require_head
 from options_platform.errors import UsageError
+from options_platform.formats import count, usd
 from options_platform.services.forward.alerts import head_text
 from options_platform.services.forward.recording import forward_record
 from options_platform.services.forward.results import (
@@ -82,7 +83,7 @@ def _in_words(chain: Chain) -> str:
         return "Nothing is in the forward record yet; it begins with: options-platform daily"
     names = sorted({link.rule_set for link in chain.links})
     return (
-        f"Forward record: {len(chain.links)} links of {', '.join(names)} since "
+        f"Forward record: {count(len(chain.links), 'link')} of {', '.join(names)} since "
         f"{chain.links[0].session}; every hash is right. Newest: {head_text(head)}."
     )
 
@@ -158,8 +159,8 @@ def _of_earlier_rules(result: ForwardResult) -> str:
     if result.result_usd is None:
         return f"{about}: no result: {result.problem}"
     return (
-        f"{about}: {result.result_usd:,.2f} USD, {result.trades} trades closed, "
-        f"{result.open_trades} open, {len(result.gaps)} gaps"
+        f"{about}: {usd(result.result_usd)}, {count(result.trades or 0, 'trade')} closed, "
+        f"{result.open_trades} open, {count(len(result.gaps), 'gap')}"
     )
 
 
@@ -169,7 +170,8 @@ def _say_gaps(results: Sequence[ForwardResult]) -> None:
             continue
         shown = [f"{day} ({reason})" if reason else f"{day}" for day, reason in result.gaps.items()]
         newest = ", ".join(shown[-SHOWN_GAPS:])
-        say(f"{result.rule_set}: {len(shown)} sessions were not recorded before the open: {newest}")
+        missed = count(len(shown), "session")
+        say(f"{result.rule_set}: {missed} not recorded before the open: {newest}")
 
 
 def _cells(result: ForwardResult) -> dict[str, Any]:

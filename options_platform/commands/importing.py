@@ -12,6 +12,7 @@ import polars as pl
 
 from options_platform.commands.common import print_json, say
 from options_platform.errors import UsageError
+from options_platform.formats import count
 from options_platform.settings import load_settings
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def import_files(args: argparse.Namespace) -> int:
         return 0
     for table in tables:
         span = _span(table.rows)
-        say(f"{folder / table.name}: {table.rows.height} rows{span}, from {table.origin}")
+        say(f"{folder / table.name}: {count(table.rows.height, 'row')}{span}, from {table.origin}")
     for result, head in zip(imported, chains, strict=True):
         say(_sentence(result, head, folder / "options"))
     return 0
@@ -125,7 +126,7 @@ def _sentence(result: ImportedChains, head: Head, folder: Path) -> str:
     months = sorted(result.months)
     files = f" to {months[0]}.parquet" if months else ""
     if len(months) > 1:
-        files = f" to {len(months)} files, {months[0]} to {months[-1]}"
+        files = f" to {count(len(months), 'file')}, {months[0]} to {months[-1]}"
     parts = [f"{result.read:,} quotes read", f"{result.written:,} written{files} in {folder}"]
     if result.refused:
         parts.append(f"{result.refused:,} refused, listed in {result.refusals}")

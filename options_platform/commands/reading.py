@@ -1,4 +1,4 @@
-"""`status`, `report`, `orders`, `positions` and `features-export`: read and show what is stored."""
+"""`report`, `orders`, `positions` and `features-export`: read and show what is stored."""
 
 from __future__ import annotations
 
@@ -15,41 +15,24 @@ import polars as pl
 from options_platform.adapters.storage.ledger import Ledger, open_ledger
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.commands.common import print_json, print_table, ready_settings, say
-from options_platform.contracts import TRADE_PLAN, Table
-from options_platform.domain.chain.vol_errors import market_note
 from options_platform.domain.features.table import FEATURES_TABLE
-from options_platform.domain.trading.closing import legs_text, shares_held
+from options_platform.domain.trading.closing import legs_text
 from options_platform.domain.trading.positions import Position
 from options_platform.errors import IncompleteDataError
-from options_platform.services.market_data.inventory import (
-    LISTED_TABLES,
-    open_entries,
-    stored_keys,
-    without_bars,
-)
-from options_platform.services.trading.pauses import pause_of
+from options_platform.formats import count, words
 from options_platform.services.trading.replay import replay_ledger
-from options_platform.services.trading.sets_in_account import in_account, sets_in_account
-from options_platform.services.trading.stop_look_store import valued_by_model
-from options_platform.settings import Settings
-from options_platform.settings.rule_sets import (
-    active_rule_set,
-    in_words,
-    rule_set_names,
-    rules_digest,
-)
 
-# Columns to print and their short headings: a row has to fit a terminal.
+# Columns to print and their short headings: a row has to fit a terminal. An order is decided at the
+# close of its session and works in the next one.
 ORDER_COLUMNS = {
-    "session": "session",
+    "session": "decided",
     "ticker": "ticker",
     "rule_set": "set",
-    "purpose": "purpose",
+    "purpose": "for",
     "strategy": "strategy",
-    "contracts": "qty",
     "limit_price": "limit",
     "status": "status",
-    "filled_qty": "filled",
+    "filled": "filled",
     "avg_price": "price",
     "reason": "reason",
 }
@@ -61,98 +44,10 @@ POSITION_COLUMNS = {
     "days_to_expiry": "dte",
     "open_contracts": "qty",
     "entry_price": "entry",
-    "mark_price": "mark",
+    "mark_price": "to close",
     "profit_usd": "profit",
     "risk_usd": "risk",
 }
-
-
-def status(args: argparse.Namespace) -> int:
-    """Print the stored tables, their freshness, open problems, and the newest decisions."""
-    from options_platform.services.market_data.session_bounds import newest_date
-
-    settings = ready_settings()
-    warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
-    newest = newest_date(settings, datetime.now(UTC))
-    tables = [_table_status(settings, warehouse, table) for table in LISTED_TABLES]
-    aside, warnings = open_entries(warehouse)
-    ledger = open_ledger(settings)
-    summary: dict[str, Any] = {
-        "home": settings.home,
-        "source": settings.source,
-        "rule_set": _rule_set(settings),
-        "sets": sets_in_account(settings, _open_positions(ledger)),
-        "newest_session": newest,
-        "tables": tables,
-        "without_bars": without_bars(warehouse, settings).to_dicts(),
-        "set_aside_rows": aside,
-        "open_warnings": warnings,
-        "halted": ledger.halted() if ledger.exists else None,
-        "paused": _paused(ledger),
-        "unsure_quotes": valued_by_model(ledger, datetime.now(UTC)) if ledger.exists else {},
-        "assigned_shares": shares_held(_open_positions(ledger)),
-        "differences": [d.text for d in ledger.differences()] if ledger.exists else [],
-        "decisions": _newest_plans(warehouse),
-    }
-    if args.json:
-        print_json(summary)
-        return 0
-    say(f"Home {settings.home}, source {settings.source}, newest session {newest}")
-    _say_sets(settings, summary["sets"])
-    print_table(tables, ("table", "rows", "tickers", "first", "last"))
-    for row in summary["without_bars"]:
-        since = f" since {row['last']}" if row["last"] else ""
-        say(f"{row['ticker']} has no good bar{since} and does not trade")
-    more = "; see: options-platform quarantine list" if aside or warnings else ""
-    say(f"Open in the quarantine: {aside} rows set aside, {warnings} warnings{more}")
-    if summary["halted"]:
-        say(f"New orders are HALTED: {summary['halted']}")
-    if summary["paused"]:
-        say(f"New orders are PAUSED until the next check or the close: {summary['paused']}")
-    for text in summary["unsure_quotes"].values():
-        say(f"Quotes in DOUBT: {text}")
-    for text in summary["assigned_shares"].values():
-        say(f"ASSIGNED: {text}")
-    for text in summary["differences"]:
-        say(f"Ledger and broker DIFFER: {text}")
-    if summary["decisions"]:
-        say("Newest decisions:")
-        of_set = ("rule_set",) if settings.budgets else ()
-        shown = ("date", "ticker", *of_set, "decision", "strategy", "reasons")
-        print_table(summary["decisions"], shown)
-        for row in summary["decisions"]:
-            _say_needs(settings, row)
-    return 0
-
-
-def _say_sets(settings: Settings, rows: list[dict[str, Any]]) -> None:
-    if not settings.budgets:
-        say(f"Rule set: {in_words(settings)}")
-    for row in rows:
-        if settings.budgets or row["note"]:
-            say(in_account(row))
-
-
-def _say_needs(settings: Settings, plan: dict[str, Any]) -> None:
-    of_set = f" ({plan['rule_set']})" if settings.budgets else ""
-    if plan["needs"]:
-        say(f"{plan['ticker']}{of_set} needs {plan['needs']}")
-    if plan["iv_basis"] == "market":
-        say(market_note(plan["ticker"], plan["iv_symbol"]))
-
-
-def _rule_set(settings: Settings) -> dict[str, Any]:
-    """The set that the settings trade by, and all that could be chosen."""
-    rules = active_rule_set(settings)
-    return {
-        "name": rules.name,
-        "version": rules.version,
-        "title": rules.title,
-        "file": rules.file,
-        "digest": rules_digest(settings),
-        "settings": rules.keys,
-        "available": rule_set_names(settings.home),
-    }
 
 
 def _open_positions(ledger: Ledger) -> list[Position]:
@@ -217,31 +112,8 @@ def features_export(args: argparse.Namespace) -> int:
     if args.json:
         print_json({"file": path, "rows": features.height, "feature_version": versions})
     else:
-        say(f"{path}: {features.height} rows, feature version {', '.join(versions)}")
+        say(f"{path}: {count(features.height, 'row')}, feature version {', '.join(versions)}")
     return 0
-
-
-def _paused(ledger: Ledger) -> str | None:
-    pause = pause_of(ledger) if ledger.exists else None
-    return None if pause is None else pause.reason
-
-
-def _table_status(settings: Settings, warehouse: Warehouse, table: Table) -> dict[str, Any]:
-    keys = stored_keys(settings, warehouse, table)
-    return {
-        "table": table.name,
-        "rows": keys.height,
-        "tickers": keys["ticker"].unique().sort().to_list(),
-        "first": keys["date"].min(),
-        "last": keys["date"].max(),
-    }
-
-
-def _newest_plans(warehouse: Warehouse) -> list[dict[str, Any]]:
-    of_index = ["iv_symbol", "iv_basis", "vol_error"]
-    columns = ["date", "ticker", "rule_set", "decision", "strategy", "reasons", "needs", *of_index]
-    plans = warehouse.read(TRADE_PLAN, columns=columns)
-    return plans.filter(pl.col("date") == pl.col("date").max()).to_dicts()
 
 
 def _ledger(args: argparse.Namespace) -> Ledger:
@@ -286,11 +158,18 @@ def _show(
         # One set alone needs no column, and a position's id names it.
         is_one_set = len({row["rule_set"] for row in rows}) == 1
         shown = {k: v for k, v in columns.items() if not (is_one_set and k == "rule_set")}
-        printed = [{short: row[name] for name, short in shown.items()} for row in rows]
-        print_table(printed, tuple(shown.values()))
+        print_table([_shown(row) for row in rows], tuple(shown), shown)
     else:
         say(nothing)
     if as_of is not None:
         hint = "" if args.replay else "; to ask the broker: options-platform reconcile"
         say(f"Ledger as of {as_of:%Y-%m-%d %H:%M} UTC{hint}.")
     return 0
+
+
+def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row as people read it: names as words, and of an order how much of it is filled."""
+    texts = {name: words(row[name]) for name in ("strategy", "status") if row.get(name)}
+    if "filled_qty" in row:
+        texts["filled"] = f"{row['filled_qty']}/{row['contracts']}"
+    return {**row, **texts}

@@ -25,6 +25,7 @@ from options_platform.domain.accounting.trading_record import (
 )
 from options_platform.domain.forward.verification import Chain
 from options_platform.errors import IncompleteDataError, UsageError
+from options_platform.formats import count, metric, usd
 from options_platform.services.accounting.trading_record import paper_record
 from options_platform.services.backtesting.outlook import outlook_or_problem, until_text
 from options_platform.services.forward.recording import forward_record
@@ -65,7 +66,7 @@ def record(args: argparse.Namespace) -> int:
         if TOO_FEW in paper.targets["state"]:
             _say_until(settings, warehouse, ledger)
         if args.csv:
-            say(f"Journal of {paper.journal.height} trades: {args.csv}")
+            say(f"Journal of {count(paper.journal.height, 'trade')}: {args.csv}")
     if not args.replay:
         say()
         show_forward(settings, warehouse, chain)
@@ -109,37 +110,45 @@ def write_journal(record: Record, path: Path) -> None:
 
 
 def _show(record: Record) -> None:
-    print_table(record.targets.to_dicts(), TARGETS)
+    print_table([_target(row) for row in record.targets.to_dicts()], TARGETS)
     if OPEN in record.targets["state"]:
         say("open: the target is inside the 95% interval; more trades are needed to decide it.")
+    if record.journal.is_empty():
+        say("No position was opened yet.")
+        return
     closed = record.closed
     say(
-        f"{closed.height} trades ended with {_sum(closed, 'pnl_usd')} USD, fees deducted; "
-        f"{record.journal.height - closed.height} are open."
+        f"{count(closed.height, 'trade')} ended with {_sum(closed, 'pnl_usd')}, fees deducted; "
+        f"{count(record.journal.height - closed.height, 'trade')} still open."
     )
     say(
-        f"Slippage: entries cost {_sum(record.journal, 'slippage_usd')} USD against their plans, "
-        f"all fills {_sum(record.journal, 'against_model_usd')} USD against the backtest's fill "
-        "model."
+        f"Slippage: entries cost {_sum(record.journal, 'slippage_usd')} against their plans, all "
+        f"fills {_sum(record.journal, 'against_model_usd')} against the backtest's fill model."
     )
     by_set = record.by_set
     if by_set.height > 1:
         say("By rule set; open trades at their marks:")
         print_table(by_set.to_dicts(), tuple(by_set.columns))
-    counts = dict(record.drift.group_by("state").len().iter_rows())
+    by_state = dict(record.drift.group_by("state").len().iter_rows())
     states = ", ".join(
-        f"{counts.get(state, 0)} {state}" for state in (SAME, DIFFERS, ONLY_PAPER, ONLY_BACKTEST)
+        f"{by_state.get(state, 0)} {state}" for state in (SAME, DIFFERS, ONLY_PAPER, ONLY_BACKTEST)
     )
     say(f"Against the backtest of the same sessions: {states}.")
     if record.later:
         say(
-            f"{record.later} more have fills after the newest marked session; they are compared "
-            "once the daily run has marked those sessions."
+            f"{count(record.later, 'trade')} more, with fills after the newest marked session: "
+            "compared once the daily run has marked those sessions."
         )
     drifted = record.drift.filter(pl.col("state") != SAME)
     if drifted.height:
         print_table(drifted.head(SHOWN).to_dicts(), DRIFT)
 
 
+def _target(row: dict[str, Any]) -> dict[str, Any]:
+    """A score with its interval and target, each written as the score is."""
+    shown = {name: metric(row["metric"], row[name]) for name in ("value", "low", "high", "target")}
+    return {**row, **shown}
+
+
 def _sum(rows: pl.DataFrame, column: str) -> str:
-    return f"{rows[column].sum():,.2f}"
+    return usd(float(rows[column].sum()))

@@ -11,6 +11,7 @@ from options_platform.adapters.sources import open_source, source_options
 from options_platform.adapters.storage.chain_store import ChainStore
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.commands.common import ConsoleProgress, print_json, ready_settings, say
+from options_platform.formats import count
 from options_platform.reporting.rehearsal import write_rehearsal
 from options_platform.reporting.rehearsal.page import order_rows
 from options_platform.services.market_data.learned_surface import with_fits
@@ -49,10 +50,11 @@ def rehearse(args: argparse.Namespace) -> int:
 
 
 def _say(rehearsal: Rehearsal) -> None:
+    outages = sum(event.kind == "outage" for event in rehearsal.events)
     say(
         f"{rehearsal.month} by {rehearsal.rule_set}, intensity {rehearsal.intensity.name}, seed "
-        f"{rehearsal.seed}: {len(rehearsal.orders)} orders, {len(rehearsal.positions)} positions, "
-        f"{sum(event.kind == 'outage' for event in rehearsal.events)} outages"
+        f"{rehearsal.seed}: {count(len(rehearsal.orders), 'order')}, "
+        f"{count(len(rehearsal.positions), 'position')}, {count(outages, 'outage')}"
     )
     if rehearsal.stress_book is not None:
         say(f"Stress book: {rehearsal.stress_book}.")

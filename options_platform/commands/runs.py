@@ -11,6 +11,7 @@ from options_platform.commands.common import ConsoleProgress, ready_settings, sa
 from options_platform.domain.calendar.sessions import require_session, sessions, shift
 from options_platform.domain.market.bars import require_ticker
 from options_platform.errors import UsageError
+from options_platform.formats import count
 from options_platform.settings import Settings
 
 # A daily run fetches up to this many missing sessions itself; for more, a backfill runs first.
@@ -42,8 +43,8 @@ def backfill(args: argparse.Namespace) -> int:
     names = [table.name for table in (*ASSET_TABLES, *EVENT_TABLES, *CHAIN_TABLES)]
     assets = asset_names(names, args.select) if args.select else None
     selected = PartitionRange(start, end, tickers)
-    count = len(sessions(start, end))
-    say(f"Backfill of {count} sessions, {start} to {end}, {', '.join(tickers)}")
+    days = count(len(sessions(start, end)), "session")
+    say(f"Backfill of {days}, {start} to {end}, {', '.join(tickers)}")
     began = time.monotonic()
     outcomes = run_job(settings, selected, assets=assets, progress=ConsoleProgress(), backfill=True)
     _report_outcomes([w for o in outcomes for w in o.warnings])
@@ -68,7 +69,8 @@ def daily(args: argparse.Namespace) -> int:
     progress = ConsoleProgress()
     missing = _missing_history(settings, day)
     if len(missing) > FILLED_BY_DAILY:
-        say(f"First the missing history: {len(missing)} sessions, {missing[0]} to {missing[-1]}")
+        days = count(len(missing), "session")
+        say(f"First the missing history: {days}, {missing[0]} to {missing[-1]}")
         history = PartitionRange(missing[0], shift(day, -1), settings.tickers)
         assets = history_assets(settings)
         run_job(settings, history, assets=assets, progress=progress, backfill=True)
@@ -143,23 +145,10 @@ def _report_outcomes(warnings: Sequence[str]) -> None:
 
 def _show_plans(settings: Settings, day: date) -> None:
     from options_platform.adapters.storage.warehouse import Warehouse
-    from options_platform.contracts import PAPER_ORDERS, TRADE_PLAN
-    from options_platform.domain.chain.vol_errors import market_note
+    from options_platform.services.trading.morning_brief import decisions_in_words
 
-    warehouse = Warehouse(settings.warehouse_path)
-    plans = warehouse.read(TRADE_PLAN, start=day, end=day, tickers=settings.tickers)
-    orders = warehouse.read(PAPER_ORDERS, start=day, end=day, tickers=settings.tickers)
-    of_set = ["ticker", "rule_set"]
-    joined = plans.join(orders.select(*of_set, "status", "reason"), on=of_set, how="left")
-    for row in joined.iter_rows(named=True):
-        trade = f"{row['contracts']} x {row['strategy']}" if row["contracts"] else "no trade"
-        order = row["status"] + (f" ({row['reason']})" if row["reason"] else "")
-        name = f"{row['ticker']} ({row['rule_set']})" if settings.budgets else row["ticker"]
-        say(f"  {name}: {trade} [{', '.join(row['reasons'])}], order {order}")
-        if row["needs"]:
-            say(f"    needs {row['needs']}")
-        if row["iv_basis"] == "market":
-            say(f"    {market_note(row['ticker'], row['iv_symbol'])}")
+    for line in decisions_in_words(settings, Warehouse(settings.warehouse_path), day):
+        say(f"  {line}")
 
 
 def _show_head(settings: Settings) -> None:

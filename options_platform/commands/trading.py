@@ -20,6 +20,7 @@ from options_platform.domain.trading.orders import Order
 from options_platform.domain.trading.positions import Position
 from options_platform.domain.trading.reconciliation.differences import Difference
 from options_platform.errors import UsageError
+from options_platform.formats import count
 from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.planning.plan_tables import Market
 from options_platform.services.trading.flatten import Flattening
@@ -160,8 +161,9 @@ def flatten(args: argparse.Namespace) -> int:
             }
         )
     else:
-        working = f"; {_count(orders, 'order')} at work to close them" if open_positions else ""
-        say(f"{_count(closed, 'position')} closed, {len(open_positions) or 'none'} open{working}.")
+        working = f"; {count(len(orders), 'order')} at work to close them" if open_positions else ""
+        done, left = count(len(closed), "position"), len(open_positions) or "none"
+        say(f"{done} closed, {left} open{working}.")
         for line in problems:
             say(f"  {line}")
         say("New entries are halted; allow them again: options-platform resume")
@@ -186,10 +188,6 @@ def _say_differences(differences: Sequence[Difference]) -> None:
 
 def _positions(ledger: Ledger) -> list[Position]:
     return ledger.positions() if ledger.exists else []
-
-
-def _count(items: Sequence[object], name: str) -> str:
-    return f"{len(items)} {name}{'' if len(items) == 1 else 's'}"
 
 
 def _row(order: Order) -> dict[str, object]:

@@ -16,6 +16,7 @@ from options_platform.defs.market_data.checks import make_market_checks
 from options_platform.defs.shared.context import run_range
 from options_platform.domain.calendar.sessions import sessions
 from options_platform.domain.checks.tables import ExpectedPartitions, Finding, TableRule, rules_for
+from options_platform.formats import count
 from options_platform.services.market_data.listing import first_bars, unlisted
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.market_data.session_bounds import first_date, newest_date
@@ -88,5 +89,7 @@ def check_result(
         passed=finding.passed,
         severity=severity,
         metadata=metadata,
-        description=None if finding.passed else f"{finding.broken} rows: {rule.description}",
+        description=None
+        if finding.passed
+        else f"{count(finding.broken, 'row')}: {rule.description}",
     )

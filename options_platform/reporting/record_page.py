@@ -8,6 +8,7 @@ import polars as pl
 
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.domain.accounting.exit_decisions import AT_CLOSE_ONLY, with_decisions
 from options_platform.domain.accounting.portfolio import Portfolio
 from options_platform.domain.accounting.position_days import PARTS
 from options_platform.domain.accounting.trading_record import SAME, Record
@@ -61,7 +62,12 @@ def record_section(record: Record, views: Portfolio) -> dict[str, Any]:
             name.removesuffix("_pnl_usd"): views.positions[name].sum()
             for name in (*PARTS, "other_pnl_usd")
         },
-        "trades": record.closed.reverse().head(SHOWN_TRADES).to_dicts(),
+        "trades": with_decisions(
+            record.closed.reverse().head(SHOWN_TRADES),
+            views.positions,
+            "position_id",
+            reasons=AT_CLOSE_ONLY,
+        ).to_dicts(),
         "states": states.to_dicts(),
         "later": record.later,
         "drift": record.drift.filter(pl.col("state") != SAME).head(SHOWN_TRADES).to_dicts(),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from options_platform import __version__
+from options_platform import __version__, formats
 from options_platform.adapters.sources import open_source, source_options
 from options_platform.adapters.storage.chain_store import ChainStore
 from options_platform.adapters.storage.ledger import open_ledger
@@ -48,6 +47,16 @@ from options_platform.contracts.backtest import CONFIGURED
 from options_platform.domain.calendar.sessions import newest_session
 from options_platform.domain.features.registry import feature_version
 from options_platform.domain.trading.positions import Position
+from options_platform.formats import (
+    closing_price,
+    confident,
+    count,
+    exit_words,
+    is_missing,
+    net_price,
+    number,
+    words,
+)
 from options_platform.reporting import sections
 from options_platform.reporting.data_page import StoredData, data_section
 from options_platform.reporting.forward_section import forward_section
@@ -205,7 +214,10 @@ def environment() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"cell": cell, "usd": usd, "pct": pct, "metric": metric_name}
+    environment.filters |= {
+        "cell": cell, "usd": usd, "pct": pct, "metric": metric_name, "words": words, "of": count,
+        "price": price, "closing": closing, "exit": exit_words, "sure": confident,
+    }  # fmt: skip
     return environment
 
 
@@ -216,27 +228,33 @@ def metric_name(metric: str) -> str:
 
 def cell(value: object, digits: int = 3) -> str:
     """A value as text for a table; a dash for None and NaN."""
+    if is_missing(value):
+        return DASH
     match value:
-        case None:
-            text = DASH
-        case float():
-            text = DASH if math.isnan(value) else f"{value:,.{digits}f}"
-        case int():
-            text = f"{value:,}"
+        case bool():
+            return str(value)
+        case int() | float():
+            return number(value, 0 if isinstance(value, int) else digits)
         case list():
-            text = ", ".join(str(part) for part in value)
-        case _:
-            text = str(value)
-    return text
+            return ", ".join(str(part) for part in value)
+    return str(value)
 
 
 def usd(value: float | None) -> str:
     """An amount in USD, without cents from 1,000 USD on; a dash for None."""
-    if value is None:
-        return DASH
-    return f"{value:,.0f} USD" if abs(value) >= 1000 else f"{value:,.2f} USD"
+    return DASH if is_missing(value) else formats.usd(value)
+
+
+def price(value: float | None) -> str:
+    """The net price of a trade as a debit or a credit; a dash for None."""
+    return DASH if is_missing(value) else net_price(value)
+
+
+def closing(value: float | None) -> str:
+    """What closing costs or brings, of a position that is worth `value`; a dash for None."""
+    return DASH if is_missing(value) else closing_price(value)
 
 
 def pct(value: float | None) -> str:
     """A fraction as a percentage; a dash for None."""
-    return DASH if value is None else f"{100 * value:.1f}%"
+    return DASH if is_missing(value) else formats.pct(value)

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from options_platform.contracts.backtest import KINDS
+from options_platform.domain.accounting.exit_decisions import with_decisions
 from options_platform.domain.backtest.results import HELD_NOTE, SETTLED
 from options_platform.domain.backtest.sources import real_share, run_source
 from options_platform.domain.backtest_study.baseline_registry import BASELINES
@@ -90,9 +91,11 @@ def tearsheet_section(stored: StoredBacktest) -> dict[str, Any] | None:
         "breakdowns": _breakdowns(closed),
         "attribution": _attribution(closed),
         "open": _open_positions(stored, is_set),
-        "trades": closed.sort("closed_on", "plan_id", descending=[True, False])
-        .head(SHOWN_TRADES)
-        .to_dicts(),
+        "trades": with_decisions(
+            closed.sort("closed_on", "plan_id", descending=[True, False]).head(SHOWN_TRADES),
+            stored.marks.filter(is_set),
+            "plan_id",
+        ).to_dicts(),
     }
 
 

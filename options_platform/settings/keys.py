@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, NoReturn, get_type_hints
 
 from options_platform.domain.planning.retired_settings import RESHAPED, RETIRED
-from options_platform.errors import SettingsError
+from options_platform.errors import SettingsError, nearest
 from options_platform.settings.settings import Settings
 
 
@@ -33,7 +32,15 @@ def raise_unknown(where: str, path: Sequence[str], known_names: Sequence[str]) -
     name, key = ".".join(path), path[-1]
     if name in RETIRED:
         raise SettingsError(f"{where}{name} is no longer a setting: {RETIRED[name]}")
-    raise SettingsError(f"{where}unknown setting {key!r}; {nearest(key, known_names)}")
+    raise SettingsError(f"{where}unknown setting {key!r}; {_resembled(key, known_names)}")
+
+
+def _resembled(key: str, known_names: Sequence[str]) -> str:
+    """Advice on an unknown key: a setting of that name in another table, else the nearest here."""
+    elsewhere = [name for name in field_names() if name.rpartition(".")[2] == key]
+    if elsewhere:
+        return f"did you mean {' or '.join(elsewhere)}?"
+    return nearest(key, known_names)
 
 
 def raise_no_table(where: str, path: Sequence[str], value: object) -> NoReturn:
@@ -42,12 +49,6 @@ def raise_no_table(where: str, path: Sequence[str], value: object) -> NoReturn:
     if name in RESHAPED:
         raise SettingsError(f"{where}{name} is no longer {RESHAPED[name]}")
     raise SettingsError(f"{where}{name} is a table, written [{name}], not {value!r}")
-
-
-def nearest(name: str, known_names: Sequence[str]) -> str:
-    """Advice on an unknown name: the known one that it resembles, or else all of them."""
-    near = difflib.get_close_matches(name, known_names, n=1, cutoff=0.5)
-    return f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known_names))}"
 
 
 def merge(base: dict[str, Any], over: Mapping[str, Any]) -> None:

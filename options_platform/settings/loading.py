@@ -67,7 +67,7 @@ def load_settings(
     trading live, which only the file may.
     """
     directory = Path.cwd() if directory is None else directory
-    values = _plain_values(directory, environment)
+    values = plain_values(directory, environment)
     if rules is not None:
         rule_set = rules.name
     if rule_set is not None:
@@ -90,19 +90,19 @@ def settings_without_effect(
     """The dotted names of settings of `directory` and the environment that the rule set which they
     choose replaces, or leaves out. Raises :class:`SettingsError` like :func:`load_settings`."""
     directory = Path.cwd() if directory is None else directory
-    values = _plain_values(directory, environment)
+    values = plain_values(directory, environment)
     return without_effect(values, _chosen_rules(values, directory))
 
 
-def _plain_values(directory: Path, environment: Mapping[str, str] | None) -> dict[str, Any]:
-    """The values of the file, and of the environment over them."""
+def plain_values(directory: Path, environment: Mapping[str, str] | None) -> dict[str, Any]:
+    """The values of the file of `directory`, and of the environment over them."""
     environment = os.environ if environment is None else environment
     budgets = f"{PREFIX}BUDGETS"
     is_unshared = environment.get(budgets, "").strip().lower() == NONE
     if is_unshared:
         kept = (name for name in environment if name.partition("__")[0] != budgets)
         environment = {name: environment[name] for name in kept}
-    values, variables = _from_file(directory / FILE_NAME), _from_environment(environment)
+    values, variables = values_of_file(directory / FILE_NAME), _from_environment(environment)
     require_live_by_file(values, variables, FILE_NAME)
     if is_unshared:
         values.pop("budgets", None)
@@ -317,7 +317,8 @@ def _with_own_chains(settings: Settings) -> PlanRules:
     return replace(settings.plan, chain=chain)
 
 
-def _from_file(path: Path) -> dict[str, Any]:
+def values_of_file(path: Path) -> dict[str, Any]:
+    """The values of a settings file; :class:`SettingsError` for a key that there is not."""
     values = toml_values(path)
     require_known(values, Settings, where=path.name)
     return values

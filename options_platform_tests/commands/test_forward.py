@@ -8,6 +8,7 @@ import pytest
 from options_platform.cli import main
 from options_platform.domain.forward.verification import read_chain
 from options_platform_tests.forward_links import chain_bytes, chained_anew
+from options_platform_tests.printed import flat
 
 DATA = chain_bytes()
 LINKS = read_chain(DATA).links
@@ -28,7 +29,7 @@ def record(tmp_path, monkeypatch):
 def test_a_record_that_verifies_names_its_head_and_confirms_an_earlier_one(record, capsys):
     record.write_bytes(DATA)
     assert main(["record", "--verify"]) == 0
-    printed = capsys.readouterr().out
+    printed = flat(capsys.readouterr().out)
     assert "6 links of plan, premium_ladder since 2015-01-02; every hash is right" in printed
     assert f"session 2015-01-06, link 6, head {HEAD}" in printed
     assert main(["record", "--verify", "--head", LINKS[1].hash.upper(), "--at", "2"]) == 0
@@ -72,11 +73,10 @@ def test_a_number_without_a_head_and_a_head_that_is_no_hash_are_refused(record, 
 def test_record_shows_each_set_since_it_was_installed_and_its_gaps(record, capsys):
     record.write_bytes(DATA)
     assert main(["record"]) == 0
-    printed = capsys.readouterr().out
+    printed = flat(capsys.readouterr().out)
     assert "No session was traded yet." in printed
-    assert "expected_entered" in printed
-    assert "premium_ladder  1        2015-01-02" in printed
-    assert "sessions were not recorded before the open" in printed
+    assert "rule_set: premium_ladder, version: 1 since: 2015-01-02, sessions: " in printed
+    assert "sessions not recorded before the open" in printed
     assert "plan: no backtest of these rules is stored" in printed
     assert main(["record", "--json"]) == 0
     forward = json.loads(capsys.readouterr().out)["forward"]
@@ -87,8 +87,8 @@ def test_record_shows_each_set_since_it_was_installed_and_its_gaps(record, capsy
 def test_record_shows_what_a_set_brought_by_rules_that_it_had_before(record, capsys):
     record.write_bytes(chained_anew(DATA, 5, lambda link: link.update(digest="ba9876543210")))
     assert main(["record"]) == 0
-    printed = capsys.readouterr().out
-    assert "plan, by earlier rules, 2015-01-02 to 2015-01-05: 0.00 USD, 0 trades" in printed
+    printed = flat(capsys.readouterr().out)
+    assert "plan, by earlier rules, 2015-01-02 to 2015-01-05: 0.00 USD, no trades" in printed
     assert "premium_ladder, by earlier rules" not in printed
 
 
@@ -96,7 +96,7 @@ def test_record_says_by_which_fills_and_fees_a_set_was_recorded(record, capsys):
     free = {"fills": {"model": "mid"}, "costs": {"fee_per_contract_usd": 0.0}, "start_usd": 5e4}
     record.write_bytes(chained_anew(DATA, 2, lambda link: link.update(trading=free)))
     assert main(["record"]) == 0
-    printed = capsys.readouterr().out
+    printed = flat(capsys.readouterr().out)
     terms = "traded by the terms of its first link: fill model"
     assert f"plan: {terms} default (slippage share 0.5), fees of 0.65 USD" in printed
     assert f"premium_ladder: {terms} mid (slippage share 0.5), fees of 0 USD" in printed
@@ -126,6 +126,6 @@ def test_doctor_and_alerts_show_the_head(record, capsys):
         capsys.readouterr().out
     )
     assert main(["alerts"]) == 0
-    printed = capsys.readouterr().out
+    printed = flat(capsys.readouterr().out)
     assert "the forward record has a gap" in printed
     assert f"--verify --head {HEAD} --at 6" in printed

@@ -21,6 +21,7 @@ from options_platform.services.trading.account_state import alerts_of
 from options_platform.testing.market import random_market
 from options_platform.testing.plan_rows import one
 from options_platform_tests.platform import make_platform_settings
+from options_platform_tests.printed import flat
 
 NOTE = "QQQ is priced on the VIX, which is not its own volatility: 5.9 vol points off"
 NOW = datetime(2026, 1, 2, 12, tzinfo=NEW_YORK)
@@ -58,7 +59,7 @@ def home(request, tmp_path, monkeypatch):
 def test_status_says_it_and_its_json_has_index_basis_and_error(home, capsys):
     _, _, foreign = home
     assert main(["status"]) == 0
-    assert (NOTE in capsys.readouterr().out) == foreign
+    assert (NOTE in flat(capsys.readouterr().out)) == foreign
     assert main(["status", "--json"]) == 0
     (decision,) = json.loads(capsys.readouterr().out)["decisions"]
     expected = ("VIX", "market") if foreign else ("VXN", "own")
@@ -69,7 +70,7 @@ def test_status_says_it_and_its_json_has_index_basis_and_error(home, capsys):
 def test_the_daily_run_prints_it_below_the_plan(home, capsys):
     settings, warehouse, foreign = home
     _show_plans(settings, warehouse.read(TRADE_PLAN)["date"][0])
-    shown = capsys.readouterr().out
+    shown = flat(capsys.readouterr().out)
     assert "QQQ: " in shown
     assert (NOTE in shown) == foreign
 
@@ -94,7 +95,7 @@ def test_a_backtest_says_it_with_the_command_that_changes_it(capsys):
     symbols = {"SPY": "VIX", "QQQ": "VIX", "MSFT": "VIX"}
     data = BacktestData(pl.DataFrame(), make_market(bars, vix), symbols)
     say_about(data)
-    shown = capsys.readouterr().out
+    shown = flat(capsys.readouterr().out)
     assert NOTE in shown
     assert "OPTIONS_IV_SYMBOL__QQQ=VXN options-platform backfill" in shown
     assert "MSFT is priced on the VIX, which is not its own volatility: its error is not" in shown

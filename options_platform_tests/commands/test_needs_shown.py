@@ -16,6 +16,7 @@ from options_platform.domain.risk.sizing import SizingRules
 from options_platform.reporting.report import render
 from options_platform.testing.plan_rows import one
 from options_platform_tests.platform import make_platform_settings
+from options_platform_tests.printed import flat
 
 NOW = datetime(2026, 1, 2, 12, tzinfo=NEW_YORK)
 
@@ -43,7 +44,7 @@ def home(tmp_path, monkeypatch):
 def test_status_says_it_in_text_and_json(home, capsys):
     *_, needs = home
     assert main(["status"]) == 0
-    assert f"SPY needs {needs}" in capsys.readouterr().out
+    assert f"(RISK_BUDGET); it needs {needs}" in flat(capsys.readouterr().out)
     assert main(["status", "--json"]) == 0
     (decision,) = json.loads(capsys.readouterr().out)["decisions"]
     assert decision["needs"] == needs
@@ -52,9 +53,9 @@ def test_status_says_it_in_text_and_json(home, capsys):
 def test_the_daily_run_prints_it_below_the_plan(home, capsys):
     settings, warehouse, needs = home
     _show_plans(settings, warehouse.read(TRADE_PLAN)["date"][0])
-    shown = capsys.readouterr().out
-    assert "SPY: no trade [RISK_BUDGET]" in shown
-    assert f"needs {needs}" in shown
+    shown = flat(capsys.readouterr().out)
+    assert shown.startswith("SPY: no trade: ")
+    assert f"(RISK_BUDGET); it needs {needs}" in shown
 
 
 def test_the_plan_card_of_the_report_says_it(home):

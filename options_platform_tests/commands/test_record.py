@@ -15,6 +15,7 @@ from options_platform.services.accounting.portfolio_views import ledger_snapshot
 from options_platform.testing.market import NOW
 from options_platform_tests.domain.accounting.test_portfolio import filled_after
 from options_platform_tests.paper_run import paper_run
+from options_platform_tests.printed import flat
 
 
 @pytest.fixture(scope="module")
@@ -84,9 +85,9 @@ def test_a_fill_of_today_is_mentioned_and_does_not_stop_the_record(
     ledger.record(intent.to("unknown"), NOW)
     ledger.record(order, NOW)
     assert main(["record"]) == 0
-    printed = capsys.readouterr().out
+    printed = flat(capsys.readouterr().out)
     assert f"{len(later.positions) - 1} same, 0 differs, 0 only paper, 0 only backtest" in printed
-    assert "1 more have fills after the newest marked session" in printed
+    assert "1 trade more, with fills after the newest marked session" in printed
     # This home has plans, but none of the predictions that a pace is computed from.
     assert "How often the rules trade is not known yet" in printed
 

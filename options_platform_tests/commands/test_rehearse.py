@@ -10,6 +10,7 @@ from options_platform.commands import rehearse as command
 from options_platform.services.rehearsal.data import RehearsalData
 from options_platform.services.rehearsal.result import Breach
 from options_platform.services.rehearsal.run import rehearse
+from options_platform_tests.printed import flat
 from options_platform_tests.services.rehearsal.small_month import crash_month
 
 TEXT = "3 sold contracts of SPY160415P00080000 without cover after a fill of order X"
@@ -67,8 +68,8 @@ def test_a_broken_check_ends_with_1_and_says_what_broke(home, monkeypatch, capsy
 
     monkeypatch.setattr(command, "run_rehearsal", broken)
     assert main(["rehearse", "2016-03"]) == 1
-    out = capsys.readouterr().out
-    assert "BROKEN  uncovered" in out
+    out = flat(capsys.readouterr().out)
+    assert "BROKEN uncovered" in out
     assert TEXT in out
     page = (home / "reports" / "rehearsal-2016-03-plan.html").read_text()
     assert "1 of 8 checks are BROKEN." in page

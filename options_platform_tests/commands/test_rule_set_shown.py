@@ -8,12 +8,16 @@ import pytest
 
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.cli import main
+from options_platform.contracts import TRADE_PLAN
 from options_platform.domain.calendar.sessions import NEW_YORK
+from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.reporting.report import render
 from options_platform.services.trading.sets_in_account import in_account, sets_in_account
 from options_platform.settings import load_settings, make_settings
 from options_platform.settings.rule_sets import rules_digest
+from options_platform.testing.plan_rows import one
 from options_platform_tests.domain.trading.reconciliation.test_settlement import SPREAD
+from options_platform_tests.printed import flat
 
 NOW = datetime(2026, 1, 2, 12, tzinfo=NEW_YORK)
 MINE = 'version = 3\ntitle = "Wide stops"\n[exits]\ncredit_stop = 3.0\n'
@@ -31,6 +35,12 @@ def home(tmp_path, monkeypatch):
     return folder.parent
 
 
+def planned_in(home):
+    """Store a plan, since of a home without any `status` says the next step alone."""
+    plans, _ = build_plans(one(), PlanRules())
+    Warehouse(home / "warehouse.duckdb").write([(TRADE_PLAN, plans)])
+
+
 def line():
     return (
         f"mine, version 3 (rules {rules_digest(load_settings())}, from rule_sets/mine.toml; "
@@ -39,8 +49,9 @@ def line():
 
 
 def test_status_names_the_set_its_version_and_its_rules(home, capsys):
+    planned_in(home)
     assert main(["status"]) == 0
-    assert f"Rule set: {line()}" in capsys.readouterr().out
+    assert f"Rule set: {line()}" in flat(capsys.readouterr().out)
     assert main(["status", "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)["rule_set"]
     assert shown == {
@@ -114,10 +125,11 @@ def both(home, monkeypatch):
 
 
 def test_each_set_with_a_budget_is_named_with_its_share(both, capsys):
+    planned_in(both)
     assert main(["status"]) == 0
-    shown = capsys.readouterr().out
-    assert "Rule set plan: 60% of the account, 60,000 USD; 0 open positions" in shown
-    assert "Rule set mine: 40% of the account, 40,000 USD; 0 open positions" in shown
+    shown = flat(capsys.readouterr().out)
+    assert "Rule set plan: 60% of the account, 60,000 USD; no open positions" in shown
+    assert "Rule set mine: 40% of the account, 40,000 USD; no open positions" in shown
     main(["doctor", "--json"])
     findings = json.loads(capsys.readouterr().out)
     details = [f["detail"] for f in findings if f["what"] == "rule set"]
@@ -148,12 +160,14 @@ def test_a_set_that_has_gone_is_named_while_its_positions_are_open(both):
 def test_a_set_with_a_budget_that_cannot_be_read_is_named_and_stops_no_reading_command(
     both, capsys
 ):
+    planned_in(both)
     (both / "rule_sets" / "mine.toml").write_text("version = 3\n")
     assert main(["status"]) == 0
     shown = capsys.readouterr()
+    printed = flat(shown.out)
     assert shown.err.startswith("RULE SET mine CANNOT BE READ and enters nothing until it is")
-    assert "at risk 0.00 USD. It enters nothing, and its positions are left by" in shown.out
-    assert "rule set mine (rule_sets/mine.toml): title is missing" in shown.out
+    assert "at risk 0.00 USD. It enters nothing, and its positions are left by" in printed
+    assert "rule set mine (rule_sets/mine.toml): title is missing" in printed
     assert main(["doctor", "--json"]) == 1
     findings = json.loads(capsys.readouterr().out)
     (detail,) = [f["detail"] for f in findings if (f["what"], f["state"]) == ("rule set", "BROKEN")]

@@ -42,6 +42,7 @@ from options_platform.domain.backtest_study.price_risk import AS_MEASURED
 from options_platform.domain.backtest_study.scorecard import against_seed, held_to_expiry
 from options_platform.domain.backtest_study.variants import Variant, VariantScore, scored
 from options_platform.errors import UsageError
+from options_platform.formats import count
 from options_platform.services.backtesting.run import (
     BacktestData,
     BacktestRun,
@@ -206,7 +207,7 @@ def show_judgement(
         )  # fmt: skip
         return
     say_about(data)
-    say(f"{judgement.table.height} variants, the best first:")
+    say(f"{count(judgement.table.height, 'variant')}, the best first:")
     print_table([_cells(row) for row in judgement.table.head(SHOWN_VARIANTS).to_dicts()], GRID)
     if judgement.table["held_to_expiry"].any():
         say(HELD_NOTE)
@@ -258,7 +259,9 @@ def _show(run: BacktestRun, targets: pl.DataFrame, added: pl.DataFrame) -> None:
     say_error_band(run.own_errors)
     say_price_risk(run.price_risk)
     if to_expiry := held_to_expiry(run.curves):
-        counts = ", ".join(f"{name} ({count} trades)" for name, count in to_expiry.items())
+        counts = ", ".join(
+            f"{name} ({count(trades, 'trade')})" for name, trades in to_expiry.items()
+        )
         say(f"{counts}: {HELD_NOTE}")
     say("Random baselines, drawn many times (their row above is the median draw); better is the "
         "share of draws that did at least as well as the model:")  # fmt: skip

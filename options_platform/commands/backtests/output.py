@@ -17,6 +17,7 @@ from options_platform.domain.backtest_study.price_risk import rests_on_surface, 
 from options_platform.domain.backtest_study.variants import VariantScore
 from options_platform.domain.chain.vol_errors import error_of
 from options_platform.domain.market.index_series import foreign_indices, iv_basis
+from options_platform.formats import count
 from options_platform.services.backtesting.run import BacktestData
 from options_platform.services.backtesting.trials import backtest_trials
 from options_platform.services.market_data.own_indices import foreign_note
@@ -72,7 +73,7 @@ def say_about(data: BacktestData) -> None:
     if not data.market.interest.any():
         say("No yields are stored: cash earns no interest, and Sharpe ratios use plain returns.")
     elif stale := int(data.market.yield_stale.sum()):
-        say(f"On {stale} sessions the yield is unknown or older than a week.")
+        say(f"On {count(stale, 'session')} the yield is unknown or older than a week.")
 
 
 def say_error_band(errors: pl.DataFrame) -> None:
@@ -111,7 +112,7 @@ def say_sources(result: BacktestResult) -> None:
     stated = chain_sources(result)
     if stated["chain_source"] == "synthetic":
         return
-    counts = ", ".join(f"{count} {name}" for name, count in stated["trades_by_source"].items())
+    counts = ", ".join(f"{trades} {name}" for name, trades in stated["trades_by_source"].items())
     say(f"{100 * stated['real_share']:.0f}% of all leg prices are real quotes; trades: {counts}.")
 
 

@@ -24,6 +24,7 @@ from options_platform.domain.backtest_study.refusal_prices import (
     price_refusals,
 )
 from options_platform.domain.backtest_study.variants import Variant, scored
+from options_platform.formats import count
 from options_platform.services.backtesting.run import BacktestData
 from options_platform.settings import Settings
 
@@ -75,8 +76,8 @@ def _say_prices(alone: pl.DataFrame, first: pl.DataFrame) -> None:
         f"{FEWEST_TRADES} trades, in fewer than {FEWEST_BLOCKS} blocks, or with fewer than "
         f"{FEWEST_OF_EACH} that lost or that won. also_later: trades that another gate would have "
         "refused as well; the last column has these too.")  # fmt: skip
-    modelled, followed = alone["modelled"].sum(), alone["followed"].sum()
-    say(f"{modelled} of these {followed} trades rest on modelled prices, in part or in whole.")
+    modelled, followed = int(alone["modelled"].sum()), int(alone["followed"].sum())
+    say(f"{modelled:,} of {count(followed, 'trade')} rest on modelled prices, in part or in whole.")
     say(verdict_in_words(alone))
 
 
@@ -101,16 +102,16 @@ def _say_made(made: dict[str, Any]) -> None:
     interval = ""
     if made["mean_r_low"] is not None:
         interval = f" [{made['mean_r_low']:.3f}, {made['mean_r_high']:.3f}]"
-    say(f"The {made['followed']} trades that were made: {_share(made['win_rate'])} won, mean "
-        f"{_number(made['mean_usd'], 0)} USD or {made['mean_r']:.3f} R{interval}, "
+    say(f"Of {count(made['followed'], 'trade')} that were made: {_share(made['win_rate'])} won, "
+        f"mean {_number(made['mean_usd'], 0)} USD or {made['mean_r']:.3f} R{interval}, "
         f"{_number(made['total_usd'], 0)} USD in all.")  # fmt: skip
 
 
 def _missing(alone: pl.DataFrame) -> str:
     rows = alone.filter(pl.col("not_followed") > 0)
     return "; ".join(
-        f"{gate} {count}" if missing == f"{gate} {count}" else f"{gate}: {missing}"
-        for gate, count, missing in rows.select("gate", "not_followed", "missing").iter_rows()
+        f"{gate} {number}" if missing == f"{gate} {number}" else f"{gate}: {missing}"
+        for gate, number, missing in rows.select("gate", "not_followed", "missing").iter_rows()
     )
 
 

@@ -18,6 +18,7 @@ from options_platform.defs.alerts.failed_runs import (
 from options_platform.domain.forward.verification import Chain
 from options_platform.domain.trading.alerts import Alert, sent_sizes, unsent
 from options_platform.errors import HomeError, NotifyError, WarehouseBusyError
+from options_platform.formats import count
 from options_platform.services.forward.alerts import (
     forward_alerts,
     head_message,
@@ -68,7 +69,7 @@ def _failed_run_sensor(
             )
             cursors[number] = delivered.after(undelivered, sent)
         context.update_cursor(write_cursor(cursors))
-        return deliveries.result(context, f"{len(failed)} runs failed")
+        return deliveries.result(context, f"{count(len(failed), 'run')} failed")
 
     return alert_on_failed_run
 
@@ -107,7 +108,7 @@ def _account_sensor(
             # An alert that failed is not recorded, so the next tick sends it again.
             sizes_by_address[number] = with_head(sizes, sent_sizes(own, sizes, sent), lost)
         context.update_cursor(json.dumps(sizes_by_address))
-        return deliveries.result(context, f"{len(alerts)} alerts")
+        return deliveries.result(context, count(len(alerts), "alert"))
 
     return alert_on_account
 
@@ -154,7 +155,8 @@ class _Deliveries:
         if self._problems:
             context.log.error(self._problems[0])
         return dg.SkipReason(
-            f"{subject}; {self._delivered} messages sent, {len(self._problems)} not delivered"
+            f"{subject}; {count(self._delivered, 'message')} sent, "
+            f"{len(self._problems)} not delivered"
         )
 
 

@@ -12,6 +12,7 @@ from options_platform.contracts import (
     BACKTEST_TRADES,
 )
 from options_platform.domain.checks.backtest import BACKTEST_RULES, BacktestTables
+from options_platform.formats import count
 from options_platform.services.market_data.platform import Platform
 
 ASSET = "backtest"
@@ -47,7 +48,7 @@ def make_backtest_checks() -> list[dg.AssetChecksDefinition]:
                 | ({"examples": "; ".join(finding.examples)} if finding.examples else {}),
                 description=None
                 if finding.passed
-                else f"{finding.broken} rows: {rule.description}",
+                else f"{count(finding.broken, 'row')}: {rule.description}",
             )
 
     return [checks]

@@ -16,6 +16,7 @@ from options_platform.domain.market.corporate_actions import adjusted_throughout
 from options_platform.domain.market.coverage import freshness
 from options_platform.domain.market.cross_source import compare_closes
 from options_platform.errors import PlatformError
+from options_platform.formats import count
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.market_data.session_bounds import first_date, newest_date
 from options_platform.settings import Settings
@@ -53,10 +54,10 @@ def _fresh(_: Platform, selected: PartitionRange, bars: pl.DataFrame) -> Finding
         pl.col("sessions_behind").is_null() | (pl.col("sessions_behind") > 0)
     )
     shown = tuple(
-        f"{ticker} ends {last} ({count} sessions behind {selected.end})"
+        f"{ticker} ends {last} ({count(late, 'session')} behind {selected.end})"
         if last
         else f"{ticker}: no bars"
-        for ticker, last, count, _ in behind.rows()
+        for ticker, last, late, _ in behind.rows()
     )
     return Finding(behind.height, shown[:SHOWN])
 
@@ -99,9 +100,8 @@ def _cross_source(platform: Platform, selected: PartitionRange, bars: pl.DataFra
                 f"{second.info.name}, e.g. {days}"
             )
         if compared.missing_days:
-            shown.append(
-                f"{ticker}: {second.info.name} has no close on {len(compared.missing_days)} days"
-            )
+            days = count(len(compared.missing_days), "day")
+            shown.append(f"{ticker}: {second.info.name} has no close on {days}")
     return Finding(broken, tuple(shown))
 
 

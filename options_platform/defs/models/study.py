@@ -17,6 +17,7 @@ from options_platform.contracts import (
     VOLATILITY_MODEL,
 )
 from options_platform.domain.features.table import FEATURES_TABLE
+from options_platform.formats import cell
 from options_platform.models.evaluation import calibration_curve, headline
 from options_platform.models.selection.importance import overall_importance
 from options_platform.models.study.backfill_trials import backfill_trials
@@ -149,11 +150,8 @@ def markdown(scores: pl.DataFrame, keys: tuple[str, ...]) -> dg.MarkdownMetadata
 def markdown_table(frame: pl.DataFrame, names: Any) -> str:
     """Rows as a Markdown table of the named columns."""
     lines = [" | ".join(names), " | ".join("---" for _ in names)]
-    lines += [" | ".join(map(_cell, row)) for row in frame.select(names).iter_rows()]
+    lines += [
+        " | ".join(cell(value, name, digits=4) for name, value in row.items())
+        for row in frame.select(names).iter_rows(named=True)
+    ]
     return "\n".join(lines)
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    return f"{value:.4f}" if isinstance(value, float) else str(value)

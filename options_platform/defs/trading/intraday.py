@@ -9,6 +9,7 @@ from options_platform.defs.shared.partitions import TIMEZONE
 from options_platform.defs.shared.sending import begin_sending
 from options_platform.domain.calendar.sessions import NEW_YORK, close_time, is_session, open_time
 from options_platform.domain.trading.exposures import newest_closes
+from options_platform.formats import count, usd
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.trading.intraday_stops import IntradayCheck
 from options_platform.services.trading.prices.stored_closes import readable_prices
@@ -50,8 +51,8 @@ def make_intraday_job(settings: Settings) -> dg.JobDefinition:
             }
         )
         context.log.info(
-            f"{check.checked} positions checked, {len(check.unpriced)} without sound quotes, "
-            f"{len(check.stopped)} stopped; equity {check.equity_usd:,.2f} USD"
+            f"{count(check.checked, 'position')} checked, {len(check.unpriced)} without sound "
+            f"quotes, {len(check.stopped)} stopped; equity {usd(check.equity_usd)}"
         )
         if check.by_model:
             context.log.warning(

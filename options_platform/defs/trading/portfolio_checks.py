@@ -7,6 +7,7 @@ import dagster as dg
 from options_platform.adapters.storage.ledger import open_ledger
 from options_platform.contracts import PAPER_ORDERS
 from options_platform.domain.checks.portfolio import PORTFOLIO_RULES
+from options_platform.formats import count
 from options_platform.services.accounting.portfolio_views import stored_portfolio
 from options_platform.services.market_data.platform import Platform
 
@@ -33,7 +34,7 @@ def make_portfolio_checks() -> list[dg.AssetChecksDefinition]:
                 | ({"examples": "; ".join(finding.examples)} if finding.examples else {}),
                 description=None
                 if finding.passed
-                else f"{finding.broken} rows: {rule.description}",
+                else f"{count(finding.broken, 'row')}: {rule.description}",
             )
 
     return [checks, _make_reconciled()]

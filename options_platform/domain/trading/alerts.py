@@ -14,6 +14,7 @@ from options_platform.domain.calendar.sessions import NEW_YORK, newest_session, 
 from options_platform.domain.trading.equity_refusals import EquityRefusals
 from options_platform.domain.trading.orders import Order
 from options_platform.domain.trading.reconciliation.differences import Difference
+from options_platform.formats import pct, usd
 
 DUE = time(0, 30)
 """When the daily run of a session starts, in New York, on the day after it."""
@@ -115,8 +116,8 @@ def account_alerts(state: AccountState, now: datetime, rules: AlertRules) -> lis
     fall = _drawdown(state.equities_usd)
     if fall >= rules.drawdown_pct:
         text = (
-            f"equity {state.equities_usd[-1]:,.2f} USD is {100 * fall:.1f}% below its peak; "
-            f"reported from {100 * rules.drawdown_pct:.1f}% on"
+            f"equity {usd(state.equities_usd[-1])} is {pct(fall)} below its peak; reported from "
+            f"{pct(rules.drawdown_pct)} on"
         )
         alerts.append(Alert("drawdown", f"{name}: drawdown", text))
     if (refused := state.refused) is not None:

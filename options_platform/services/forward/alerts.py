@@ -15,6 +15,7 @@ from options_platform.domain.forward.coverage import newest_closed
 from options_platform.domain.forward.links import PLANS, Link
 from options_platform.domain.forward.verification import Chain
 from options_platform.domain.trading.alerts import Alert
+from options_platform.formats import count
 from options_platform.settings import Settings
 from options_platform.settings.rule_sets import rule_set_names
 
@@ -127,12 +128,12 @@ def _missed(settings: Settings, chain: Chain, now: datetime) -> list[Alert]:
     newest, closed = chain.links[-1].session, newest_closed(now)
     if newest >= closed or (settings.end is not None and closed > settings.end):
         return []
-    count = len(sessions(newest, closed)) - 1
+    missed = count(len(sessions(newest, closed)) - 1, "session")
     return [
         Alert(
             f"forward gap {closed}",
             f"the forward record has a gap: {closed}",
-            f"{count} sessions after {newest} were not recorded before their next open and stay "
-            "gaps; run options-platform daily each night, before the open",
+            f"{missed} after {newest}, not recorded before the next open: each stays a gap; "
+            "run options-platform daily each night, before the open",
         )
     ]

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, ClassVar
 
 from options_platform.errors import DamagedError, PlatformError
+from options_platform.formats import count
 from options_platform.settings import Settings
 
 if TYPE_CHECKING:
@@ -258,7 +259,9 @@ def _tables(settings: Settings) -> Iterator[Diagnosis]:
         yield Diagnosis("warehouse", Diagnosis.BROKEN, str(error))
         return
     state = Diagnosis.NOTE if aside else Diagnosis.OK
-    yield Diagnosis("quarantine", state, f"{aside} rows set aside, {warnings} warnings open")
+    yield Diagnosis(
+        "quarantine", state, f"{count(aside, 'row')} set aside, {count(warnings, 'warning')} open"
+    )
 
 
 def _table(name: str, tickers: Sequence[str], keys: pl.DataFrame) -> Diagnosis:
@@ -266,7 +269,7 @@ def _table(name: str, tickers: Sequence[str], keys: pl.DataFrame) -> Diagnosis:
     if not isinstance(newest, date):
         return Diagnosis(name, Diagnosis.NOTE, "no rows yet")
     none_of = [ticker for ticker in tickers if ticker not in set(keys["ticker"])]
-    shown = f"{keys.height} rows, newest {newest}"
+    shown = f"{count(keys.height, 'row')}, newest {newest}"
     if none_of:
         return Diagnosis(name, Diagnosis.NOTE, f"{shown}, none of {', '.join(none_of)}")
     return Diagnosis(name, Diagnosis.OK, shown)

@@ -7,6 +7,7 @@ from typing import Any
 
 from options_platform.domain.trading.positions import Position
 from options_platform.errors import SettingsError
+from options_platform.formats import count, pct, usd
 from options_platform.settings import Settings
 from options_platform.settings.rule_sets import read_rule_set
 
@@ -28,10 +29,9 @@ def sets_in_account(settings: Settings, open_positions: Sequence[Position]) -> l
 
 def in_account(row: dict[str, Any]) -> str:
     """A row of :func:`sets_in_account` in one sentence."""
-    budget = f"{row['share']:.0%} of the account, {row['budget_usd']:,.0f} USD"
+    budget = f"{pct(row['share'], 0)} of the account, {usd(row['budget_usd'])}"
     text = f"Rule set {row['rule_set']}: {budget if row['share'] else 'enters nothing new'}; "
-    count = row["open_positions"]
-    text += f"{count} open position{'' if count == 1 else 's'}, at risk {row['risk_usd']:,.2f} USD"
+    text += f"{count(row['open_positions'], 'open position')}, at risk {usd(row['risk_usd'])}"
     return text if row["note"] is None else f"{text}. {row['note']}"
 
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from options_platform.common import DEFAULT_RULE_SET
-from options_platform.errors import SettingsError
+from options_platform.errors import SettingsError, nearest
 from options_platform.settings.file import toml_values
-from options_platform.settings.keys import flat_keys, names_of, nearest, require_known
+from options_platform.settings.keys import flat_keys, names_of, require_known
 from options_platform.settings.settings import Settings
 
 SHIPPED = Path(__file__).parent

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from options_platform.domain.risk.sizing import drop_absent_target
+from options_platform.formats import count
 from options_platform.settings.keys import flat_keys, merge
 from options_platform.settings.rule_sets.files import (
     DEFAULTS,
@@ -63,8 +64,7 @@ def rules_digest(settings: Settings) -> str:
 def in_words(settings: Settings) -> str:
     """The set that the settings trade by in one line: name, version, hash of the rules, file."""
     rules = active_rule_set(settings)
-    count = len(rules.keys)
-    held = f"; it sets {count} setting{'s' if count > 1 else ''}" if count else ""
+    held = f"; it sets {count(len(rules.keys), 'setting')}" if rules.keys else ""
     return (
         f"{rules.name}, version {rules.version} (rules {rules_digest(settings)}, from "
         f"{rules.file}{held}): {rules.title}"

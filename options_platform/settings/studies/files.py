@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from options_platform.common import DEFAULT_RULE_SET
-from options_platform.errors import SettingsError
+from options_platform.errors import SettingsError, nearest
 from options_platform.settings.file import toml_values
-from options_platform.settings.keys import merge, nearest, require_known
+from options_platform.settings.keys import merge, require_known
 from options_platform.settings.rule_sets.files import DEFAULTS, RuleSet, read_rule_set
 from options_platform.settings.settings import Settings
 

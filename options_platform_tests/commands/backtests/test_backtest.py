@@ -15,6 +15,7 @@ from options_platform.cli import main
 from options_platform.contracts import TRIALS
 from options_platform.domain.backtest.results import HELD_NOTE
 from options_platform_tests.adopted_fits import adopt_fits
+from options_platform_tests.printed import flat
 
 
 @pytest.fixture
@@ -169,7 +170,7 @@ def test_figures_of_trades_held_to_expiry_are_marked(home, capsys, monkeypatch, 
     patient = ["exits.exit_dte=0", *(f"exits.{name}=9" for name in PATIENT)]
     only = ["--tickers", "SPY", "--set", setting, *(patient if "true" in setting else [])]
     assert main(["backtest", *only]) == 0
-    shown = capsys.readouterr().out
+    shown = flat(capsys.readouterr().out)
     assert "put_write (" in shown
     assert "model (" in shown
     assert HELD_NOTE in shown

@@ -81,7 +81,7 @@ def titles(there):
 
 
 def test_a_home_without_a_ledger_has_no_alerts(tick, there):
-    assert tick().startswith("0 alerts;")
+    assert tick().startswith("no alerts;")
     assert there.got == []
 
 
@@ -187,8 +187,8 @@ def test_an_undelivered_alert_is_sent_by_a_later_tick(tick, there, ledger):
 
 def test_a_failing_address_does_not_repeat_alerts_at_the_others(broken, tick, there, ledger):
     ledger.halt("by hand", NOW)
-    assert tick() == "1 alerts; 1 messages sent, 1 not delivered"
-    assert tick() == "1 alerts; 0 messages sent, 1 not delivered"
+    assert tick() == "1 alert; 1 message sent, 1 not delivered"
+    assert tick() == "1 alert; no messages sent, 1 not delivered"
     broken.status = 200
     tick()
     tick()
@@ -245,7 +245,7 @@ def fail(instance):
 def test_a_failed_run_is_reported_once_with_its_step_and_cause(look, there, instance):
     fail(instance)
     # What failed before anyone was to be told is history.
-    assert look() == "0 runs failed; 0 messages sent, 0 not delivered"
+    assert look() == "no runs failed; no messages sent, 0 not delivered"
     run_id = fail(instance)
     for _ in range(3):
         look()
@@ -259,9 +259,9 @@ def test_an_undelivered_failed_run_is_sent_later_and_none_is_lost(look, there, i
     look()
     there.status = 503
     runs = [fail(instance)]
-    assert look() == "1 runs failed; 0 messages sent, 1 not delivered"
+    assert look() == "1 run failed; no messages sent, 1 not delivered"
     runs.append(fail(instance))
-    assert look() == "2 runs failed; 0 messages sent, 2 not delivered"
+    assert look() == "2 runs failed; no messages sent, 2 not delivered"
     there.status = 200
     assert look() == "2 runs failed; 2 messages sent, 0 not delivered"
     look()
@@ -273,8 +273,8 @@ def test_a_failed_run_is_sent_once_to_each_address_however_late_one_accepts_it(
 ):
     look()
     fail(instance)
-    assert look() == "1 runs failed; 1 messages sent, 1 not delivered"
-    assert look() == "1 runs failed; 0 messages sent, 1 not delivered"
+    assert look() == "1 run failed; 1 message sent, 1 not delivered"
+    assert look() == "1 run failed; no messages sent, 1 not delivered"
     broken.status = 200
     look()
     look()

@@ -128,8 +128,8 @@ def test_doctor_and_status_list_chains_volatility_earnings_and_open_entries(
     assert findings["raw_ohlcv"][0] == "note"
     assert findings["raw_ohlcv"][1].endswith("none of QQQ")
     for name in ("option_chain", "iv_history", "earnings"):
-        assert findings[name][1].startswith("1 rows, newest 2024-0"), name
-    assert findings["quarantine"] == ("note", "1 rows set aside, 1 warnings open")
+        assert findings[name][1].startswith("1 row, newest 2024-0"), name
+    assert findings["quarantine"] == ("note", "1 row set aside, 1 warning open")
     monkeypatch.setenv("OPTIONS_HOME", str(filled.home))
     monkeypatch.setenv("OPTIONS_SOURCE", "csv")
     monkeypatch.setenv("OPTIONS_TICKERS", "SPY,QQQ")
@@ -141,6 +141,4 @@ def test_doctor_and_status_list_chains_volatility_earnings_and_open_entries(
     assert tables["earnings"]["last"] == "2024-04-25"
     assert (status["set_aside_rows"], status["open_warnings"]) == (1, 1)
     assert main(["status"]) == 0
-    assert "1 rows set aside, 1 warnings; see: options-platform quarantine list" in (
-        capsys.readouterr().out
-    )
+    assert "Open in the quarantine: 1 row set aside, 1 warning" in capsys.readouterr().out

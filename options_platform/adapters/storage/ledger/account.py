@@ -101,7 +101,9 @@ class AccountRecords(LedgerFile):
     def equities_since_reset(self) -> list[float]:
         """Equity in USD at the closes that the kill switch counts, oldest first."""
         with self._reading() as connection:
-            since = self._kept(connection, "counting_since") or "1900-01-01"
-            query = "SELECT equity_usd FROM marks WHERE session >= ?::DATE ORDER BY session"
-            rows = self._rows(connection, query, [since])
+            since = date.fromisoformat(self._kept(connection, "counting_since") or "1900-01-01")
+            rows = self._rows(
+                connection,
+                f"SELECT equity_usd FROM marks WHERE session >= DATE '{since}' ORDER BY session",
+            )
         return [equity for (equity,) in rows]

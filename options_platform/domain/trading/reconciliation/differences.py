@@ -130,7 +130,7 @@ def differences(
                 Difference(
                     "CASH",
                     "cash",
-                    f"cash is {broker.cash_usd:.2f} USD at the broker and {expected:.2f} here",
+                    f"cash is {broker.cash_usd:,.2f} USD at the broker and {expected:,.2f} here",
                     round(excess, 2),
                 )
             )

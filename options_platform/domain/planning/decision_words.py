@@ -1,0 +1,48 @@
+"""A stored plan in words: what is traded at what price and risk, or why nothing is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from options_platform.domain.planning.reasons import REASONS
+from options_platform.formats import confident, net_price, usd, words
+
+
+def decision_words(plan: Mapping[str, Any], legs: Sequence[Mapping[str, Any]]) -> str:
+    """A row of `trade_plan` in a sentence or two.
+
+    Args:
+        plan: the row.
+        legs: its rows of `trade_plan_legs`, in their order; none for a plan that does not trade.
+    """
+    if plan["decision"] != "trade":
+        why = "; ".join(f"{REASONS.get(code, code)} ({code})" for code in plan["reasons"])
+        needs = f"; it needs {plan['needs']}" if plan.get("needs") else ""
+        return f"no trade: {why}{needs}"
+    best = plan["max_profit_usd"]
+    return (
+        f"{plan['contracts']} x {words(plan['strategy'])} for {net_price(plan['limit_price'])} a "
+        f"share: {legs_words(legs)}, expiring {plan['expiry']} ({plan['dte']} days). Loses at most "
+        f"{usd(plan['max_loss_usd'])}, "
+        f"{'makes without bound' if best is None else f'makes at most {usd(best)}'}. "
+        f"{prediction_words(plan)}."
+    )
+
+
+def prediction_words(plan: Mapping[str, Any]) -> str:
+    """What the plan rests on: the predicted direction, how sure it is, and the regime."""
+    called = plan["direction"] or "without a direction"
+    regime = f", regime {words(plan['regime'])}" if plan["regime"] else ""
+    return f"Predicted {called}, {confident(plan['confidence'])}{regime}"
+
+
+def legs_words(legs: Sequence[Mapping[str, Any]]) -> str:
+    """The legs in their order: `buy 2520 call, sell 2525 call`."""
+    return ", ".join(
+        f"{leg['side']} {_times(leg['ratio'])}{leg['strike']:g} {leg['right']}" for leg in legs
+    )
+
+
+def _times(ratio: int) -> str:
+    return "" if ratio == 1 else f"{ratio} x "

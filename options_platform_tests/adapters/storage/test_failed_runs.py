@@ -1,0 +1,39 @@
+"""Runs that failed are found in the database that Dagster itself writes."""
+
+import pytest
+from dagster import DagsterInstance, DagsterRunStatus
+from dagster._core.test_utils import create_run_for_test
+
+from options_platform.adapters.storage.failed_runs import failed_runs
+from options_platform.errors import DamagedError
+
+
+@pytest.fixture
+def instance(tmp_path):
+    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+        yield instance
+
+
+def run(instance, job, status):
+    return create_run_for_test(instance, job_name=job, status=status).run_id
+
+
+def test_only_a_job_whose_newest_ended_run_failed_is_named(instance, tmp_path):
+    run(instance, "daily", DagsterRunStatus.SUCCESS)
+    failed = run(instance, "daily", DagsterRunStatus.FAILURE)
+    run(instance, "daily", DagsterRunStatus.STARTED)
+    run(instance, "reports", DagsterRunStatus.FAILURE)
+    run(instance, "reports", DagsterRunStatus.SUCCESS)
+    assert [(one.job, one.run_id) for one in failed_runs(tmp_path)] == [("daily", failed)]
+
+
+def test_a_home_without_runs_has_none(tmp_path):
+    assert failed_runs(tmp_path) == []
+
+
+def test_a_database_that_is_damaged_is_named(tmp_path):
+    path = tmp_path / "history" / "runs.db"
+    path.parent.mkdir()
+    path.write_bytes(b"garbage " * 1000)
+    with pytest.raises(DamagedError, match=r"runs\.db is damaged"):
+        failed_runs(tmp_path)
