@@ -49,6 +49,7 @@ from options_platform.services.trading.entries.sizes import EntrySizes, SizedEnt
 from options_platform.services.trading.execution import Execution, Step, no_step
 from options_platform.services.trading.marks import mark_at_close
 from options_platform.services.trading.pauses import entries_stopped, lift_at_close
+from options_platform.services.trading.reconciliation.ex_dates import keep_ex_dates
 from options_platform.services.trading.reconciliation.reconcile import Reconciler
 from options_platform.settings import Settings
 
@@ -123,7 +124,9 @@ class TradingSession:
         changed: list[PlanChangedError] = []
         with self.exclusively(), self._broker_held():
             last = self.ledger.last_marked()
-            for day in sessions(last, session) if last else [session]:
+            days = sessions(last, session) if last else [session]
+            keep_ex_dates(self.ledger, market, days, now)
+            for day in days:
                 closes = market.get(day, {})
                 # A mark is of its close: what has filled since is no part of it.
                 is_new = last is None or day > last
