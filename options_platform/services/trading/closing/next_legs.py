@@ -16,6 +16,7 @@ from options_platform.domain.trading.closing import (
 )
 from options_platform.domain.trading.closing import in_doubt as contracts_in_doubt
 from options_platform.domain.trading.cover import most_covered
+from options_platform.domain.trading.netting import was_opposed
 from options_platform.domain.trading.orders import Order, OrderLeg, closing
 from options_platform.domain.trading.positions import Position
 from options_platform.domain.trading.reconciliation.differences import keeps_from_trading
@@ -55,13 +56,17 @@ class NextLegs:
         return False
 
     def _refused(self, position: Position, session: date) -> list[Part]:
-        """What of a position the broker has refused to close in a session."""
+        """What of a position the broker has refused to close in a session.
+
+        What only an order on the other side kept out is closed once that has left.
+        """
         return [
             (closing(o.legs), o.contracts)
             for o in self.execution.ledger.orders(session=session)
             if o.purpose == "exit"
             and o.position_id == position.position_id
             and o.status == "rejected"
+            and not was_opposed(o)
         ]
 
     def _parts(self, position: Position, refused: Collection[Part]) -> list[Part]:
