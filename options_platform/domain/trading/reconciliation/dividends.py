@@ -23,6 +23,7 @@ from options_platform.domain.trading.reconciliation.shares_held import (
     held_before,
     share_moves,
 )
+from options_platform.domain.trading.reconciliation.statements import CORRECT
 from options_platform.domain.trading.reports import Activity
 
 DIVIDEND = "DIV"
@@ -66,8 +67,8 @@ def entitled(
     )
     moves = [move for move in share_moves(came, orders) if move.position_id in names]
     booked = dict(recorded or {})
-    if abs(sum(booked.values())) > abs(stated):
-        # Corrected to fewer shares.
+    if activity.status == CORRECT and abs(sum(booked.values())) > abs(stated):
+        # Corrected to fewer shares. Else a person's own may have been on the other side.
         booked = {}
     days = _ex_dates_of(activity, ex_dates or {})
     if days:

@@ -176,8 +176,18 @@ def test_each_position_owes_or_receives_the_dividend_on_its_own_side(ex_dates):
     assert done.cash_usd == -150.0
 
 
+@pytest.mark.parametrize("ex_dates", [{}, {EX_DATE: 1.5}])
+def test_what_was_booked_beside_a_persons_shares_of_the_other_side_stays_once_these_are_sold(
+    ex_dates,
+):
+    first = entitled(dividend(-100), [delivered()], [SPREAD], {"SPY": 200}, (), ex_dates)
+    assert first == {"p": -300}
+    assert entitled(dividend(-100), [delivered()], [SPREAD], {}, (), ex_dates, first) == first
+
+
 def test_a_dividend_that_is_corrected_to_fewer_shares_is_due_on_no_more():
-    counts = entitled(dividend(-200), [delivered()], [SPREAD], {}, (), {}, {"p": -300})
+    corrected = replace(dividend(-200), status="correct")
+    counts = entitled(corrected, [delivered()], [SPREAD], {}, (), {}, {"p": -300})
     assert counts == {"p": -200}
     assert entitled(dividend(0), [delivered()], [SPREAD], {}, (), {}, {"p": -300}) == {}
 
