@@ -236,11 +236,10 @@ class TradingSession:
         were assigned in the night before.
         """
         reasons = self.closing.reasons.standing_reasons(now)
-        after_close = {
-            each.position_id
-            for each in self.ledger.deliveries()
-            if each.held_from > day and each.symbol not in in_the_night
-        }
+        deliveries = [each for each in self.ledger.deliveries() if each.on >= day]
+        before_open = {each.position_id for each in deliveries if each.symbol in in_the_night}
+        after_close = {each.position_id for each in deliveries if each.held_from > day}
+        after_close -= before_open
         return {
             name
             for name, reason in reasons.items()

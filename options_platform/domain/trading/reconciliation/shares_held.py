@@ -65,7 +65,14 @@ class ShareMove:
 def share_moves(deliveries: Iterable[DeliveredShares], orders: Iterable[Order]) -> list[ShareMove]:
     """All that changed the shares of positions."""
     moves = [
-        ShareMove(each.position_id, each.shares, each.held_from, each.on) for each in deliveries
+        # What the account itself holds is exercised at the close of its expiry.
+        ShareMove(
+            each.position_id,
+            each.shares,
+            each.held_from,
+            each.on if each.kind == "OPASN" else each.held_from,
+        )
+        for each in deliveries
     ]
     for order in orders:
         shares = sum(leg.signed_ratio for leg in order.legs if leg.is_shares) * order.filled_qty
