@@ -31,6 +31,7 @@ __all__ = [
     "Exercises",
     "Holding",
     "LastPrice",
+    "OppositeOrderError",
     "OrderRefusedError",
     "Quote",
     "QuotesContracts",
@@ -50,6 +51,10 @@ class DuplicateOrderError(BrokerError):
 
 class OrderRefusedError(BrokerError):
     """The broker has seen the request and will not do it; nothing came of it."""
+
+
+class OppositeOrderError(OrderRefusedError):
+    """The broker refuses it while another order of the account works on its other side."""
 
 
 class BrokerDoubtError(BrokerError):
