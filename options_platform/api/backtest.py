@@ -40,7 +40,7 @@ from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.planning.plan_inputs import require_premium_features
 from options_platform.settings import Settings
 
-SettingValue: TypeAlias = str | int | float | bool | date | None | Sequence[str | int | float]
+SettingValue: TypeAlias = str | int | float | bool | date | Sequence[str | int | float] | None
 """A value of a setting: as text, or as what the text stands for."""
 
 OWN_CALLS = "own"
@@ -153,9 +153,8 @@ def run_backtest(
     home.require_rule_sets()
     unknown = [ticker for ticker in tickers if ticker not in home.tickers]
     if unknown:
-        raise UsageError(
-            f"no ticker {unknown[0]} in the settings; {nearest(unknown[0], home.tickers)}"
-        )
+        near = nearest(unknown[0], home.tickers)
+        raise UsageError(f"no ticker {unknown[0]} in the settings; {near}")
     home = with_fits(home, store)
     texts = [f"{name}={written(value, between='+')}" for name, value in settings.items()]
     variant = make_variant(texts, home.plan, home.backtest_rules)

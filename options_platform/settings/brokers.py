@@ -15,7 +15,7 @@ from options_platform.extensions import by_name, require
 
 @dataclass(frozen=True)
 class BrokerEntry:
-    """A broker by name; `module` is its file in `adapters/brokers/`, or in `package`, which opens it.
+    """A broker by name; `module` is its file in `adapters/brokers/`, or in `package`: it opens it.
 
     `live_rules` names the part of the settings that switches real money on, a `LiveRules`; None
     for a broker that only plays. `assigns_as_backtest`: early, by the rule of a backtest; a broker

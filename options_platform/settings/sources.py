@@ -18,7 +18,7 @@ from options_platform.extensions import by_name, load, require
 
 @dataclass(frozen=True)
 class SourceEntry:
-    """A source by name; `module` is its file in `adapters/sources/`, or in `package`, which opens it.
+    """A source by name; `module` is its file in `adapters/sources/`, or in `package`: it opens it.
 
     `is_proxy` marks data in place of the tickers' own (simulated, or of an index), as
     `SourceInfo.proxy` does. `start`, `end` and `tickers` are the defaults of those settings: where
