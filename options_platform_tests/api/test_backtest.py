@@ -76,6 +76,7 @@ def test_lines_and_plots_are_of_the_run(tested, tmp_path):
         tested.figure("equty")
 
 
+@pytest.mark.long
 def test_a_run_counts_as_a_trial_of_the_home(simulated_home, asked, tmp_path):
     shutil.copytree(simulated_home.home, tmp_path / "home")
     own = open_home(tmp_path / "home", settings=asked)
