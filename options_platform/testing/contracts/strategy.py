@@ -34,8 +34,9 @@ class StrategyContract:
     def opened(self, rules: ChainRules = RULES, **changes: Any) -> Spread:
         """The strategy on a synthetic chain of SPY at 400, its anchor at a delta of 0.3."""
         chain = synthetic_chain(DAY, "SPY", 400.0, 0.2, [NEAR, FAR], rules)
-        chosen = {"delta": 0.3, "width": 10.0, "near_expiry": NEAR, "undefined_risk_allowed": True}
-        return open_spread(self.strategy, chain, FAR, rules, **(chosen | changes))
+        chosen: dict[str, Any] = {"delta": 0.3, "width": 10.0, "near_expiry": NEAR}
+        chosen |= {"undefined_risk_allowed": True, **changes}
+        return open_spread(self.strategy, chain, FAR, rules, **chosen)
 
     def test_it_is_found_by_its_entry_point(self) -> None:
         assert STRATEGIES.get(self.strategy.name) == self.strategy
