@@ -241,10 +241,10 @@ class WorksAtClose(Broker, Protocol):
         """Hold what it keeps over many steps, so that none waits for another process."""
         ...
 
-    def open_session(self, session: date, market: Mapping[str, MarketClose]) -> bool:
+    def open_session(self, session: date, market: Mapping[str, MarketClose]) -> frozenset[str]:
         """Assign what was exercised in the night before `session`, and pay the session's dividends.
 
-        Returns whether contracts were assigned; one opened before is left.
+        Returns the contracts (symbols) that were assigned; one opened before is left.
         """
         ...
 

@@ -208,10 +208,11 @@ class TradingSession:
 
         As in a market that trades all day, the shares go first, and then what covered them.
         """
-        if broker.open_session(day, closes):
+        in_the_night = broker.open_session(day, closes)
+        if in_the_night:
             # What works in this session has not ended yet.
             self._settle(now, shift(day, -1))
-            assigned = self._to_close_at_once(now, day)
+            assigned = self._to_close_at_once(now, day, in_the_night)
             for _ in range(MOST_PARTS):
                 if not self._close_at_once(assigned, day, closes, now):
                     break
@@ -225,16 +226,20 @@ class TradingSession:
             self.execution.carry_out(order, Event.LOOK, now, day)
         self.reconciler.take_activities(now, day)
 
-    def _to_close_at_once(self, now: datetime, day: date) -> set[str]:
+    def _to_close_at_once(
+        self, now: datetime, day: date, in_the_night: AbstractSet[str]
+    ) -> set[str]:
         """The positions that an assignment has left to be closed, whatever they are worth.
 
         An earlier run may have died after it worked the session: what expired in it comes after
-        its close, and is closed in the next one.
+        its close, and is closed in the next one. `in_the_night` are the contracts (symbols) that
+        were assigned in the night before.
         """
         reasons = self.closing.reasons.standing_reasons(now)
-        after_close = {
-            each.position_id for each in self.ledger.deliveries() if each.held_from > day
-        }
+        deliveries = [each for each in self.ledger.deliveries() if each.on >= day]
+        before_open = {each.position_id for each in deliveries if each.symbol in in_the_night}
+        after_close = {each.position_id for each in deliveries if each.held_from > day}
+        after_close -= before_open
         return {
             name
             for name, reason in reasons.items()

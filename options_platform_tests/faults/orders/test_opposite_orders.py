@@ -4,9 +4,11 @@ import pytest
 
 from options_platform.domain.trading.netting import was_opposed
 from options_platform.services.trading.closing import opposite_orders
+from options_platform.services.trading.flatten import Flattening
 from options_platform.services.trading.order_worker import OrderWorker
 from options_platform.testing.alpaca_account import NOW, SESSION
 from options_platform_tests.faults.world import (
+    HIGH,
     POST,
     advance,
     exits,
@@ -83,3 +85,26 @@ def test_an_exit_refused_for_an_order_by_hand_is_sent_again_once_that_has_left(m
     # What was kept out is what is closed: not single legs in its place.
     assert (working.status, working.legs) == ("accepted", refused.legs)
     assert working.client_order_id == waiting.client_order_id
+
+
+def test_an_entry_that_came_between_two_attempts_of_an_exit_makes_room(made, fake):
+    fake.fills = "rest"
+    first = close(made)
+    fake.script("cancel", {"client_order_id": first.client_order_id})
+    made.reconcile(NOW)
+    open_beside(made, made.ledger.orders()[0], made.ledger.positions()[0].legs)
+    (working,) = advance(made)
+    assert (working.purpose, working.status, working.attempt) == ("exit", "accepted", 2)
+    assert made.ledger.order("beside").status == "canceled"
+
+
+def test_a_flatten_names_the_exit_that_waits_and_a_step_of_work_sends_it(made, fake, entry):
+    fake.script("faults", STUCK)
+    problems = Flattening(made, HIGH).run(NOW)
+    assert f"{entry} is cancel_pending: not canceled yet" in problems
+    (waiting,) = exits(made)
+    said = f"{waiting.client_order_id} is not sent yet; send it: options-platform work"
+    assert said in problems
+    fake.script("cancel", {"client_order_id": entry})
+    (working,) = advance(made)
+    assert (working.client_order_id, working.status) == (waiting.client_order_id, "accepted")

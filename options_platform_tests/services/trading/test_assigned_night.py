@@ -62,16 +62,16 @@ def run(made, day):
     made.run_session(day, plans, legs, closes, NOW)
 
 
-def enter_for_the_day(made):
-    """A spread that is opened in the session after the night, and expires in it, half assigned."""
+def enter_until_the_day(made, session, sold, bought):
+    """A call spread that expires in the session after the night."""
     (order,) = (o for o in made.ledger.orders() if o.purpose == "entry")
-    name = client_order_id("paper", BEFORE, "SPY", "entry")
-    legs = (OrderLeg("sell", "call", 338.0, NIGHT), OrderLeg("buy", "call", 350.0, NIGHT))
+    name = client_order_id("paper", session, "SPY", "entry")
+    legs = (OrderLeg("sell", "call", sold, NIGHT), OrderLeg("buy", "call", bought, NIGHT))
     entry = replace(
         order,
         client_order_id=name,
         position_id=name,
-        session=BEFORE,
+        session=session,
         legs=legs,
         contracts=1,
         limit_price=None,
@@ -93,7 +93,8 @@ def after_dying(home, die, *, with_day_trade=False):
         for day in DAYS[:3]:
             run(made, day)
         if with_day_trade:
-            enter_for_the_day(made)
+            # Opened in the session after the night, and half assigned at its close.
+            enter_until_the_day(made, BEFORE, 338.0, 350.0)
     try:
         run(replace(made, at=die, broker=DyingBroker(made.broker, die)), NIGHT)
     except KilledError:
@@ -129,3 +130,27 @@ def test_a_run_that_dies_at_any_moment_of_an_assigned_night_changes_nothing(
         again = after_dying(tmp_path / str(last), Dying(last), with_day_trade=with_day_trade)
         assert in_the_end(again) == wanted, last
     assert last > 10
+
+
+@pytest.mark.long
+def test_what_is_assigned_in_the_night_before_its_expiry_is_closed_before_it_expires(tmp_path):
+    made = service(tmp_path)
+    for day in DAYS[:2]:
+        run(made, day)
+    enter_until_the_day(made, DAYS[1], 250.0, 260.0)
+    for day in (BEFORE, NIGHT):
+        run(made, day)
+    (position,) = (p for p in made.ledger.positions() if p.opened_on == BEFORE)
+    assert (position.closed_on, position.exit_reason) == (NIGHT, "ASSIGNED")
+    exits = [
+        (o.legs[0].right, o.filled_qty)
+        for o in made.ledger.orders()
+        if o.purpose == "exit" and o.position_id == position.position_id and o.filled_qty
+    ]
+    # Those of the assignment, and those of the exercise that its cover ends in.
+    assert exits == [("shares", 100), ("shares", 100)]
+    # Its short shares owe the dividend, as those of the other position do.
+    deliveries = [each for each in made.ledger.deliveries() if each.kind == "OPASN"]
+    (paid,) = (a for a in made.broker.activities(NIGHT) if a.kind == "DIV")
+    assert made.ledger.dividend_shares(paid) == {d.position_id: d.shares for d in deliveries}
+    assert len(deliveries) == 2

@@ -23,6 +23,7 @@ from options_platform.domain.trading.reconciliation.shares_held import (
     held_before,
     share_moves,
 )
+from options_platform.domain.trading.reconciliation.statements import CORRECT
 from options_platform.domain.trading.reports import Activity
 
 DIVIDEND = "DIV"
@@ -66,15 +67,22 @@ def entitled(
     )
     moves = [move for move in share_moves(came, orders) if move.position_id in names]
     booked = dict(recorded or {})
-    if abs(sum(booked.values())) > abs(stated):
-        # Corrected to fewer shares.
+    if activity.status == CORRECT and abs(sum(booked.values())) > abs(stated):
+        # Corrected to fewer shares. Else a person's own may have been on the other side.
         booked = {}
     days = _ex_dates_of(activity, ex_dates or {})
     if days:
-        by_day = [held_before(day, moves) for day in days]
-        newest = by_day[0]
-        booked = _no_more_than(newest, booked)
-        latest_first = [(name, newest[name]) for name in reversed(newest)]
+        by_day = [
+            held_before(day, moves, with_expiring=expiring)
+            for expiring in (False, True)
+            for day in days
+        ]
+        surely, at_most = by_day[0], held_before(days[0], moves, with_expiring=True)
+        booked = _no_more_than(at_most, booked)
+        latest_first = [
+            *reversed(surely.items()),
+            *((name, shares - surely.get(name, 0)) for name, shares in at_most.items()),
+        ]
     else:
         earliest = activity.on - timedelta(days=LATEST_DAYS)
         in_time = [each for each in came if earliest <= each.on <= activity.on]
@@ -166,7 +174,10 @@ def _possible_holdings(
     for move in of_names:
         days |= {move.held_from, move.held_from - NEXT_DAY}
     return [
-        held_before(day, of_names) for day in sorted(days, reverse=True) if earliest <= day <= last
+        held_before(day, of_names, with_expiring=expiring)
+        for day in sorted(days, reverse=True)
+        if earliest <= day <= last
+        for expiring in (False, True)
     ]
 
 

@@ -40,8 +40,8 @@ class DeliveredShares:
     def held_from(self) -> date:
         """The first day at whose open the shares are held.
 
-        A contract that expires delivers after the close; before its expiry it does so in the night
-        before the day that the activity states.
+        A contract that expires then delivers after the close, if it was not assigned in the night
+        before; others do so in the night before the day that the activity states.
         """
         parts = parse_symbol(self.symbol)
         expires_then = parts is not None and parts[1] <= self.on
@@ -52,30 +52,46 @@ class DeliveredShares:
 class ShareMove:
     """Shares that came to a position, below 0 where they left it or were sold short.
 
-    They count for the ex-dates from `held_from` on, the first day at whose open they are held.
+    They count for the ex-dates from `held_from` on, the first day at whose open they are held. What
+    expires on an ex-date may have been assigned in the night before: it counts from `earliest` on.
     """
 
     position_id: str
     shares: int
     held_from: date
+    earliest: date
 
 
 def share_moves(deliveries: Iterable[DeliveredShares], orders: Iterable[Order]) -> list[ShareMove]:
     """All that changed the shares of positions."""
-    moves = [ShareMove(each.position_id, each.shares, each.held_from) for each in deliveries]
+    moves = [
+        # What the account itself holds is exercised at the close of its expiry.
+        ShareMove(
+            each.position_id,
+            each.shares,
+            each.held_from,
+            each.on if each.kind == "OPASN" else each.held_from,
+        )
+        for each in deliveries
+    ]
     for order in orders:
         shares = sum(leg.signed_ratio for leg in order.legs if leg.is_shares) * order.filled_qty
         if shares and order.purpose != "exercise":
             # Who sells on the ex-date itself still has the dividend.
-            traded_on = shift(order.session, 1)
-            moves.append(ShareMove(order.position_id, shares, traded_on + NEXT_DAY))
+            held_from = shift(order.session, 1) + NEXT_DAY
+            moves.append(ShareMove(order.position_id, shares, held_from, held_from))
     return moves
 
 
-def held_before(ex_date: date, moves: Iterable[ShareMove]) -> dict[str, int]:
-    """By position_id the shares held before the open of `ex_date`; short ones are below 0."""
+def held_before(
+    ex_date: date, moves: Iterable[ShareMove], *, with_expiring: bool = False
+) -> dict[str, int]:
+    """By position_id the shares held before the open of `ex_date`; short ones are below 0.
+
+    `with_expiring` counts what expires on that day as assigned in the night before.
+    """
     held: dict[str, int] = {}
     for move in moves:
-        if move.held_from <= ex_date:
+        if (move.earliest if with_expiring else move.held_from) <= ex_date:
             held[move.position_id] = held.get(move.position_id, 0) + move.shares
     return {position_id: shares for position_id, shares in held.items() if shares}

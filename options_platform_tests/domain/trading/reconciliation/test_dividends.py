@@ -139,11 +139,27 @@ def test_one_that_was_booked_before_the_ex_date_was_known_moves_to_who_held_the_
     assert (done.cash_usd, done.ended) == (0.0, {"plan": 100, "ladder": -100})
 
 
-def test_shares_of_a_contract_that_expires_on_the_ex_date_come_after_it():
-    came = delivered(symbol="SPY240110P00470000", contracts=1, on=EX_DATE)
-    assert entitled(dividend(100), [came], [SPREAD], {}, (), {EX_DATE: 1.5}) == {}
-    early = delivered(symbol="SPY240119P00470000", contracts=1, on=EX_DATE)
-    assert entitled(dividend(100), [early], [SPREAD], {}, (), {EX_DATE: 1.5}) == {"p": 100}
+@pytest.mark.parametrize(
+    ("stated", "counts"),
+    [(100, {"early": 100}), (200, {"early": 100, "expiring": 100})],
+)
+def test_shares_of_what_expires_on_the_ex_date_come_after_it_unless_the_broker_states_them(
+    stated, counts
+):
+    came = [
+        delivered(symbol="SPY240119P00470000", contracts=1, name="early"),
+        delivered(symbol="SPY240110P00470000", contracts=1, name="expiring"),
+    ]
+    both, ex_dates = positions("early", "expiring"), {EX_DATE: 1.5}
+    assert entitled(dividend(stated), came, both, {}, (), ex_dates) == counts
+    # While another delivery is not listed yet, as many as are known.
+    assert entitled(dividend(stated + 100), came, both, {}, (), ex_dates) == {
+        "early": 100,
+        "expiring": 100,
+    }
+    # A contract that was assigned in the night before its expiry.
+    alone = entitled(dividend(100), came[1:], both, {}, (), ex_dates)
+    assert alone == {"expiring": 100}
 
 
 @pytest.mark.parametrize("ex_dates", [{}, {EX_DATE: 1.5}])
@@ -176,8 +192,18 @@ def test_each_position_owes_or_receives_the_dividend_on_its_own_side(ex_dates):
     assert done.cash_usd == -150.0
 
 
+@pytest.mark.parametrize("ex_dates", [{}, {EX_DATE: 1.5}])
+def test_what_was_booked_beside_a_persons_shares_of_the_other_side_stays_once_these_are_sold(
+    ex_dates,
+):
+    first = entitled(dividend(-100), [delivered()], [SPREAD], {"SPY": 200}, (), ex_dates)
+    assert first == {"p": -300}
+    assert entitled(dividend(-100), [delivered()], [SPREAD], {}, (), ex_dates, first) == first
+
+
 def test_a_dividend_that_is_corrected_to_fewer_shares_is_due_on_no_more():
-    counts = entitled(dividend(-200), [delivered()], [SPREAD], {}, (), {}, {"p": -300})
+    corrected = replace(dividend(-200), status="correct")
+    counts = entitled(corrected, [delivered()], [SPREAD], {}, (), {}, {"p": -300})
     assert counts == {"p": -200}
     assert entitled(dividend(0), [delivered()], [SPREAD], {}, (), {}, {"p": -300}) == {}
 
