@@ -52,6 +52,7 @@ COMMANDS = {
     "chain-snapshot": ("market", "chain_snapshot"),
     "ui": ("ui", "ui"),
     "config": ("config", "config"),
+    "new": ("extending.new", "new"),
     "completion": ("terminal.completion", "completion"),
 }
 

@@ -8,7 +8,7 @@ from options_platform.domain.calendar.closures import parse_closures
 from options_platform.domain.market.bars import require_ticker
 from options_platform.errors import SettingsError
 from options_platform.settings.settings import Settings
-from options_platform.settings.sources import SOURCES
+from options_platform.settings.sources import source_entry
 
 
 def require_sensible(settings: Settings) -> None:
@@ -49,7 +49,10 @@ def _require_sensible_sources(settings: Settings) -> None:
         raise SettingsError("setting fallback_sources: each source once, and not the source itself")
     if any(limit < 1 for limit in settings.requests_per_minute.values()):
         raise SettingsError("setting requests_per_minute: at least 1")
-    for name in (entry.name for entry in SOURCES if entry.needs_folder):
+    for name in dict.fromkeys((*order, settings.second_source)):
+        entry = source_entry(name)
+        if entry is None or not entry.needs_folder:
+            continue
         if name in order and not settings.csv_dir:
             raise SettingsError(
                 f"source {name} needs a folder: set OPTIONS_CSV_DIR to the one with TICKER.csv"

@@ -1,5 +1,7 @@
 """The sources of market data; a new one is a file in `adapters/sources/` and a line in `SOURCES`.
 
+One of another package is an entry point in the group `options_platform.sources` that is a
+:class:`SourceEntry`; it is loaded when the source is used.
 A source describes itself once it is opened (`SourceInfo`); an entry has what must be known before.
 Nothing is imported, so that reading the settings stays quick.
 """
@@ -8,12 +10,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Literal
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
+
+from options_platform.extensions import by_name, load, require
 
 
 @dataclass(frozen=True)
 class SourceEntry:
-    """A source by name; `module` is its file in `adapters/sources/`, which opens it.
+    """A source by name; `module` is its file in `adapters/sources/`, or in `package`: it opens it.
 
     `is_proxy` marks data in place of the tickers' own (simulated, or of an index), as
     `SourceInfo.proxy` does. `start`, `end` and `tickers` are the defaults of those settings: where
@@ -29,6 +34,7 @@ class SourceEntry:
     tickers: tuple[str, ...] | None = None
     requests_per_minute: int | None = None
     needs_folder: bool = False
+    package: str = "options_platform.adapters.sources"
 
 
 SOURCES = (
@@ -46,8 +52,9 @@ SOURCES = (
     SourceEntry("alpaca", "alpaca.source", start=date(2016, 1, 4), requests_per_minute=180),
 )
 
-SOURCE_NAMES = tuple(entry.name for entry in SOURCES)
-PROXY_SOURCES = frozenset(entry.name for entry in SOURCES if entry.is_proxy)
+_BUILTIN = {entry.name: entry for entry in SOURCES}
+_DECLARED = by_name("sources", _BUILTIN)
+SOURCE_NAMES = (*_BUILTIN, *_DECLARED)
 
 if TYPE_CHECKING:
     SourceName = str
@@ -56,5 +63,28 @@ else:
 
 
 def source_entry(name: str) -> SourceEntry | None:
-    """The entry of that name; None if no source has it."""
-    return {entry.name: entry for entry in SOURCES}.get(name)
+    """The entry of that name; None if no source has it.
+
+    Raises :class:`SettingsError` for one of another package that cannot be used.
+    """
+    if name in _BUILTIN or name not in _DECLARED:
+        return _BUILTIN.get(name)
+    entry: SourceEntry = require(_DECLARED[name], require_source)
+    return entry
+
+
+def require_source(name: str, member: Any) -> None:
+    """Raise TypeError or ValueError unless `member` is the entry of a source of that name."""
+    if not isinstance(member, SourceEntry):
+        raise TypeError(f"it is a {type(member).__name__}, not a SourceEntry")
+    if member.name != name:
+        raise ValueError(f"the entry is of {member.name}; both names must be the same")
+    if member.package == SourceEntry.package:
+        raise ValueError("the entry does not name the package that its module is in")
+
+
+@cache
+def proxy_sources() -> frozenset[str]:
+    """The names of the sources whose data are not of the tickers' own market."""
+    entries = [*SOURCES, *(load(each, require_source) for each in _DECLARED.values())]
+    return frozenset(entry.name for entry in entries if entry is not None and entry.is_proxy)

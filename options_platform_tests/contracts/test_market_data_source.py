@@ -26,7 +26,7 @@ from options_platform.contracts import RAW_OHLCV
 from options_platform.domain.calendar.sessions import NEW_YORK, close_time, sessions, shift
 from options_platform.domain.market.bars import clean_bars
 from options_platform.errors import PlatformError, ShortHistoryError, SourceError
-from options_platform.settings.sources import PROXY_SOURCES, SOURCE_NAMES, source_entry
+from options_platform.settings.sources import SOURCE_NAMES, proxy_sources, source_entry
 from options_platform.testing.market import NOW
 from options_platform_tests.fakes import alpaca_server, yahoo_server
 
@@ -285,7 +285,7 @@ def test_a_source_describes_itself(source):
     assert source.info.label
     assert source.info.name in SOURCE_NAMES
     assert source.info.adjustment == "split"
-    assert source.info.proxy == (source.info.name in PROXY_SOURCES)
+    assert source.info.proxy == (source.info.name in proxy_sources())
 
 
 def test_what_is_said_of_a_source_before_it_is_opened_is_so(source):

@@ -24,5 +24,6 @@ class BrokerFile(Protocol):
 
 def open_broker(settings: Settings) -> Broker:
     """The broker that the settings name."""
-    module = import_module(f"{__name__}.{broker_entry(settings.broker).module}")
+    entry = broker_entry(settings.broker)
+    module = import_module(f"{entry.package}.{entry.module}")
     return cast("BrokerFile", module).open_broker(settings)

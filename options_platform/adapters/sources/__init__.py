@@ -67,4 +67,4 @@ def _file_of(name: str) -> SourceFile:
     if entry is None:
         raise UsageError(f"no source {name!r}; sources are {', '.join(SOURCE_NAMES)}")
     # Imported by name, so that a run loads no source but its own.
-    return cast("SourceFile", import_module(f"{__name__}.{entry.module}"))
+    return cast("SourceFile", import_module(f"{entry.package}.{entry.module}"))

@@ -278,6 +278,10 @@ def _add_setup(add: AddCommand, reading: AddCommand) -> None:
     config.add_argument("action", nargs="?", choices=("show",), default="show")
     config.add_argument("names", nargs="*", metavar="NAME", help="e.g. exits or risk.max_positions")
     config.add_argument("--changed", action="store_true", help="only those that are no defaults")
+    new = add("new", "write a package with a strategy, feature, source or model of your own")
+    new.add_argument("kind", choices=("strategy", "feature", "source", "model"))
+    new.add_argument("name", metavar="NAME", help="of the package and of what it adds")
+    new.add_argument("--to", metavar="FOLDER", help="where to write it (default: NAME)")
     completion = add("completion", "print the completion of commands and options for a shell")
     completion.add_argument("shell", choices=("bash", "zsh", "fish"))
 

@@ -19,7 +19,8 @@ from typing import Literal
 
 import polars as pl
 
-Family = Literal["technical", "volatility", "regime"]
+Family = str
+"""technical, volatility or regime; a package of others may have families of its own."""
 Basis = Literal["bars", "vix", "iv", "har", "vrp", "row", "given"]
 
 

@@ -87,7 +87,7 @@ class SelectionRules:
     max_dte: int = 45
 
     def __post_init__(self) -> None:
-        if self.strategy not in (BY_MATRIX, *STRATEGIES):
+        if self.strategy != BY_MATRIX and self.strategy not in STRATEGIES:
             raise ValueError(f"strategy is {BY_MATRIX} or one of {', '.join(STRATEGIES)}")
         if not self.directions or {*self.directions} - {*ORDER_OF_DIRECTIONS}:
             raise ValueError(f"directions are some of {', '.join(ORDER_OF_DIRECTIONS)}")

@@ -1,4 +1,9 @@
-"""The strategies; a new one is a file here and a line in `STRATEGIES`."""
+"""The strategies; a new one is a file here and a line in `STRATEGIES`.
+
+One of another package is found by its entry point in the group `options_platform.strategies`.
+"""
+
+from typing import Any
 
 from options_platform.domain.strategies import (
     bear_call_spread,
@@ -14,8 +19,23 @@ from options_platform.domain.strategies import (
     short_strangle,
 )
 from options_platform.domain.strategies.base import Strategy
+from options_platform.extensions import Registry
 
-STRATEGIES: dict[str, Strategy] = {
+RESERVED = ("none", "matrix")
+"""What settings say in place of a strategy's name."""
+
+
+def require_strategy(name: str, member: Any) -> None:
+    """Raise TypeError or ValueError unless `member` is a strategy that can be listed as `name`."""
+    if not isinstance(member, Strategy):
+        raise TypeError(f"it is a {type(member).__name__}, not a Strategy")
+    if member.name != name:
+        raise ValueError(f"the strategy calls itself {member.name}; both names must be the same")
+    if not name.isidentifier() or name != name.lower() or name in RESERVED:
+        raise ValueError(f"{name} is no name for a strategy; use lower-case letters, digits and _")
+
+
+_BUILTIN = {
     module.STRATEGY.name: module.STRATEGY
     for module in (
         bull_call_spread,
@@ -31,3 +51,6 @@ STRATEGIES: dict[str, Strategy] = {
         calendar,
     )
 }
+
+STRATEGIES: Registry[Strategy] = Registry("strategies", _BUILTIN, require_strategy)
+"""All strategies by name, those of other packages after the platform's own."""

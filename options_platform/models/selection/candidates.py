@@ -1,13 +1,18 @@
 """The variants that compete for each target; `options-platform research` compares them.
 
-To add a variant, add a line here. docs/models.md lists the scores of all of them.
+To add a variant, add a line here. docs/models.md lists the scores of all of them. One of another
+package is found by its entry point in the group `options_platform.models`, a :class:`Candidate`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.util import find_spec
+from typing import Any
 
+from options_platform.extensions import members
 from options_platform.models.base import FoldModel, libraries_of
 from options_platform.models.baselines import AutoregressiveRank, PriorDirection
 from options_platform.models.calibration import Calibration
@@ -188,8 +193,41 @@ ABLATIONS: dict[str, tuple[Candidate, ...]] = {
 }
 """The shipped blends, each without one family of features, to measure what the family adds."""
 
-CANDIDATES: dict[str, tuple[Candidate, ...]] = {
+_BUILTIN = {
     "direction": DIRECTION + ABLATIONS["direction"],
     "iv_rank": VOLATILITY + ABLATIONS["iv_rank"],
 }
+
+
+def require_candidate(name: str, member: Any) -> None:
+    """Raise TypeError or ValueError unless `member` is a candidate whose model is named `name`."""
+    if not isinstance(member, Candidate):
+        raise TypeError(f"it is a {type(member).__name__}, not a Candidate")
+    if not isinstance(member.model, DirectionBlend | RankBlend):
+        raise TypeError("its model is neither a DirectionBlend nor a RankBlend of parts")
+    if member.model.name != name:
+        raise ValueError(f"the model calls itself {member.model.name}; both names must be the same")
+
+
+class _Candidates(Mapping[str, tuple[Candidate, ...]]):
+    """The platform's own candidates by target, and behind them those of other packages."""
+
+    @cached_property
+    def _own(self) -> list[Candidate]:
+        """Loaded when first asked for, so that a package may import this file."""
+        taken = {each.model.name for every in _BUILTIN.values() for each in every}
+        return list(members("models", taken, require_candidate).values())
+
+    def __getitem__(self, target: str) -> tuple[Candidate, ...]:
+        kind = {"direction": DirectionBlend, "iv_rank": RankBlend}[target]
+        return _BUILTIN[target] + tuple(each for each in self._own if isinstance(each.model, kind))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_BUILTIN)
+
+    def __len__(self) -> int:
+        return len(_BUILTIN)
+
+
+CANDIDATES: Mapping[str, tuple[Candidate, ...]] = _Candidates()
 """The candidates by target, named as in `model_predictions`."""

@@ -14,7 +14,7 @@ from options_platform.adapters.storage.chain_store import ChainStore
 from options_platform.domain.backtest.real_quotes import CHAIN_QUOTES
 from options_platform.domain.chain import Chain, real_chain
 from options_platform.errors import PricingError
-from options_platform.settings.sources import PROXY_SOURCES
+from options_platform.settings.sources import proxy_sources
 
 COLUMNS = [*(name for name in CHAIN_QUOTES if name != "last_day"), "dte", "source"]
 # What prices rest on, without the time of the fetch.
@@ -35,7 +35,7 @@ class StoredQuotes:
         keys = store.stored(tickers=tickers, end=end)
         # A home holds one market, so one chain shows whether a ticker's chains are simulated.
         own = {ticker: [key for key in keys if key[1] == ticker] for ticker in tickers}
-        proxies = {ticker for ticker in own if store.source_of(own[ticker]) in PROXY_SOURCES}
+        proxies = {ticker for ticker in own if store.source_of(own[ticker]) in proxy_sources()}
         real = [key for key in keys if key[1] not in proxies]
         self._days = {
             ticker: np.array([day for day, name in real if name == ticker], dtype="datetime64[D]")
@@ -84,7 +84,7 @@ class StoredQuotes:
 
     def _good(self, key: tuple[date, str]) -> Chain | None:
         rows = self._store.readable(key)
-        if rows.is_empty() or rows["source"].is_in(PROXY_SOURCES).any():
+        if rows.is_empty() or rows["source"].is_in(proxy_sources()).any():
             return None
         try:
             return real_chain(rows)
@@ -109,7 +109,7 @@ class StoredQuotes:
         if not last_days <= read:
             read = read | last_days
             stored = self._store.readable(key, columns=COLUMNS)
-            real = stored.filter(~pl.col("source").is_in(PROXY_SOURCES))
+            real = stored.filter(~pl.col("source").is_in(proxy_sources()))
             rows = real.with_columns(
                 last_day=pl.col("date") + pl.duration(days=pl.col("dte"))
             ).filter(pl.col("last_day").is_in(list(read)))

@@ -10,7 +10,7 @@ from options_platform.adapters.ports.market_data import SourceInfo
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import RAW_OHLCV
 from options_platform.errors import UsageError
-from options_platform.settings.sources import PROXY_SOURCES
+from options_platform.settings.sources import proxy_sources
 
 
 def require_same_market(warehouse: Warehouse, source: SourceInfo) -> None:
@@ -20,7 +20,7 @@ def require_same_market(warehouse: Warehouse, source: SourceInfo) -> None:
     """
     stored = _stored_sources(warehouse)
     allowed = {source.name, *source.stand_ins}
-    foreign = sorted(stored - allowed if source.proxy else stored & PROXY_SOURCES)
+    foreign = sorted(stored - allowed if source.proxy else stored & proxy_sources())
     if foreign:
         raise UsageError(
             f"{warehouse.path.parent} holds bars of source {', '.join(foreign)}, which are another "

@@ -9,7 +9,7 @@ from functools import cache
 from options_platform.adapters.storage.chain_store import ChainStore
 from options_platform.domain.chain import Chain, real_chain
 from options_platform.errors import PricingError
-from options_platform.settings.sources import PROXY_SOURCES
+from options_platform.settings.sources import proxy_sources
 
 
 def stored_chains(
@@ -28,7 +28,7 @@ def stored_chains(
             return None
         try:
             rows = store.readable((day, ticker))
-            is_left_out = rows.is_empty() or rows["source"].is_in(PROXY_SOURCES).any()
+            is_left_out = rows.is_empty() or rows["source"].is_in(proxy_sources()).any()
             return None if is_left_out else real_chain(rows)
         except PricingError:
             return None

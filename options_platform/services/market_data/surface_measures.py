@@ -42,7 +42,7 @@ from options_platform.domain.chain.strip import expiry_variances, index_of_tenor
 from options_platform.domain.chain.term_structure import SHORT_RATE, TENORS, row_underlying
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.market_data.yields_and_tenors import stored_tenors
-from options_platform.settings.sources import PROXY_SOURCES
+from options_platform.settings.sources import proxy_sources
 
 INDEX_DAYS = (9.0, 30.0, 93.0, 182.0)
 NOT_STANDARD = ("NONSTANDARD", "STALE", "DUPLICATE")
@@ -125,7 +125,7 @@ def measure_surface(platform: Platform, selected: PartitionRange) -> Frames:
 def real_chains(store: ChainStore, ticker: str, end: date) -> list[date]:
     """The sessions up to `end` of a ticker's stored chains; none if they are of a proxy source."""
     keys = store.stored(tickers=[ticker], end=end)
-    if store.source_of(keys) in PROXY_SOURCES:
+    if store.source_of(keys) in proxy_sources():
         return []
     return [day for day, _ in keys]
 
@@ -303,4 +303,4 @@ def _index(quotes: pl.DataFrame, market: _Market, day: date) -> pl.DataFrame:
 
 
 def _is_proxy(quotes: pl.DataFrame) -> bool:
-    return bool(quotes["source"].is_in(PROXY_SOURCES).any())
+    return bool(quotes["source"].is_in(proxy_sources()).any())

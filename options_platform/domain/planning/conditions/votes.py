@@ -44,7 +44,7 @@ class VoteRules:
             raise ValueError("votes: bounds are finite numbers")
         if not 0 <= self.needed <= self.count:
             raise ValueError(f"votes: 0 to {self.count} votes can be needed, not {self.needed}")
-        if self.otherwise not in (NO_STRATEGY, *STRATEGIES):
+        if self.otherwise != NO_STRATEGY and self.otherwise not in STRATEGIES:
             raise ValueError(f"votes.otherwise is {NO_STRATEGY} or one of {', '.join(STRATEGIES)}")
         if not 0.0 <= self.thin_below <= 1.0:
             raise ValueError("votes.thin_below is a percentile, 0 to 1")

@@ -1,0 +1,1 @@
+"""The command `new`, which writes packages that extend the platform."""

@@ -1,0 +1,23 @@
+"""`new`: writes a package with a strategy, feature, source or model of one's own."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from options_platform.commands.common import say
+from options_platform.services.extending.package import write_package
+
+
+def new(args: argparse.Namespace) -> int:
+    """Write the package and say what to do next.
+
+    Raises :class:`UsageError` for a name that cannot be used, or a folder that is not empty.
+    """
+    folder = Path(args.to) if args.to else Path(args.name)
+    for file in write_package(args.kind, args.name, folder):
+        say(f"  {file}")
+    say(f"The {args.kind} {args.name} is written. Install it beside the platform, and test it:")
+    say(f"  python -m pip install --editable {folder}")
+    say(f"  python -m pytest {folder}")
+    return 0
