@@ -7,10 +7,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from options_platform.adapters.storage.backups.archive import write_archive
-from options_platform.adapters.storage.backups.restoring import restore_archive
-from options_platform.adapters.storage.ledger import open_ledger
-from options_platform.adapters.storage.storage_faults import FULL_ERRNOS
 from options_platform.commands.common import print_json, ready_settings, say
 from options_platform.common import DEFAULT_RULE_SET
 from options_platform.errors import DiskFullError, HomeError, PlatformError, UsageError
@@ -92,6 +88,7 @@ def _outlook(settings: Settings, findings: Sequence[Diagnosis], deep: bool) -> l
 def _account_notes(settings: Settings, findings: Sequence[Diagnosis]) -> list[Diagnosis]:
     """Whether the account's equity is too small for its plans, and positions whose rule set has
     gone; nothing of a damaged ledger."""
+    from options_platform.adapters.storage.ledger import open_ledger
     from options_platform.services.trading.account_state import refused_by_equity
     from options_platform.services.trading.sets_in_account import in_account, sets_in_account
 
@@ -133,6 +130,9 @@ def backup(args: argparse.Namespace) -> int:
     Raises :class:`UsageError` for an archive inside the home, :class:`DiskFullError` without
     space, :class:`HomeError` if the archive cannot be written.
     """
+    from options_platform.adapters.storage.backups.archive import write_archive
+    from options_platform.adapters.storage.storage_faults import FULL_ERRNOS
+
     settings = ready_settings()
     archive = Path(args.archive)
     if archive.resolve().is_relative_to(settings.home):
@@ -157,6 +157,8 @@ def restore(args: argparse.Namespace) -> int:
 
     Raises :class:`UsageError` if the archive is no file.
     """
+    from options_platform.adapters.storage.backups.restoring import restore_archive
+
     # The file of the set that trades may be in the archive alone.
     settings = load_settings(rule_set=DEFAULT_RULE_SET)
     archive = Path(args.archive)

@@ -1,8 +1,8 @@
 """Runs the services of the compose file without a container engine.
 
-Only what that file uses is understood. Dockerfile and compose file are read as they are: user,
-environment, working directory, volumes, read-only root, command and health check come from them. The
-code is this checkout at `/app` and this Python's environment at `/opt/venv`.
+Only what that file uses is understood. User, environment, working directory, volumes, command and
+health check come from it and from the Dockerfile. The code is this checkout at `/app` and this
+Python's environment at `/opt/venv`.
 """
 
 import json
@@ -78,7 +78,7 @@ class Container:
             assert self.process.poll() is None, self.log.read_text()
             try:
                 done = self.exec(*test[1:])
-            except (OSError, IndexError):
+            except (OSError, IndexError, subprocess.TimeoutExpired):
                 done = None
             if done is not None and done.returncode == 0:
                 return done.stdout
@@ -102,7 +102,7 @@ class Engine:
         self.folder = folder
         folder.chmod(0o755)
         (folder / "passwd").write_text(
-            f"root:x:0:0::/:/bin/sh\nplatform:x:{self.uid}:{self.uid}::/home/platform:/bin/sh\n"
+            f"root:x:0:0::/:/bin/sh\nplatform:x:{self.uid}:{self.uid}::{self.user_home}:/bin/sh\n"
         )
         (folder / "root").mkdir()
         for name in self.compose["volumes"]:
@@ -112,6 +112,15 @@ class Engine:
 
     def volume(self, name):
         return self.folder / f"volume-{name}"
+
+    @property
+    def user_home(self):
+        return str(Path(self.image["ENV"]["OPTIONS_HOME"]).parent)
+
+    def folders(self):
+        """The folders that the Dockerfile makes."""
+        made = re.findall(r"install -d ([^&]*)", self.image["RUN"])
+        return [word for words in made for word in words.split() if word.startswith("/")]
 
     def spec(self, service, arguments=None):
         entry = self.compose["services"][service]
@@ -133,12 +142,12 @@ class Engine:
             # The environment's scripts name its true place.
             "code": [(path, path) for path in prefixes]
             + [(str(ROOT), "/app"), (venv, "/opt/venv")],
-            "folders": re.findall(r"(/(?:home|run)/\S+)", self.image["RUN"]),
+            "folders": self.folders(),
             "volumes": volumes,
             "tmpfs": entry["tmpfs"],
             "command": [*(words or self.image["ENTRYPOINT"]), *command],
             # The environment's path file names the checkout that it was installed from.
-            "environment": {"HOME": "/home/platform", "PYTHONPATH": "/app"}
+            "environment": {"HOME": self.user_home, "PYTHONPATH": "/app"}
             | self.image["ENV"]
             | entry["environment"],
         }

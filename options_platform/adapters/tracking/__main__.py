@@ -1,4 +1,4 @@
-"""`python -m options_platform.adapters.tracking` creates MLflow's store of the home if it is missing.
+"""`python -m options_platform.adapters.tracking` creates MLflow's store, if the home has none.
 
 For whatever serves the store: creating it there, while a run does the same, would damage it.
 """
