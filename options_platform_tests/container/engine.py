@@ -69,7 +69,7 @@ class Container:
         words = [*enter, "-S", uid, "-G", uid, "env", "-i"]
         words += [f"{name}={value}" for name, value in self.spec["environment"].items()]
         words += ["sh", "-c", f'cd {self.spec["cwd"]} && exec "$@"', "sh", *command]
-        return subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+        return subprocess.run(words, capture_output=True, text=True, check=False, timeout=180)
 
     def healthy(self, test, seconds=150):
         """Repeat a health check until it succeeds; what it printed last, with its success."""

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 import yaml
 
-from options_platform.commands.arguments import build_parser
+from options_platform.commands.terminal.arguments import build_parser
 from options_platform.settings import load_settings
 from options_platform_tests.container.engine import DOCKER, ROOT, VARIABLE, dockerfile
 
