@@ -171,7 +171,7 @@ class Engine:
     def run(self, service, *arguments):
         """`docker compose run --rm SERVICE ARGUMENTS`: the exit code and what it printed."""
         container = self.start(service, arguments or None)
-        code = container.process.wait(timeout=280)
+        code = container.process.wait(timeout=600)
         return code, container.log.read_text()
 
     def close(self):
