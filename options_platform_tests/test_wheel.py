@@ -65,7 +65,7 @@ def test_the_wheel_runs_the_demo_and_is_sound_outside_of_a_clone(installed):
 
     shown = installed.run("options-platform", "demo", "--sessions", "5")
     assert "source sample, SPY" in shown
-    report = Path(shown.partition("Open the report: ")[2].splitlines()[0])
+    report = Path(shown.partition("Open the report:")[2].split()[0])
     assert report.is_relative_to(installed.folder)
     assert "<html" in report.read_text(encoding="utf-8")
 
