@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 
 from options_platform.errors import NotifyError, SettingsError
-from options_platform.settings import ALERT_URLS
+from options_platform.settings import ALERT_URLS, read_secret
 
 VARIABLE = ALERT_URLS
 """Addresses like `mailto://...` or `json://host/path`, separated by spaces or line breaks."""
@@ -52,12 +51,12 @@ class Notifier:
 
 
 def open_notifier(environment: Mapping[str, str] | None = None) -> Notifier | None:
-    """The notifier for the addresses in the environment; None without any.
+    """The notifier for the addresses of the environment; None without any.
 
-    Raises :class:`SettingsError` if Apprise is not installed or does not support an address.
+    Raises :class:`SettingsError` if Apprise is not installed or does not support an address, and if
+    the addresses are in a file that cannot be read.
     """
-    environment = os.environ if environment is None else environment
-    urls = tuple(environment.get(VARIABLE, "").split())
+    urls = tuple(read_secret(VARIABLE, environment).split())
     if not urls:
         return None
     if find_spec("apprise") is None:
@@ -77,9 +76,12 @@ def open_notifier(environment: Mapping[str, str] | None = None) -> Notifier | No
 
 
 def is_configured(environment: Mapping[str, str] | None = None) -> bool:
-    """Whether the environment has an address for alerts."""
-    environment = os.environ if environment is None else environment
-    return bool(environment.get(VARIABLE, "").strip())
+    """Whether the environment has an address for alerts, or names a file for them."""
+    try:
+        return bool(read_secret(VARIABLE, environment))
+    except SettingsError:
+        # Whoever sends an alert reports it; a file that cannot be read stops nothing else.
+        return True
 
 
 def _silence() -> None:

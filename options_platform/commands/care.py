@@ -7,10 +7,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from options_platform.adapters.storage.backups.archive import write_archive
-from options_platform.adapters.storage.backups.restoring import restore_archive
-from options_platform.adapters.storage.ledger import open_ledger
-from options_platform.adapters.storage.storage_faults import FULL_ERRNOS
 from options_platform.commands.common import print_json, ready_settings, say
 from options_platform.common import DEFAULT_RULE_SET
 from options_platform.errors import DiskFullError, HomeError, PlatformError, UsageError
@@ -22,19 +18,45 @@ from options_platform.settings import Settings, load_settings
 def doctor(args: argparse.Namespace) -> int:
     """Check everything that a run needs; 1 if anything is broken.
 
-    `--deep` reads every page of every database and runs the rules over all predictions.
+    `--deep` reads every page of every database and runs the rules over all predictions. `--health`
+    looks at nothing but Dagster's daemon and the daily schedule; :class:`UsageError` for both.
     """
-    settings = load_settings()
-    findings = [*diagnose(settings, deep=args.deep), *_installation(settings)]
-    if all(f.state != Diagnosis.BROKEN for f in findings if f.what in NEEDED):
-        findings += [*_account_notes(settings, findings), *_outlook(settings, findings, args.deep)]
-        findings += _forward_findings(settings)
+    if args.deep and args.health:
+        raise UsageError("--deep reads everything and --health next to nothing; give one of them")
+    findings = _health() if args.health else _checked(args.deep)
     if args.json:
         print_json([finding.__dict__ for finding in findings])
     else:
         for finding in findings:
             say(f"{finding.state:5} {finding.what}: {finding.detail}")
+        for line in [] if args.health else _steps(findings):
+            say(line)
     return 1 if any(f.state == Diagnosis.BROKEN for f in findings) else 0
+
+
+def _health() -> list[Diagnosis]:
+    from options_platform.services.installation.health import health_findings
+
+    return list(health_findings(load_settings(), datetime.now(UTC)))
+
+
+def _steps(findings: Sequence[Diagnosis]) -> list[str]:
+    """What is missing for paper trading, and what to do next."""
+    from options_platform.services.installation.first_steps import first_steps, steps_in_words
+
+    settings = load_settings()
+    if settings.is_live:
+        return []
+    return ["", *steps] if (steps := steps_in_words(first_steps(settings, findings))) else []
+
+
+def _checked(deep: bool) -> list[Diagnosis]:
+    settings = load_settings()
+    findings = [*diagnose(settings, deep=deep), *_installation(settings)]
+    if all(f.state != Diagnosis.BROKEN for f in findings if f.what in NEEDED):
+        findings += [*_account_notes(settings, findings), *_outlook(settings, findings, deep)]
+        findings += _forward_findings(settings)
+    return findings
 
 
 def _installation(settings: Settings) -> list[Diagnosis]:
@@ -66,6 +88,7 @@ def _outlook(settings: Settings, findings: Sequence[Diagnosis], deep: bool) -> l
 def _account_notes(settings: Settings, findings: Sequence[Diagnosis]) -> list[Diagnosis]:
     """Whether the account's equity is too small for its plans, and positions whose rule set has
     gone; nothing of a damaged ledger."""
+    from options_platform.adapters.storage.ledger import open_ledger
     from options_platform.services.trading.account_state import refused_by_equity
     from options_platform.services.trading.sets_in_account import in_account, sets_in_account
 
@@ -107,6 +130,9 @@ def backup(args: argparse.Namespace) -> int:
     Raises :class:`UsageError` for an archive inside the home, :class:`DiskFullError` without
     space, :class:`HomeError` if the archive cannot be written.
     """
+    from options_platform.adapters.storage.backups.archive import write_archive
+    from options_platform.adapters.storage.storage_faults import FULL_ERRNOS
+
     settings = ready_settings()
     archive = Path(args.archive)
     if archive.resolve().is_relative_to(settings.home):
@@ -131,6 +157,8 @@ def restore(args: argparse.Namespace) -> int:
 
     Raises :class:`UsageError` if the archive is no file.
     """
+    from options_platform.adapters.storage.backups.restoring import restore_archive
+
     # The file of the set that trades may be in the archive alone.
     settings = load_settings(rule_set=DEFAULT_RULE_SET)
     archive = Path(args.archive)

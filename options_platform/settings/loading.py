@@ -31,6 +31,7 @@ from options_platform.settings.rule_sets import (
     read_rule_set,
     without_effect,
 )
+from options_platform.settings.secrets import FILE_SUFFIX
 from options_platform.settings.sensible import require_sensible
 from options_platform.settings.settings import SetRules, Settings
 from options_platform.settings.sources import source_entry
@@ -44,10 +45,21 @@ SLACK = 1e-9
 FILE_NAME = "options.toml"
 NONE = "none"
 """What a variable says that empties a list, a value, or `budgets`."""
-# Variables with our prefix that steer the tests, and those that no file may hold: the switch of
-# live trading, and the addresses of alerts, which are secrets.
+STARTED_BY = "OPTIONS_STARTED_BY"
+"""Says `compose` where the compose file starts commands, so that advice names its commands."""
+# Variables with our prefix that steer the tests or mark a container, and those that no options.toml
+# may hold: the switch of live trading, and the addresses of alerts, which are secrets.
 ALERT_URLS = "OPTIONS_ALERT_URLS"
-NOT_SETTINGS = frozenset({"OPTIONS_REFERENCE_DATA", "OPTIONS_REQUIRE_ALL", LIVE_SWITCH, ALERT_URLS})
+NOT_SETTINGS = frozenset(
+    {
+        "OPTIONS_REFERENCE_DATA",
+        "OPTIONS_REQUIRE_ALL",
+        LIVE_SWITCH,
+        ALERT_URLS,
+        f"{ALERT_URLS}{FILE_SUFFIX}",
+        STARTED_BY,
+    }
+)
 
 
 def load_settings(

@@ -1,6 +1,6 @@
 """Everything that can be set, as one frozen, typed object, and the paths that follow from it.
 
-Secrets are no settings: adapters read them from the environment themselves.
+Secrets are no settings: adapters read them by :func:`~options_platform.settings.read_secret`.
 """
 
 from __future__ import annotations
@@ -67,6 +67,7 @@ class Settings:
     (:mod:`options_platform.settings.rule_sets`); its settings are in the others already. `budgets`
     names the sets that trade at once, each with its share of the account, above 0 and together at
     most 1; without it `rule_set` trades with the whole account.
+    `logs_dir` is the folder of the rotating logs, by default that of the home.
 
     No settings are: `rules_of`, which reads the rules of any set by its name and raises
     :class:`SettingsError` for one whose file has gone or cannot be used; `lost_sets`, which says of
@@ -76,6 +77,7 @@ class Settings:
     """
 
     home: Path = Path(".options")
+    logs_dir: str = ""
     rule_set: str = DEFAULT_RULE_SET
     budgets: dict[str, float] = field(default_factory=dict)
     source: SourceName = "yahoo"
@@ -299,8 +301,8 @@ class Settings:
 
     @property
     def logs_path(self) -> Path:
-        """Where the rotating logs are written."""
-        return self.home / "logs"
+        """Where the rotating logs are written: in the home, unless `logs_dir` is another folder."""
+        return Path(self.logs_dir).expanduser() if self.logs_dir else self.home / "logs"
 
     @property
     def unplanned_closures(self) -> tuple[Closure, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -36,20 +36,27 @@ def read_dagster_state(dagster_home: Path) -> DagsterState:
 
     Raises sqlite3.Error for a database that cannot be read.
     """
-    beats = _rows(dagster_home / RUNS, "daemon_heartbeats", "body")
+    beats = rows_of(dagster_home / RUNS, "daemon_heartbeats", "body")
     newest = max((float(json.loads(body)["timestamp"]) for (body,) in beats), default=None)
-    rows = _rows(dagster_home / SCHEDULES, "instigators", "status, instigator_body")
+    rows = rows_of(dagster_home / SCHEDULES, "instigators", "status, instigator_body")
     return DagsterState(
         None if newest is None else datetime.fromtimestamp(newest, UTC),
-        {_name(json.loads(body)): status != STOPPED for status, body in rows},
+        {name_of(json.loads(body)): status != STOPPED for status, body in rows},
     )
 
 
-def _name(body: Mapping[str, Any]) -> str:
+def name_of(body: Mapping[str, Any]) -> str:
+    """The name of the schedule or sensor that Dagster has stored so."""
     return str(body["origin"]["job_name"])
 
 
-def _rows(path: Path, table: str, columns: str) -> list[tuple[Any, ...]]:
+def rows_of(
+    path: Path, table: str, columns: str, rest: str = "", values: Sequence[Any] = ()
+) -> list[tuple[Any, ...]]:
+    """Columns of a table; none of a file or a table that Dagster has not made yet.
+
+    `rest` are further clauses, with `values` for their question marks. Raises sqlite3.Error.
+    """
     if not path.is_file():
         return []
     address = f"file:{quote(str(path))}?mode=ro"
@@ -57,4 +64,4 @@ def _rows(path: Path, table: str, columns: str) -> list[tuple[Any, ...]]:
         tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
         if (table,) not in tables.fetchall():
             return []
-        return connection.execute(f"SELECT {columns} FROM {table}").fetchall()
+        return connection.execute(f"SELECT {columns} FROM {table} {rest}", values).fetchall()

@@ -258,6 +258,11 @@ def _add_care(add: AddCommand, reading: AddCommand) -> None:
         action="store_true",
         help="also read every page of every database, and run the rules over all predictions",
     )
+    doctor.add_argument(
+        "--health",
+        action="store_true",
+        help="only whether the daemon lives and the daily schedule fires, for a health check",
+    )
     backup = add("backup", "write the home to one archive")
     backup.add_argument("archive", help="file to write, e.g. options-backup.tar.gz")
     restore = add("restore", "restore a home from an archive")
