@@ -47,7 +47,7 @@ docs: $(DEV_STAMP) ## write the generated pages of docs/
 	@$(BIN)/python -m tools.generate_docs
 
 site: $(DEV_STAMP) ## write the documents as a site to site/, with all links checked
-	@$(BIN)/python -m mkdocs build --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 	@echo "Open site/index.html"
 
 install: $(STAMP) ## install what running needs, from the lock

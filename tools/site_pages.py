@@ -14,7 +14,7 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[1]
 AT_THE_TOP = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md"}
-UPWARDS = re.compile(rf"\]\((?:\.\./)+({'|'.join(map(re.escape, AT_THE_TOP))})")
+AT_TOP = re.compile(rf"\]\((?:\.\./)*({'|'.join(map(re.escape, AT_THE_TOP))})")
 
 
 def on_config(config: Any) -> Any:
@@ -38,7 +38,7 @@ def on_files(files: Files, config: Any) -> Files:
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Point links to the top of the repository at their pages on the site."""
     back = "../" * page.file.src_uri.count("/")
-    return UPWARDS.sub(lambda link: f"]({back}{AT_THE_TOP[link[1]]}", markdown)
+    return AT_TOP.sub(lambda link: f"]({back}{AT_THE_TOP[link[1]]}", markdown)
 
 
 def _named(part: Any) -> list[str]:
