@@ -48,7 +48,7 @@ docs: $(DEV_STAMP) ## write the generated pages of docs/
 
 site: $(DEV_STAMP) ## write the documents as a site to site/, with all links checked
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
-	@echo "Open site/index.html"
+	@echo "Open site/index.html; with the search: $(BIN)/python -m http.server -b 127.0.0.1 -d site"
 
 install: $(STAMP) ## install what running needs, from the lock
 
