@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[1]
 TUTORIALS = ROOT / "docs" / "tutorials"
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', flags=re.MULTILINE | re.DOTALL)
 CLONED = ("options_platform", "options_platform_tests", "dbt_like_sql", "docs", "tools")
+PATIENCE_SECONDS = 280
 SHORT = {"OPTIONS_BASELINES": "none", "OPTIONS_WORKERS": "1"}
 
 AT_SERVER = """\
@@ -70,7 +71,7 @@ def follow(page, folder, *, root=ROOT, **settings):
         start_new_session=True,
     )
     try:
-        shown, _ = shell.communicate(script_of(page), timeout=280)
+        shown, _ = shell.communicate(script_of(page), timeout=PATIENCE_SECONDS)
     finally:
         if shell.poll() is None:
             os.killpg(shell.pid, signal.SIGKILL)
