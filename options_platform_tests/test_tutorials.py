@@ -125,8 +125,8 @@ def test_own_files_are_imported_and_computed(tmp_path):
     (tmp_path / "downloads").mkdir()
     rows = bars.select("date", "open", "high", "low", "close", "volume")
     rows.rename(str.capitalize).write_csv(tmp_path / "downloads" / "spy_us_d.csv")
-    index = source.index_bars("VIX", *span).select("date", "open", "high", "low", "close")
-    lines = [f"{row[0]:%m/%d/%Y},{','.join(map(str, row[1:]))}" for row in index.iter_rows()]
+    closes = source.index_bars("VIX", *span).select("date", "close")
+    lines = [f"{day:%m/%d/%Y},{close},{close},{close},{close}" for day, close in closes.iter_rows()]
     (tmp_path / "downloads" / "VIX_History.csv").write_text(
         "\n".join(["DATE,OPEN,HIGH,LOW,CLOSE", *lines]) + "\n"
     )
