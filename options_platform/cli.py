@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
-from options_platform.commands.arguments import build_parser
+from options_platform.commands.terminal.arguments import build_parser
 from options_platform.errors import PlatformError, UsageError
 
 # command -> (module in options_platform.commands, function)
@@ -52,7 +52,7 @@ COMMANDS = {
     "chain-snapshot": ("market", "chain_snapshot"),
     "ui": ("ui", "ui"),
     "config": ("config", "config"),
-    "completion": ("completion", "completion"),
+    "completion": ("terminal.completion", "completion"),
 }
 
 

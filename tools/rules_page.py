@@ -72,6 +72,12 @@ def rules_page(generated: str) -> str:
         paragraph(ex_dividend),
         *section("Exits near the strike", "exits.pin_risk", settings.exits.pin_risk),
         paragraph(pin_risk),
+        (
+            "The file of a rule set may loosen these two rules, or switch them off: "
+            "`exits.ex_dividend.enabled = false`, `exits.pin_risk.sessions = 0`. They are part of "
+            "how a set trades, as its other exits are; the study does so to compare both ways. "
+            "A set holds nothing of `risk` or `expiry`."
+        ),
         *section("Expiry", "expiry", settings.expiry),
         *section("Limits of the account", "risk", settings.risk),
         *section("Limits of a rule set", "limits", settings.limits),

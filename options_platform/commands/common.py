@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from options_platform.adapters.storage.home import enter_home, prepare_home
-from options_platform.commands.console import bar_line, styled, table_lines, width_of, wrapped
+from options_platform.commands.terminal.console import (
+    bar_line,
+    styled,
+    table_lines,
+    width_of,
+    wrapped,
+)
 from options_platform.errors import PlatformError
 from options_platform.formats import cell
 from options_platform.logs import configure_logs

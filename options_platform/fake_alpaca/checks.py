@@ -27,12 +27,15 @@ class BookRules:
         strict_intents: refuse legs marked as opening if the account has the other side of the
             contract.
         requires_intents: refuse multi-leg orders with a leg that has no intent.
+        refuses_opposite: refuse an order while one in the same contract works on the other side,
+            also one whose cancel is pending.
         cash_secured_puts: whether cash covers a short put.
     """
 
     refuses_uncovered: bool = True
     strict_intents: bool = False
     requires_intents: bool = False
+    refuses_opposite: bool = True
     cash_secured_puts: bool = False
 
 
@@ -70,6 +73,8 @@ def checked_legs(book: Account, body: Json, quantity: float) -> list[Json]:
         if several and book.rules.requires_intents and not leg.get("position_intent"):
             raise invalid(f"leg.{at} position intent is required")
         _check_intent(book, leg, several=several)
+    if book.rules.refuses_opposite:
+        _require_no_opposite(book, legs)
     for leg in legs:
         _require_available(book, leg, quantity * leg["ratio_qty"])
     if book.rules.refuses_uncovered:
@@ -149,6 +154,21 @@ def _require_available(book: Account, leg: Json, requested: float) -> None:
             existing_qty=text_of(existing),
             held_for_orders=text_of(held_for_orders),
         )
+
+
+def _require_no_opposite(book: Account, legs: list[Json]) -> None:
+    sides = {leg["symbol"]: leg["side"] for leg in legs}
+    for order in book.orders.values():
+        if order["status"] in OPEN and any(
+            sides.get(leg["symbol"], leg["side"]) != leg["side"] for leg in order["legs"] or [order]
+        ):
+            raise Refusal(
+                403,
+                FORBIDDEN,
+                "potential wash trade detected. use complex orders",
+                existing_order_id=order["id"],
+                reject_reason="opposite side limit order exists",
+            )
 
 
 def _require_cover(book: Account, legs: list[Json], quantity: float) -> None:

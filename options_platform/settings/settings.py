@@ -182,8 +182,10 @@ class Settings:
             share=share,
         )
         limits = rules.limits
-        if self.budgets and limits.max_total_risk_pct is None:
-            limits = replace(limits, max_total_risk_pct=self.risk.max_total_risk_pct)
+        if self.budgets:
+            # A set's file narrows what the account allows, and never widens it.
+            most, own = self.risk.max_total_risk_pct, limits.max_total_risk_pct
+            limits = replace(limits, max_total_risk_pct=most if own is None else min(own, most))
         return replace(self, plan=plan, exits=rules.exits, limits=limits, rule_set=rule_set)
 
     def _rules_or_default(self, rule_set: str) -> SetRules:

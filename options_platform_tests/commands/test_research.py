@@ -11,8 +11,8 @@ import pytest
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.cli import main
 from options_platform.commands import research as command
-from options_platform.commands.arguments import build_parser
 from options_platform.commands.research import _range, _require_one_look
+from options_platform.commands.terminal.arguments import build_parser
 from options_platform.contracts import TRIALS
 from options_platform.errors import PlatformError, UsageError
 from options_platform.models.selection import candidates

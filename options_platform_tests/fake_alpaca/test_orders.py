@@ -29,6 +29,23 @@ def test_an_order_cannot_close_contracts_reserved_for_another(client, account):
     assert client.spread("again", contracts=3, limit="-1.00", legs=OUT)[0] == 200
 
 
+def test_an_order_opposite_to_a_working_one_is_refused_also_while_its_cancel_is_pending(
+    client, account
+):
+    client.single("long", LONG, "buy", 2)
+    account.fills = "rest"
+    working = client.single("more", LONG, "buy", 1)[1]
+    assert client.single("also", LONG, "buy", 1)[0] == 200
+    account.script("cancel", {"client_order_id": "also"})
+    account.script("faults", {"on": "DELETE /v2/orders", "do": "pending_cancel"})
+    client.ask("DELETE", f"/v2/orders/{working['id']}")
+    status, body = client.single("out", LONG, "sell", 1)
+    assert (status, body["code"], body["existing_order_id"]) == (403, 40310000, working["id"])
+    assert body["reject_reason"] == "opposite side limit order exists"
+    account.script("cancel", {"client_order_id": "more"})
+    assert client.single("out", LONG, "sell", 1)[0] == 200
+
+
 def test_an_intent_that_contradicts_the_position_is_refused(client, account):
     status, body = client.spread("none", limit="-1.00", legs=OUT)
     assert (status, body["code"]) == (422, 42210000)

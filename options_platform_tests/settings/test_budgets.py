@@ -154,6 +154,16 @@ def test_beside_others_a_set_has_the_accounts_total_risk_on_its_share_unless_it_
     assert (alone.max_positions, alone.max_total_risk_pct) == (3, 0.05)
 
 
+def test_a_file_of_a_set_widens_no_limit_of_the_account(home):
+    mine = home / "rule_sets" / "mine.toml"
+    mine.write_text(f"{MINE}[limits]\nmax_total_risk_pct = 9.0\n")
+    settings = made(home, budgets={"mine": 0.3, "plan": 0.7})
+    assert settings.of_set("mine").limits.max_total_risk_pct == 0.10
+    assert settings.account_rules.sets["mine"].limits.max_total_risk_pct == 0.10
+    wide = made(home, budgets={"mine": 0.3, "plan": 0.7}, risk={"max_total_risk_pct": 0.5})
+    assert wide.of_set("mine").limits.max_total_risk_pct == 0.5
+
+
 @pytest.mark.parametrize("text", ["max_positions = 0", "max_total_risk_pct = 0.0"])
 def test_limits_that_let_nothing_through_are_refused(home, text):
     (home / "rule_sets" / "mine.toml").write_text(f"{MINE}[limits]\n{text}\n")

@@ -20,6 +20,7 @@ from options_platform.adapters.brokers.alpaca_shapes import UNREADABLE
 from options_platform.adapters.ports.broker import (
     BrokerDoubtError,
     DuplicateOrderError,
+    OppositeOrderError,
     OrderRefusedError,
 )
 from options_platform.adapters.sources.alpaca.keys import Keys
@@ -34,6 +35,8 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 NO_CONTENT = 204
 NOT_FOUND = 404
 SERVER_ERROR = 500
+OPPOSITE = ("potential wash trade", "opposite side")
+"""Words of a refusal because of an order of the account on the other side; the code is shared."""
 Answer = TypeVar("Answer")
 DataClient = TypeVar("DataClient", bound=RESTClient)
 
@@ -113,6 +116,7 @@ def asked(what: str, ask: Callable[[], Answer]) -> Answer | None:
 
     Raises:
         DuplicateOrderError: the client order id was used before.
+        OppositeOrderError: an order of the account works on the other side.
         OrderRefusedError: Alpaca itself refuses the request.
         BrokerDoubtError: everything else: a rate limit, a server error, no answer or an unreadable
             one, and a refusal or a "not found" that may come from a gateway.
@@ -131,6 +135,8 @@ def asked(what: str, ask: Callable[[], Answer]) -> Answer | None:
         return None
     if "must be unique" in failure.cause:
         raise DuplicateOrderError(f"{what}: {failure.cause}")
+    if any(words in failure.body for words in OPPOSITE):
+        raise OppositeOrderError(f"{what}: {failure.cause}")
     raise OrderRefusedError(f"{what}: {failure.cause}; {failure.advice}")
 
 

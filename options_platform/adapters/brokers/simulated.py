@@ -213,10 +213,10 @@ class SimulatedBroker:
                 )
         return sorted(activities, key=lambda activity: (activity.on, activity.activity_id))
 
-    def open_session(self, session: date, market: Mapping[str, MarketClose]) -> bool:
+    def open_session(self, session: date, market: Mapping[str, MarketClose]) -> frozenset[str]:
         """Assign what was exercised in the night before `session`, and pay the session's dividends.
 
-        Orders that buy back what was assigned expire. Returns whether contracts were assigned;
+        Orders that buy back what was assigned expire. Returns the assigned contracts (symbols);
         repeating a session changes nothing.
         """
         quantities = {holding.symbol: int(holding.quantity) for holding in self.holdings()}
@@ -243,7 +243,7 @@ class SimulatedBroker:
                 rows += dividends(session, quantities, market)
             self._record(connection, rows)
             connection.commit()
-        return bool(assigned)
+        return frozenset(assigned)
 
     def work(self, session: date, market: Mapping[str, MarketClose]) -> None:
         """Fill or expire the orders that work in `session`, then settle expiring contracts.

@@ -31,6 +31,7 @@ __all__ = [
     "Exercises",
     "Holding",
     "LastPrice",
+    "OppositeOrderError",
     "OrderRefusedError",
     "Quote",
     "QuotesContracts",
@@ -50,6 +51,10 @@ class DuplicateOrderError(BrokerError):
 
 class OrderRefusedError(BrokerError):
     """The broker has seen the request and will not do it; nothing came of it."""
+
+
+class OppositeOrderError(OrderRefusedError):
+    """The broker refuses it while another order of the account works on its other side."""
 
 
 class BrokerDoubtError(BrokerError):
@@ -236,10 +241,10 @@ class WorksAtClose(Broker, Protocol):
         """Hold what it keeps over many steps, so that none waits for another process."""
         ...
 
-    def open_session(self, session: date, market: Mapping[str, MarketClose]) -> bool:
+    def open_session(self, session: date, market: Mapping[str, MarketClose]) -> frozenset[str]:
         """Assign what was exercised in the night before `session`, and pay the session's dividends.
 
-        Returns whether contracts were assigned; one opened before is left.
+        Returns the contracts (symbols) that were assigned; one opened before is left.
         """
         ...
 

@@ -65,8 +65,8 @@ class SetLimits:
     """Limits of one rule set on its own open positions and working entries together, beside those
     of the account, which they never widen. `max_total_risk_pct` limits the sum of their maximum
     losses, as a fraction of the set's budget: its share of the account value (`budgets`), or all of
-    it. Where several sets trade at once and it is none, `risk.max_total_risk_pct` of the budget
-    is the limit; a set that trades alone then has those of the account alone."""
+    it. Where several sets trade at once it is at most `risk.max_total_risk_pct`, which is the limit
+    where it is none; a set that trades alone then has those of the account alone."""
 
     max_positions: int | None = None
     max_total_risk_pct: float | None = None

@@ -13,9 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
-from options_platform.domain.trading.orders import OrderLeg
+from options_platform.domain.trading.orders import Order, OrderLeg
 
 NETTING_CONFLICT = "NETTING_CONFLICT"
+OPPOSITE_ORDER = "OPPOSITE_ORDER"
+"""In the reason of an order that the broker refused while one on its other side worked."""
 
 Contract = TypeVar("Contract", str, int)
 
@@ -23,6 +25,11 @@ Contract = TypeVar("Contract", str, int)
 def sides_of(ticker: str, legs: Iterable[OrderLeg]) -> dict[str, int]:
     """By symbol +1 for a bought and -1 for a sold leg; shares are left out."""
     return {leg.symbol(ticker): 1 if leg.side == "buy" else -1 for leg in legs if not leg.is_shares}
+
+
+def was_opposed(order: Order) -> bool:
+    """Whether the broker refused it for an order on its other side: later it may take it."""
+    return order.status == "rejected" and OPPOSITE_ORDER in (order.reason or "")
 
 
 def opposed(

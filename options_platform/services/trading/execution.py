@@ -17,11 +17,13 @@ from options_platform.adapters.ports.broker import (
     BrokerDoubtError,
     BrokerOrder,
     DuplicateOrderError,
+    OppositeOrderError,
     OrderRefusedError,
     exercises_contracts,
 )
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.calendar.sessions import shift
+from options_platform.domain.trading.netting import OPPOSITE_ORDER
 from options_platform.domain.trading.orders import (
     CANCELLABLE,
     RESTING,
@@ -260,6 +262,8 @@ class Execution:
                 return Happening(Event.TAKEN, now)
             except OrderRefusedError as refused:
                 refusal = _words(refused)
+                if isinstance(refused, OppositeOrderError):
+                    refusal = f"{OPPOSITE_ORDER}: {refusal}"
             except BrokerDoubtError as doubt:
                 self._noted(order, doubt, now)
         elif action is Action.CANCEL:

@@ -77,7 +77,7 @@ class Flattening:
                 is_progress = len(refused_now) < len(waiting)
                 refused = refused_now if is_progress else refused | refused_now
             self.trading.reconciler.run(now)
-            problems += [f"{o.client_order_id} is {o.status}: {o.reason}" for o in refused.values()]
+            problems += [_not_sent(order) for order in refused.values()]
             problems += [
                 f"{ticker} was last traded at {spot:.2f}, far from its last close, and no second "
                 "trade has shown that; the orders begin at the close's price: look at them, and in "
@@ -141,6 +141,13 @@ class Flattening:
             now,
             at_once_by=market.sure_quotes(position.ticker, _options_of(position)),
         )
+
+
+def _not_sent(order: Order) -> str:
+    """Why an exit closes nothing now; an intent waits for an order on its other side to leave."""
+    if order.status == "intent":
+        return f"{order.client_order_id} is not sent yet; send it: options-platform work"
+    return f"{order.client_order_id} is {order.status}: {order.reason}"
 
 
 def _options_of(position: Position) -> tuple[OrderLeg, ...]:

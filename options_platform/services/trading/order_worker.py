@@ -318,7 +318,7 @@ class OrderWorker:
         if price is not None:
             order_id = exit_order_id(order.position_id, order.session, attempt)
             following = with_next_attempt(order, order_id, price)
-            self.trading.execution.carry_out(following, Event.WANTED, now)
+            self.trading.closing.send_next(following, now)
 
     def _still_allowed(self, order: Order, price: float, now: datetime) -> float | None:
         """`price`, or the price that a canceled entry had if only the new one is refused."""

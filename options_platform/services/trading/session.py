@@ -49,6 +49,7 @@ from options_platform.services.trading.entries.sizes import EntrySizes, SizedEnt
 from options_platform.services.trading.execution import Execution, Step, no_step
 from options_platform.services.trading.marks import mark_at_close
 from options_platform.services.trading.pauses import entries_stopped, lift_at_close
+from options_platform.services.trading.reconciliation.ex_dates import keep_ex_dates
 from options_platform.services.trading.reconciliation.reconcile import Reconciler
 from options_platform.settings import Settings
 
@@ -123,7 +124,9 @@ class TradingSession:
         changed: list[PlanChangedError] = []
         with self.exclusively(), self._broker_held():
             last = self.ledger.last_marked()
-            for day in sessions(last, session) if last else [session]:
+            days = sessions(last, session) if last else [session]
+            keep_ex_dates(self.ledger, market, days, now)
+            for day in days:
                 closes = market.get(day, {})
                 # A mark is of its close: what has filled since is no part of it.
                 is_new = last is None or day > last
@@ -205,10 +208,11 @@ class TradingSession:
 
         As in a market that trades all day, the shares go first, and then what covered them.
         """
-        if broker.open_session(day, closes):
+        in_the_night = broker.open_session(day, closes)
+        if in_the_night:
             # What works in this session has not ended yet.
             self._settle(now, shift(day, -1))
-            assigned = self._to_close_at_once(now)
+            assigned = self._to_close_at_once(now, day, in_the_night)
             for _ in range(MOST_PARTS):
                 if not self._close_at_once(assigned, day, closes, now):
                     break
@@ -222,10 +226,25 @@ class TradingSession:
             self.execution.carry_out(order, Event.LOOK, now, day)
         self.reconciler.take_activities(now, day)
 
-    def _to_close_at_once(self, now: datetime) -> set[str]:
-        """The positions that an assignment has left to be closed, whatever they are worth."""
+    def _to_close_at_once(
+        self, now: datetime, day: date, in_the_night: AbstractSet[str]
+    ) -> set[str]:
+        """The positions that an assignment has left to be closed, whatever they are worth.
+
+        An earlier run may have died after it worked the session: what expired in it comes after
+        its close, and is closed in the next one. `in_the_night` are the contracts (symbols) that
+        were assigned in the night before.
+        """
         reasons = self.closing.reasons.standing_reasons(now)
-        return {name for name, reason in reasons.items() if reason in (ASSIGNED, *UNCOVERED)}
+        deliveries = [each for each in self.ledger.deliveries() if each.on >= day]
+        before_open = {each.position_id for each in deliveries if each.symbol in in_the_night}
+        after_close = {each.position_id for each in deliveries if each.held_from > day}
+        after_close -= before_open
+        return {
+            name
+            for name, reason in reasons.items()
+            if reason in (ASSIGNED, *UNCOVERED) and name not in after_close
+        }
 
     def _close_at_once(
         self,
@@ -234,19 +253,27 @@ class TradingSession:
         closes: Mapping[str, MarketClose],
         now: datetime,
     ) -> bool:
-        """Send what is closed next of assigned positions; whether anything was sent."""
-        leaving = {o.position_id for o in self.ledger.working_orders() if is_leaving(o)}
+        """Send what is closed next of assigned positions; whether any of it works in the session.
+
+        An earlier run may have died before it sent an exit, or before the session worked it.
+        """
+        before_open = shift(day, -1)
+        leaving = self._send_exits_again(before_open, now)
         reasons = self.closing.reasons.standing_reasons(now)
-        sent = False
+        works = any(
+            order.position_id in assigned & leaving and order.session == before_open
+            for order in self.ledger.working_orders()
+            if order.purpose == "exit"
+        )
         for position in self.ledger.positions(only_open=True):
             name, close = position.position_id, closes.get(position.ticker)
             if name not in assigned - leaving or name not in reasons or close is None:
                 continue
             price = self.closing.at_close(day, close)
             # Decided before the market opened, so that it works in this session.
-            order = self.closing.close_position(position, shift(day, -1), reasons[name], price, now)
-            sent = sent or order is not None
-        return sent
+            order = self.closing.close_position(position, before_open, reasons[name], price, now)
+            works = works or order is not None
+        return works
 
     def _orders_to_settle(self) -> list[Order]:
         """The orders that worked in a session; a requested exercise cannot be looked up."""

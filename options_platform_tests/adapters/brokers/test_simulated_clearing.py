@@ -32,7 +32,7 @@ def holding(tmp_path, legs, spot, *, ticker="SPY", **changes):
     broker = open_broker(make_settings({"home": tmp_path, "source": "simulated", **changes}))
     broker.submit(replace(ORDER, ticker=ticker, legs=legs, limit_price=None))
     close = MarketClose(spot, 0.13, ticker=ticker)
-    assert broker.open_session(FIRST, {ticker: close}) is False
+    assert bool(broker.open_session(FIRST, {ticker: close})) is False
     broker.work(FIRST, {ticker: close})
     return broker, close
 
@@ -46,7 +46,7 @@ def test_a_sold_put_without_time_value_becomes_shares_before_the_next_open(tmp_p
     )  # fmt: skip
     broker.submit(exit_order)
     for _ in range(2):
-        assert broker.open_session(SECOND, {"SPY": close}) is True
+        assert bool(broker.open_session(SECOND, {"SPY": close})) is True
     symbol = SOLD_PUT.symbol("SPY")
     assert [(a.kind, a.symbol, a.quantity, a.price) for a in broker.activities(SECOND)] == [
         ("OPASN", symbol, 5, None),
@@ -72,7 +72,7 @@ def test_a_sold_call_is_assigned_only_before_a_dividend_that_is_above_its_put(tm
         before = broker.account().cash_usd
         paid = replace(close, dividend=terms.least_dividend_usd + more)
         for _ in range(2):
-            assert broker.open_session(SECOND, {"SPY": paid}) is bool(shares)
+            assert bool(broker.open_session(SECOND, {"SPY": paid})) is bool(shares)
         dividends = [a for a in broker.activities(SECOND) if a.kind == "DIV"]
         owed_usd = pytest.approx(shares * paid.dividend, abs=0.005)
         assert [(a.symbol, a.quantity, a.amount_usd) for a in dividends] == (
@@ -91,7 +91,7 @@ def test_shares_that_were_sold_before_an_ex_date_have_no_part_in_it(tmp_path):
                 limit_price=None)
     )  # fmt: skip
     broker.work(SECOND, {"SPY": close})
-    assert broker.open_session(THIRD, {"SPY": replace(close, dividend=1.0)}) is False
+    assert bool(broker.open_session(THIRD, {"SPY": replace(close, dividend=1.0)})) is False
     assert [a.kind for a in broker.activities(THIRD)] == []
 
 
@@ -102,10 +102,10 @@ def test_nothing_is_assigned_early_on_an_index_or_where_the_rules_say_so(tmp_pat
     broker, close = holding(
         tmp_path, (SOLD_PUT, BOUGHT_PUT), DEEP, ticker=ticker, backtest={"assignment": rules}
     )
-    assert broker.open_session(SECOND, {ticker: close}) is False
+    assert bool(broker.open_session(SECOND, {ticker: close})) is False
 
 
 def test_what_a_session_without_a_close_left_is_not_assigned_on_an_older_one(tmp_path):
     broker, close = holding(tmp_path, (SOLD_PUT, BOUGHT_PUT), DEEP)
     broker.work(SECOND, {})
-    assert broker.open_session(THIRD, {"SPY": close}) is False
+    assert bool(broker.open_session(THIRD, {"SPY": close})) is False

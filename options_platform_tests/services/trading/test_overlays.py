@@ -9,6 +9,7 @@ from options_platform.adapters.storage.duck import held
 from options_platform.contracts.regimes import REGIMES
 from options_platform.domain.planning.alternates import plans_of_sets
 from options_platform.domain.planning.plan import build_plans
+from options_platform.domain.trading.reconciliation.acceptance import Acceptance
 from options_platform.services.planning.plan_tables import entry_order
 from options_platform.testing.market import NOW
 from options_platform.testing.plan_rows import one
@@ -235,3 +236,16 @@ def test_an_entry_does_not_close_the_leg_of_an_earlier_one_of_its_own_set(home):
     made.closing.close_position(position, DAYS[1], "STOP_LOSS", None, NOW)
     same = replace(order, legs=position.legs)
     assert made.entries.checks.netted(same) == [leg.symbol("SPY") for leg in position.legs]
+
+
+def test_an_entry_does_not_trade_against_what_a_person_holds_in_the_account(home):
+    made = service(home, rule_set="mine", risk=WIDE_RISK)
+    order = entry_order(*_row(made.settings), made.settings.account)
+    sold, bought = sorted(order.legs, key=lambda leg: leg.side, reverse=True)
+    theirs = {bought.symbol("SPY"): 1, "SPY": -100}
+    made.ledger.record_acceptance(Acceptance(theirs, theirs, (), ()), NOW, "mine")
+    assert made.entries.checks.netted(order) == []
+    theirs = {sold.symbol("SPY"): 2}
+    made.ledger.record_acceptance(Acceptance(theirs, theirs, (), ()), NOW, "mine too")
+    assert made.entries.checks.netted(order) == [sold.symbol("SPY")]
+    assert made.entries.checks.refusals(order, []) == ["NETTING_CONFLICT"]

@@ -13,9 +13,10 @@ from options_platform.adapters.storage.ledger.rows import (
     write_event,
     write_row,
 )
-from options_platform.domain.trading.reconciliation.dividends import DIVIDEND, DeliveredShares
+from options_platform.domain.trading.reconciliation.dividends import DIVIDEND
 from options_platform.domain.trading.reconciliation.manual_holdings import BY_WORD_ID, AcceptedEnd
 from options_platform.domain.trading.reconciliation.settlement import Settlement
+from options_platform.domain.trading.reconciliation.shares_held import DeliveredShares
 from options_platform.domain.trading.reports import Activity
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def write_settlement(
 ) -> None:
     """Write what an activity has ended or, with counts below 0, what was taken back of it.
 
-    Of a dividend the counts are the shares that it is on.
+    Of a dividend the counts are the shares that it is on, below 0 where it is owed.
     """
     at, total = naive_utc(now), sum(settlement.ended.values())
     connection.execute(
@@ -59,7 +60,9 @@ def write_settlement(
     text = f"{activity.kind} {abs(total)} {activity.symbol} on {activity.on}"
     if activity.kind == DIVIDEND:
         text += f": {settlement.cash_usd:+.2f} USD"
-    write_event(connection, now, "activity", text if total >= 0 else f"taken back: {text}")
+    elif total < 0:
+        text = f"taken back: {text}"
+    write_event(connection, now, "activity", text)
 
 
 def read_deliveries(connection: duckdb.DuckDBPyConnection) -> list[DeliveredShares]:
@@ -76,6 +79,21 @@ def read_ended(connection: duckdb.DuckDBPyConnection, key: str) -> dict[str, int
     """By position_id how many contracts an activity has ended."""
     rows = connection.execute(
         "SELECT position_id, quantity FROM activity_positions WHERE key = ? AND quantity > 0", [key]
+    ).fetchall()
+    return dict(rows)
+
+
+def read_dividend_shares(connection: duckdb.DuckDBPyConnection, key: str) -> dict[str, int]:
+    """By position_id the shares that a dividend was booked on, below 0 where it is owed.
+
+    Former versions wrote no signs: their sum and the cash are on different sides where it is owed.
+    """
+    rows = connection.execute(
+        "SELECT p.position_id, p.quantity * "
+        "CASE WHEN a.quantity * a.cash_usd < 0 THEN -1 ELSE 1 END "
+        "FROM activities a JOIN activity_positions p USING (key) "
+        "WHERE a.key = ? AND p.quantity <> 0",
+        [key],
     ).fetchall()
     return dict(rows)
 

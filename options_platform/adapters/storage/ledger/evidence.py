@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from options_platform.adapters.storage.ledger.activity_rows import (
     read_accepted_ends,
     read_deliveries,
+    read_dividend_shares,
     read_ended,
     take_back_ends,
     write_ends,
@@ -37,9 +38,9 @@ from options_platform.domain.trading.reconciliation.acceptance import (
     without,
 )
 from options_platform.domain.trading.reconciliation.differences import Difference, LedgerStatement
-from options_platform.domain.trading.reconciliation.dividends import DeliveredShares
 from options_platform.domain.trading.reconciliation.manual_holdings import PERSONS, AcceptedEnd
 from options_platform.domain.trading.reconciliation.settlement import Settlement
+from options_platform.domain.trading.reconciliation.shares_held import DeliveredShares
 from options_platform.domain.trading.reports import Activity
 
 if TYPE_CHECKING:
@@ -175,6 +176,11 @@ class EvidenceRecords(LedgerFile):
         """How many contracts an activity ended, by position_id or, for a person's, by `PERSONS`."""
         with self._reading() as connection:
             return read_ended(connection, activity.key)
+
+    def dividend_shares(self, activity: Activity) -> dict[str, int]:
+        """By position_id the shares that a dividend is booked on, below 0 where it is owed."""
+        with self._reading() as connection:
+            return read_dividend_shares(connection, activity.key)
 
     def accepted_ends(self) -> list[AcceptedEnd]:
         """What ended by a person's word and no activity has confirmed yet, oldest first."""

@@ -6,8 +6,13 @@ import re
 
 from options_platform.common import DEFAULT_RULE_SET
 
-ENTRY_ID = re.compile(r"(\d{8})-(.+)-entry(?:-([a-z][a-z0-9_]*))?(?:-(\d+))?-[0-9a-f]{10}")
-"""Session, ticker, rule set (none for the default) and attempt (none for the first)."""
+ENTRY_ID = re.compile(
+    r"(\d{8})-([A-Z][A-Z0-9.\-]*)-entry(?:-([a-z][a-z0-9_]*))?(?:-(\d+))?-[0-9a-f]{10}"
+)
+"""Session, ticker, rule set (none for the default) and attempt (none for the first).
+
+Tickers are in capitals, so that a rule set of the name `entry` is no part of one.
+"""
 
 EXIT_ID = re.compile(r"(\d{8})-exit(?:-(\d+))?-[0-9a-f]{10}")
 """Session and attempt."""

@@ -14,6 +14,7 @@ from options_platform.adapters.ports.broker import (
     quotes_contracts,
 )
 from options_platform.adapters.storage.ledger import Ledger
+from options_platform.domain.trading.cover import uncovers
 from options_platform.domain.trading.orders import OrderLeg, contracts_of
 from options_platform.domain.trading.positions import Position
 from options_platform.domain.valuation.exercise import (
@@ -21,6 +22,7 @@ from options_platform.domain.valuation.exercise import (
     covers_of_shares,
     exercise_is_worth_more,
 )
+from options_platform.services.trading.closing.cover_left import change_by_exercise, cover_left
 from options_platform.services.trading.execution import Execution
 from options_platform.services.trading.prices.live_quotes import fresh_quotes
 from options_platform.settings import Settings
@@ -39,7 +41,8 @@ class Exercising:
         """The leg whose exercise is worth more than its sale at `spot`, else None.
 
         A broker exercises all contracts of a symbol, so none may belong to another position, and no
-        entry may buy some that has not ended. There is one attempt a session: after a refusal, or
+        entry may buy some that has not ended. Neither the leg nor the shares may cover what another
+        position has sold. There is one attempt a session: after a refusal, or
         without an answer, the leg is sold.
         """
         broker, ledger = self.execution.broker, self.execution.ledger
@@ -58,6 +61,9 @@ class Exercising:
             o.purpose == "entry" and contracts_of(o).get(symbol, 0) > 0
             for o in ledger.unsettled_orders()
         ):
+            return None
+        change = change_by_exercise(position.ticker, leg, leg.ratio)
+        if uncovers(cover_left(ledger, position), change):
             return None
         with suppress(BrokerDoubtError):
             at_broker = {one.symbol: one.quantity for one in broker.holdings()}

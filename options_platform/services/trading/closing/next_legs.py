@@ -16,9 +16,11 @@ from options_platform.domain.trading.closing import (
 )
 from options_platform.domain.trading.closing import in_doubt as contracts_in_doubt
 from options_platform.domain.trading.cover import most_covered
+from options_platform.domain.trading.netting import was_opposed
 from options_platform.domain.trading.orders import Order, OrderLeg, closing
 from options_platform.domain.trading.positions import Position
 from options_platform.domain.trading.reconciliation.differences import keeps_from_trading
+from options_platform.services.trading.closing.cover_left import cover_left
 from options_platform.services.trading.execution import Execution
 
 
@@ -54,13 +56,17 @@ class NextLegs:
         return False
 
     def _refused(self, position: Position, session: date) -> list[Part]:
-        """What of a position the broker has refused to close in a session."""
+        """What of a position the broker has refused to close in a session.
+
+        What only an order on the other side kept out is closed once that has left.
+        """
         return [
             (closing(o.legs), o.contracts)
             for o in self.execution.ledger.orders(session=session)
             if o.purpose == "exit"
             and o.position_id == position.position_id
             and o.status == "rejected"
+            and not was_opposed(o)
         ]
 
     def _parts(self, position: Position, refused: Collection[Part]) -> list[Part]:
@@ -94,26 +100,11 @@ class NextLegs:
     def _covered(self, position: Position, legs: tuple[OrderLeg, ...], contracts: int) -> Part:
         """As many of a part as may be closed: a sold contract may need the rest.
 
-        Be it of another position, or of none. What exits of other positions are selling covers
-        nothing any more, whichever of them fills first.
+        Be it of another position, or of none.
         """
         change = {leg.symbol(position.ticker): -leg.signed_ratio for leg in legs}
-        contracts_left = dict(self.execution.ledger.statement().to_be_covered)
-        for symbol, count in self._being_sold(position).items():
-            contracts_left[symbol] = contracts_left.get(symbol, 0) - count
-        return legs, most_covered(contracts_left, change, contracts)
-
-    def _being_sold(self, position: Position) -> dict[str, int]:
-        """Bought contracts, by symbol, that exits of other positions may still sell by themselves;
-        an exit of whole spreads buys back what they cover."""
-        counts: dict[str, int] = {}
-        for order in self.execution.ledger.unsettled_orders():
-            is_other = order.purpose == "exit" and order.position_id != position.position_id
-            if is_other and all(leg.side == "sell" and not leg.is_shares for leg in order.legs):
-                for leg in order.legs:
-                    symbol = leg.symbol(order.ticker)
-                    counts[symbol] = counts.get(symbol, 0) + leg.ratio * order.remaining
-        return counts
+        left = cover_left(self.execution.ledger, position)
+        return legs, most_covered(left, change, contracts)
 
     def _close_something(
         self, position: Position, legs: tuple[OrderLeg, ...], contracts: int,

@@ -11,7 +11,7 @@ from options_platform.adapters.ports.broker import Quote
 from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.trading.closing import Part
 from options_platform.domain.trading.fill_prices import MarketClose
-from options_platform.domain.trading.netting import NETTING_CONFLICT, opposed, sides_of
+from options_platform.domain.trading.netting import was_opposed
 from options_platform.domain.trading.orders import (
     Order,
     OrderLeg,
@@ -22,8 +22,10 @@ from options_platform.domain.trading.orders import (
 from options_platform.domain.trading.orders.price_ladder import worst_of_exit
 from options_platform.domain.trading.positions import Position
 from options_platform.domain.trading.reducer import Event
+from options_platform.domain.trading.repricing import with_next_attempt
 from options_platform.services.trading.closing.exercises import Exercising
 from options_platform.services.trading.closing.next_legs import NextLegs
+from options_platform.services.trading.closing.opposite_orders import OppositeOrders
 from options_platform.services.trading.closing.reasons import ASSIGNED, FLATTEN, ExitReasons
 from options_platform.services.trading.execution import Execution
 from options_platform.services.trading.prices.live_quotes import Pricing, priced_at_close
@@ -43,6 +45,11 @@ class Closing:
     def reasons(self) -> ExitReasons:
         """Why positions are closed."""
         return ExitReasons(self.execution, self.settings)
+
+    @property
+    def opposite_orders(self) -> OppositeOrders:
+        """What works on the other side of an exit."""
+        return OppositeOrders(self.execution)
 
     @property
     def next_legs(self) -> NextLegs:
@@ -66,19 +73,20 @@ class Closing:
         """Send the order for what is closed next of a position; None if nothing is sent.
 
         An entry that still works for the position is canceled first, or its fills would be left
-        open, and so is one of another rule set that the exit would trade against. What is closed is
-        what the ledger holds, by fills and activities. Where some of it is missing in the broker's
-        list, or the list cannot be read, whole spreads are still sent as one order whose legs say
-        that they close, which a broker without them refuses; of single legs only a sold contract is
-        bought back then. Without a `price` whole spreads are priced at their last mark, and single
-        legs wait. With `at_once_by` (quotes by symbol) an order with a leg that is not among them
-        begins at the last rung.
+        open, and so is one of another rule set that the exit would trade against; until that cancel
+        is final the exit is recorded, and sent with a later step. What is closed is what the ledger
+        holds, by fills and activities. Where some of it is missing in the broker's list, or the
+        list cannot be read, whole spreads are still sent as one order whose legs say that they
+        close, which a broker without them refuses; of single legs only a sold contract is bought
+        back then. Without a `price` whole spreads are priced at their last mark, and single legs
+        wait. With `at_once_by` (quotes by symbol) an order with a leg that is not among them begins
+        at the last rung.
         """
         ledger = self.execution.ledger
         for order in ledger.working_orders():
             if (order.purpose, order.position_id) == ("entry", position.position_id):
                 self.execution.carry_out(order, Event.UNWANTED, now)
-        self._withdraw_opposed(position, now)
+        self.opposite_orders.withdraw(position, now)
         current = self._open_now(position.position_id)
         if current is None:
             return None
@@ -91,26 +99,6 @@ class Closing:
                 return sent if after is None else after
             sent = after
         return sent
-
-    def _withdraw_opposed(self, position: Position, now: datetime) -> None:
-        """Cancel entries that trade what closing the position trades, on the other side.
-
-        The account would trade with itself, which brokers refuse.
-        """
-        ledger = self.execution.ledger
-        exits = sides_of(position.ticker, closing(tuple(position.held)))
-        for order in ledger.working_orders():
-            if order.purpose != "entry" or order.withdrawn:
-                continue
-            if not opposed(sides_of(order.ticker, order.legs), [exits]):
-                continue
-            if order.status == "intent":
-                withdrawn = order.to("not_sent", reason=NETTING_CONFLICT)
-                ledger.record(withdrawn, now, detail=NETTING_CONFLICT)
-                continue
-            wanted = replace(order, reason=NETTING_CONFLICT, withdrawn=True)
-            ledger.record(wanted, now, detail=NETTING_CONFLICT)
-            self.execution.carry_out(wanted, Event.UNWANTED, now)
 
     def _closed(
         self,
@@ -149,7 +137,30 @@ class Closing:
         order = self._exit_order(
             position, session, reason, fair, legs, contracts, at_worst_price=at_worst_price
         )
-        return self.execution.carry_out(order, Event.WANTED, now)
+        return self._sent(order, now)
+
+    def send_next(self, order: Order, now: datetime) -> Order:
+        """Send the next attempt of an exit; an entry that came between two attempts makes room."""
+        current = self._open_now(order.position_id)
+        if current is not None:
+            self.opposite_orders.withdraw(current, now)
+        return self._sent(order, now)
+
+    def _sent(self, order: Order, now: datetime) -> Order:
+        """Send an exit; while its other side is not free it stays an intent, sent once it is.
+
+        Where the broker refuses it for that, the next attempt waits in its place.
+        """
+        execution = self.execution
+        if self.opposite_orders.still_work(order, now):
+            return execution.ledger.record_intent(order, now)
+        after = execution.carry_out(order, Event.WANTED, now)
+        if not was_opposed(after):
+            return after
+        attempt = order.attempt + 1
+        order_id = exit_order_id(order.position_id, order.session, attempt)
+        waiting = with_next_attempt(order, order_id, order.limit_price)
+        return execution.ledger.record_intent(waiting, now)
 
     def _is_being_exercised(self, position: Position) -> bool:
         """Whether an exercise was requested that no activity has confirmed yet."""
@@ -208,7 +219,7 @@ class Closing:
             if wanted != recorded:
                 self.execution.ledger.record(wanted, now, detail="WANTED_AGAIN")
             return self.execution.carry_out(wanted, Event.WANTED, now)
-        return self.execution.carry_out(order, Event.WANTED, now)
+        return self._sent(recorded, now)
 
     def _is_newest_exit(self, order: Order) -> bool:
         """Whether no exit of the order's position came after it."""

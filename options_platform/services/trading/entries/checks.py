@@ -147,7 +147,7 @@ class EntryChecks:
 
     def netted(self, order: Order) -> list[str]:
         """The contracts (symbols) of an entry that another position holds, or another order works,
-        on the other side."""
+        on the other side; so do those that a person holds in the account."""
         held = [
             sides_of(p.ticker, p.held)
             for p in self.ledger.positions(only_open=True)
@@ -158,7 +158,9 @@ class EntryChecks:
             for o in self.ledger.unsettled_orders()
             if o.position_id != order.position_id and o.purpose != "exercise"
         ]
-        return opposed(sides_of(order.ticker, order.legs), [*held, *worked])
+        beside = self.ledger.statement().beside
+        by_hand = {symbol: 1 if count > 0 else -1 for symbol, count in beside.items() if count}
+        return opposed(sides_of(order.ticker, order.legs), [*held, *worked, by_hand])
 
     def _limits_of_its_set(
         self, order: Order, carried: Mapping[str, Exposure], account_usd: float

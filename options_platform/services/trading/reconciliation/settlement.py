@@ -34,9 +34,9 @@ from options_platform.domain.trading.reconciliation.reversal import ended_of, ta
 from options_platform.domain.trading.reconciliation.settlement import ENDS, Settlement, settle
 from options_platform.domain.trading.reconciliation.statements import as_stated_now
 from options_platform.services.trading.execution import Execution
+from options_platform.services.trading.reconciliation.ex_dates import stored_ex_dates
 from options_platform.settings.broker_rules import ReconcileRules
 
-LEAST_USD = 0.005
 CAUSES = {"OPASN": "assigned", "OPEXC": "exercised", "OPEXP": "expired", "FILL": "traded"}
 
 
@@ -114,15 +114,26 @@ class Settling:
     def _take_dividend(self, activity: Activity, now: datetime) -> None:
         """Book a dividend, or what its correction changes, to the positions that had the shares."""
         ledger, positions = self.ledger, self.ledger.positions()
-        recorded = ledger.ended_by(activity)
-        shares = recorded or entitled(
-            activity, ledger.deliveries(), positions, ledger.statement().beside
+        recorded, settled_usd = ledger.dividend_shares(activity), ledger.settled_usd(activity)
+        # Asked at each look: an assignment may be listed after the dividend on its shares.
+        shares = entitled(
+            activity,
+            ledger.deliveries(),
+            positions,
+            ledger.statement().beside,
+            ledger.orders(),
+            stored_ex_dates(ledger).get(activity.symbol),
+            recorded,
         )
-        more_usd = due_usd(activity, shares) - ledger.settled_usd(activity)
-        if shares and abs(more_usd) >= LEAST_USD:
-            settlement = dividend_paid(more_usd, shares, positions)
-            is_first = {} if recorded else shares
-            ledger.record_settlement(activity, replace(settlement, ended=is_first), now)
+        settlement = dividend_paid(
+            due_usd(activity, shares),
+            shares,
+            positions,
+            settled_usd=settled_usd,
+            recorded=recorded,
+        )
+        if settlement is not None:
+            ledger.record_settlement(activity, settlement, now)
 
     def _take_over(self, activity: Activity, now: datetime) -> None:
         """End what an activity states: what a person has accepted, then what positions hold."""

@@ -4,10 +4,12 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from options_platform.domain.trading.orders import (
+    ENTRY_ID,
+    EXIT_ID,
     TRANSITIONS,
     WORKING,
     LadderRules,
@@ -227,9 +229,15 @@ def test_ids_of_the_default_set_are_those_of_before_there_were_sets():
         st.from_regex(r"[a-z][a-z0-9_]{0,31}", fullmatch=True), min_size=2, max_size=2, unique=True
     ),
 )
+@example(ticker="SPY", attempt=1, names=["entry", "exit"])
+@example(ticker="BRK.B", attempt=2, names=["exercise", "abcdef0123"])
 def test_an_id_names_its_rule_set_and_no_two_sets_share_one(ticker, attempt, names):
     ids = [client_order_id("paper", DAY, ticker, "entry", attempt, name) for name in names]
     assert [rule_set_of(number) for number in ids] == names
+    said = [pattern.groups() for number in ids if (pattern := ENTRY_ID.fullmatch(number))]
+    attempt_said = str(attempt) if attempt > 1 else None
+    assert said == [("20240102", ticker, name, attempt_said) for name in names]
+    assert not any(EXIT_ID.fullmatch(number) for number in ids)
     assert len({*ids, *(exit_order_id(number, DAY) for number in ids)}) == 4
     assert all(len(number) <= 128 for number in ids)
 

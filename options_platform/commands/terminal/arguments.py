@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 
 from options_platform import __version__
-from options_platform.commands.parser import Parser
+from options_platform.commands.terminal.parser import Parser
 
 HOME_HELP = "folder of all state, over OPTIONS_HOME and options.toml (default: .options)"
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from options_platform.commands.console import WIDEST, table_lines, wrapped
-from options_platform.commands.layout import column_widths, folded, is_of_numbers
+from options_platform.commands.terminal.console import WIDEST, table_lines, wrapped
+from options_platform.commands.terminal.layout import column_widths, folded, is_of_numbers
 
 ANSI = re.compile(r"\x1b\[")
 SHOW = """

@@ -5,8 +5,8 @@ import os
 import pytest
 
 from options_platform.cli import COMMANDS, main
-from options_platform.commands.arguments import build_parser
-from options_platform.commands.parser import subparsers
+from options_platform.commands.terminal.arguments import build_parser
+from options_platform.commands.terminal.parser import subparsers
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from options_platform.commands.arguments import build_parser
-from options_platform.commands.parser import subparsers
+from options_platform.commands.terminal.arguments import build_parser
+from options_platform.commands.terminal.parser import subparsers
 from options_platform.errors import PlatformError
 
 FILES = ("--to", "--csv", "--home", "archive", "files")

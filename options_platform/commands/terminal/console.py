@@ -13,7 +13,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
-from options_platform.commands.layout import GAP, column_widths, folded, is_of_numbers
+from options_platform.commands.terminal.layout import GAP, column_widths, folded, is_of_numbers
 from options_platform.formats import NOTHING
 
 if TYPE_CHECKING:

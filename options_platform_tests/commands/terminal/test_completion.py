@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from options_platform.cli import COMMANDS
-from options_platform.commands.completion import completion_script
+from options_platform.commands.terminal.completion import completion_script
 
 COMPLETE = """
 source {script}

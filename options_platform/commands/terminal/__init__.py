@@ -1,0 +1,1 @@
+"""What a terminal sends and shows: the arguments, completion, tables, prose and progress."""
