@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from options_platform.adapters.sources import SourceOptions, open_source
-from options_platform.commands.arguments import build_parser
+from options_platform.commands.terminal.arguments import build_parser
 from options_platform.domain.calendar.sessions import NEW_YORK, sessions, shift
 from options_platform.fake_alpaca import FakeAlpaca
 from options_platform_tests.fakes.yahoo_server import YahooServer, chart

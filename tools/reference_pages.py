@@ -12,8 +12,8 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from options_platform.commands.arguments import build_parser
-from options_platform.commands.parser import subparsers
+from options_platform.commands.terminal.arguments import build_parser
+from options_platform.commands.terminal.parser import subparsers
 from options_platform.settings import Settings, names_of
 from options_platform.settings.origins import COPIES
 from tools.markdown import table
@@ -134,7 +134,7 @@ def commands_page(generated: str) -> str:
     commands = subparsers(parser)
     parts = [
         "# Commands",
-        generated.format(source="`options_platform/commands/arguments.py`"),
+        generated.format(source="`options_platform/commands/terminal/arguments.py`"),
         (
             "Every command reads `options.toml` in the working directory, then variables "
             "([settings](settings.md)). `--home FOLDER`, before or after a command, takes the "
