@@ -8,7 +8,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-all ui check bench install lock mlflow docs clean
+.PHONY: help demo test test-long test-all ui check bench install lock mlflow docs site clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -46,6 +46,10 @@ bench: $(DEV_STAMP) ## the benchmarks, as ratios against a named peer
 docs: $(DEV_STAMP) ## write the generated pages of docs/
 	@$(BIN)/python -m tools.generate_docs
 
+site: $(DEV_STAMP) ## write the documents as a site to site/, with all links checked
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	@echo "Open site/index.html; with the search: $(BIN)/python -m http.server -b 127.0.0.1 -d site"
+
 install: $(STAMP) ## install what running needs, from the lock
 
 lock: $(DEV_STAMP) ## resolve pyproject.toml anew into the lock
@@ -60,4 +64,4 @@ $(DEV_STAMP): requirements.lock pyproject.toml tools/install.sh
 	@touch $(STAMP) $@
 
 clean: ## remove the virtual environment and caches, never a home
-	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

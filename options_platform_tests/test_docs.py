@@ -12,7 +12,7 @@ from options_platform.settings import field_names
 from tools.generate_docs import DOCS, PAGES, main, stale_pages, write_pages
 
 ROOT = DOCS.parent
-PAGES_FOR_PEOPLE = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+PAGES_FOR_PEOPLE = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
 # A page's paths begin at the repository or at the package.
 ROOTS = (ROOT, ROOT / "options_platform")
 CODE = re.compile(r"`([^`\s]+)`")
@@ -33,7 +33,7 @@ def test_a_page_that_was_edited_by_hand_is_stale(tmp_path):
     page = tmp_path / "feature-dictionary.md"
     page.write_text(page.read_text() + "one line more\n")
     (tmp_path / "data-dictionary.md").unlink()
-    for name in ("rules.md", "file-layouts.md"):
+    for name in ("rules.md", "file-layouts.md", "settings.md", "commands.md"):
         (tmp_path / name).write_text("")
     assert stale_pages(tmp_path) == list(PAGES)
 
@@ -62,6 +62,19 @@ def test_the_page_of_rules_follows_the_settings_and_the_code():
     named = set(re.findall(r"^\| `([a-z_.]+)` \|", page, flags=re.MULTILINE))
     settings = set(field_names())
     assert {name for name in named if "." in name} <= settings
+
+
+def test_every_setting_and_every_command_has_its_place_in_the_reference():
+    page = PAGES["settings.md"]()
+    for name in field_names():
+        assert page.count(f"\n| `{name}` |") == 1
+    assert "| `exits.exit_dte` | whole number | 21 |" in page
+    assert "| `max_risk_usd` | number or none | none |" in page
+    page = PAGES["commands.md"]()
+    for name in COMMANDS:
+        assert page.count(f"\n## {name}\n") == 1
+    assert "options-platform resume [--json] [--reason REASON]" in page
+    assert "| `--port PORT` | default: 3000 |" in page
 
 
 def test_every_table_and_column_is_in_the_data_dictionary():

@@ -27,6 +27,7 @@ from options_platform.domain.features.spec import Feature
 from options_platform.domain.planning.reasons import REASONS
 from tools.layouts_page import layouts_page
 from tools.markdown import table as markdown_table
+from tools.reference_pages import commands_page, settings_page
 from tools.rules_page import rules_page
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -223,6 +224,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "data-dictionary.md": data_dictionary,
     "rules.md": lambda: rules_page(GENERATED),
     "file-layouts.md": lambda: layouts_page(GENERATED),
+    "settings.md": lambda: settings_page(GENERATED),
+    "commands.md": lambda: commands_page(GENERATED),
 }
 
 
