@@ -80,7 +80,7 @@ def rules_of(strategy):
 @pytest.fixture(autouse=True)
 def listed(strategy, monkeypatch):
     """Its line among the strategies."""
-    monkeypatch.setitem(STRATEGIES, strategy.name, strategy)
+    monkeypatch.setitem(STRATEGIES._members(), strategy.name, strategy)
 
 
 @EVERY

@@ -104,7 +104,7 @@ def test_both_refuse_the_same_entries_where_the_limits_on_greeks_bind(tmp_path):
 )
 @pytest.mark.long
 def test_a_strategy_of_any_shape_makes_the_same_trades_in_both(tmp_path, monkeypatch, strategy):
-    monkeypatch.setitem(STRATEGIES, strategy.name, strategy)
+    monkeypatch.setitem(STRATEGIES._members(), strategy.name, strategy)
     plan = {
         "selection": {"strategy": strategy.name, "veto_credit_above": 1.0},
         "strikes": {"short_delta": dict.fromkeys(REGIMES, 0.5), "width_mode": "expected_move",
