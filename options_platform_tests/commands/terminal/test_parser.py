@@ -45,7 +45,7 @@ def test_the_home_is_chosen_before_or_after_the_command(line, tmp_path, monkeypa
     monkeypatch.setenv("OPTIONS_HOME", "elsewhere")
     monkeypatch.chdir(tmp_path)
     home = tmp_path / "mine"
-    assert main([*(part.format(home) for part in line), "show", "home"]) == 0
+    assert main([*(part.format(home) for part in line), "show", "home", "--json"]) == 0
     assert str(home) in capsys.readouterr().out
     assert os.environ["OPTIONS_HOME"] == str(home)
     # Asking for the settings creates nothing.
