@@ -19,6 +19,7 @@ from options_platform.api.training_data import TrainingData, load_training_data
 from options_platform.common import Progress
 from options_platform.errors import IncompleteDataError, UsageError, nearest
 from options_platform.services.forward.recorded_exits import with_recorded_exits
+from options_platform.services.market_data.platform import quiet
 from options_platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ class Home:
             calls=calls,
             baselines=baselines,
             is_recorded=record,
-            progress=progress or _silent,
+            progress=progress or quiet,
         )
 
     @property
@@ -184,10 +185,6 @@ class Home:
         return Warehouse(
             self.settings.warehouse_path, wait_seconds=self.settings.warehouse_wait_seconds
         )
-
-
-def _silent(_what: str, _done: int, _total: int) -> None:
-    pass
 
 
 def _names(given: Sequence[str] | str | None) -> tuple[str, ...] | None:
