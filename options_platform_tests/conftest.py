@@ -45,7 +45,8 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.fixture(autouse=True)
 def _own_settings(monkeypatch, tmp_path):
-    """No setting of the shell, and no options.toml, reaches a test."""
+    """No setting of the shell, no options.toml and no closed umask of a home reaches a test."""
+    os.umask(0o022)
     for name in os.environ:
         if name.startswith("OPTIONS_") and name not in (
             "OPTIONS_REFERENCE_DATA",

@@ -42,7 +42,7 @@ from options_platform.domain.backtest_study.price_risk import AS_MEASURED
 from options_platform.domain.backtest_study.scorecard import against_seed, held_to_expiry
 from options_platform.domain.backtest_study.variants import Variant, VariantScore, scored
 from options_platform.errors import UsageError
-from options_platform.formats import count
+from options_platform.formats import count, pct
 from options_platform.services.backtesting.run import (
     BacktestData,
     BacktestRun,
@@ -306,15 +306,12 @@ def _cells(row: dict[str, Any]) -> dict[str, Any]:
     shown = {**row, "equity_usd": f"{row['equity_usd']:,.0f}"}
     for name in FRACTIONS:
         if isinstance(row.get(name), float):
-            shown[name] = f"{100 * row[name]:.1f}%"
+            shown[name] = pct(row[name])
     return shown
 
 
 def _account_cells(row: dict[str, Any]) -> dict[str, Any]:
-    texts = {
-        name: "-" if row[name] != row[name] else f"{100 * row[name]:.1f}%"
-        for name in BY_ACCOUNT[BY_ACCOUNT.index("fees_of_profit") :]
-    }
+    texts = {name: pct(row[name]) for name in BY_ACCOUNT[BY_ACCOUNT.index("fees_of_profit") :]}
     return {**row, **texts, ACCOUNT: f"{row[ACCOUNT]:,.0f}"}
 
 

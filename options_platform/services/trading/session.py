@@ -133,7 +133,9 @@ class TradingSession:
                 if is_new and works_at_close(self.broker):
                     self._trade_at_close(self.broker, day, closes, now)
                 if is_new:
-                    self._settle(now, day)
+                    for order in self._orders_to_settle():
+                        self.execution.carry_out(order, Event.LOOK, now, day)
+                    self.reconciler.take_activities(now, day)
                 if day == session:
                     self.reconciler.run(now, session)
                     self._send_exits(day, closes, now)
@@ -221,7 +223,7 @@ class TradingSession:
         broker.work(day, closes)
 
     def _settle(self, now: datetime, day: date) -> None:
-        """Record what became of the orders, and what the clearing house did."""
+        """Record what became of the orders, and what the clearing house did, before the close."""
         for order in self._orders_to_settle():
             self.execution.carry_out(order, Event.LOOK, now, day)
         self.reconciler.take_activities(now, day)
