@@ -7,12 +7,15 @@ of its own over the same ledger; a kill ends it by an exception that nothing cat
 import shutil
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import polars as pl
 
 from options_platform.adapters.brokers import open_broker
-from options_platform.adapters.storage.ledger import open_ledger
+from options_platform.adapters.storage.duck import held
+from options_platform.adapters.storage.ledger import Ledger, open_ledger
 from options_platform.common import DEFAULT_RULE_SET
 from options_platform.domain.calendar.sessions import NEW_YORK, shift
 from options_platform.domain.trading.fill_prices import MarketClose
@@ -289,10 +292,14 @@ class SequenceWorld:
     @contextmanager
     def ledger_held(self):
         """Keep the ledger's file open over many processes; opening it is slow."""
+        self.ledger_path.write_bytes(empty_ledger(self.settings.broker))
         self._holding.enter_context(self.service().ledger.holding())
         try:
             yield
         finally:
+            # Nothing reads the file again: its log need not be merged into it.
+            with held(self.ledger_path, wait_seconds=0) as connection:
+                connection.execute("PRAGMA disable_checkpoint_on_shutdown")
             self._holding.close()
 
     @contextmanager
@@ -345,6 +352,15 @@ class SequenceWorld:
         for symbol in all_symbols(self.plan.tickers):
             bid, ask = bid_ask(symbol, kind)
             self.fake.chains.quote(symbol, bid, ask)
+
+
+@cache
+def empty_ledger(broker):
+    """The bytes of a new ledger at that broker; to copy them is faster than to create it anew."""
+    with TemporaryDirectory() as folder:
+        ledger = Ledger(Path(folder) / "ledger.duckdb", broker=broker)
+        assert ledger.orders() == []
+        return ledger.path.read_bytes()
 
 
 def _sign(quantity):

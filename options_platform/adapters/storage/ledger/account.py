@@ -32,7 +32,7 @@ class AccountRecords(LedgerFile):
         with self._reading() as connection:
             if self._kept(connection, "account_digest") == digest:
                 return
-        with self._transaction() as connection:
+        with self._transaction("meta") as connection:
             recorded = read_meta(connection, "account_digest")
             if recorded is None:
                 set_meta(connection, "account_digest", digest)
@@ -56,14 +56,14 @@ class AccountRecords(LedgerFile):
     def record_verified_keys(self, keys_digest: str) -> None:
         """Record that the keys of that digest are those of the ledger's account."""
         if keys_digest != self.verified_keys():
-            with self._transaction() as connection:
+            with self._transaction("meta") as connection:
                 set_meta(connection, "keys_digest", keys_digest)
 
     def record_marks(
         self, positions: Sequence[Position], mark: AccountMark, broken: Sequence[BrokenMark] = ()
     ) -> None:
         """Write the marks of positions, account and `broken` spreads at a close."""
-        with self._transaction() as connection:
+        with self._transaction("positions", "marks", "broken_marks") as connection:
             for position in positions:
                 write_row(connection, "positions", POSITION_FIELDS, position)
             write_row(connection, "marks", MARK_FIELDS, mark)
@@ -92,11 +92,12 @@ class AccountRecords(LedgerFile):
         It comes from the marks: a setting that is changed later makes neither profit nor loss.
         """
         with self._reading() as connection:
-            row = connection.execute(
+            rows = self._rows(
+                connection,
                 "SELECT round(equity_usd - realised_usd - unrealised_usd, 2) FROM marks "
-                "ORDER BY session LIMIT 1"
-            ).fetchone()
-        return None if row is None else float(row[0])
+                "ORDER BY session LIMIT 1",
+            )
+        return float(rows[0][0]) if rows else None
 
     def equities_since_reset(self) -> list[float]:
         """Equity in USD at the closes that the kill switch counts, oldest first."""

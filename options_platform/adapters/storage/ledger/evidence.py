@@ -101,7 +101,7 @@ class EvidenceRecords(LedgerFile):
     def acceptances(self) -> list[Acceptance]:
         """The acceptances that may still be taken back, oldest first."""
         with self._reading() as connection:
-            return _read_acceptances(connection)
+            return _acceptances_of(self._kept(connection, ACCEPTANCE))
 
     def take_back(
         self, acceptance: Acceptance, part: Acceptance, now: datetime, reason: str
@@ -217,7 +217,7 @@ class EvidenceRecords(LedgerFile):
         """Record which contracts are missing in the broker's list; the first time of each stays."""
         if set(symbols) == set(self.doubts()):
             return
-        with self._transaction() as connection:
+        with self._transaction("doubts") as connection:
             connection.execute(
                 "DELETE FROM doubts WHERE NOT list_contains(?, symbol)", [list(symbols)]
             )
@@ -238,7 +238,7 @@ class EvidenceRecords(LedgerFile):
         if list(differences) == self.differences():
             return
         text = json.dumps([asdict(difference) for difference in differences])
-        with self._transaction() as connection:
+        with self._transaction("meta", "account_events") as connection:
             set_meta(connection, "differences", text)
             write_event(connection, now, "reconciled", text)
 
@@ -258,9 +258,14 @@ def _add_beside(connection: duckdb.DuckDBPyConnection, changes: Mapping[str, int
 
 
 def _read_acceptances(connection: duckdb.DuckDBPyConnection) -> list[Acceptance]:
-    text = read_meta(connection, ACCEPTANCE) or "[]"
+    return _acceptances_of(read_meta(connection, ACCEPTANCE))
+
+
+def _acceptances_of(stored: str | None) -> list[Acceptance]:
+    if stored is None:
+        return []
     # Former versions kept the last one alone.
-    return _acceptances().validate_json(text if text.startswith("[") else f"[{text}]")
+    return _acceptances().validate_json(stored if stored.startswith("[") else f"[{stored}]")
 
 
 def _write_acceptances(

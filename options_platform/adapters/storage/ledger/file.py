@@ -83,7 +83,7 @@ class LedgerFile:
 
         With `event` an account event of that name is written too.
         """
-        with self._transaction() as connection:
+        with self._transaction("meta", "account_events") as connection:
             if text is None:
                 connection.execute("DELETE FROM meta WHERE key = ?", [name])
             else:
@@ -105,8 +105,11 @@ class LedgerFile:
             return connection.sql(f'SELECT * FROM "{name}" ORDER BY {by}').pl()
 
     @contextmanager
-    def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection whose changes are all recorded at the end, or none of them."""
+    def _transaction(self, *tables: str) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection whose changes are all recorded at the end, or none of them.
+
+        `tables` are all those that may change, or none: any may. The others need not be read again.
+        """
         import duckdb
 
         with self._connected() as connection:
@@ -120,7 +123,7 @@ class LedgerFile:
                     connection.execute("ROLLBACK")
                 raise
             finally:
-                seen.forget()
+                seen.forget(tables)
 
     @contextmanager
     def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -27,7 +27,7 @@ class OrderRecords(LedgerFile):
 
         Raises :class:`PlanChangedError` if it was recorded for another plan.
         """
-        with self._transaction() as connection:
+        with self._transaction("orders", "order_events") as connection:
             recorded = self._order(connection, order.client_order_id)
             if recorded is not None:
                 # The plan of an adopted order is not known.
@@ -53,7 +53,8 @@ class OrderRecords(LedgerFile):
         Raises :class:`LedgerError` for a state that may not follow the recorded one, such as any
         other state of an order that has filled since it was read.
         """
-        with self._transaction() as connection:
+        changed = ("orders", "order_events", *(() if position is None else ("positions",)))
+        with self._transaction(*changed) as connection:
             recorded = self._order(connection, order.client_order_id)
             if recorded is not None:
                 recorded.require_follows(order)
@@ -63,14 +64,14 @@ class OrderRecords(LedgerFile):
 
     def note(self, client_order_id: str, now: datetime, detail: str) -> None:
         """Write an event of a recorded order that does not change it."""
-        with self._transaction() as connection:
+        with self._transaction("order_events") as connection:
             order = self._order(connection, client_order_id)
             if order is not None:
                 write_order_event(connection, order, now, detail)
 
     def record_position(self, position: Position, now: datetime, detail: str) -> None:
         """Write a position that changed without an order, and the reason."""
-        with self._transaction() as connection:
+        with self._transaction("positions", "account_events") as connection:
             write_row(connection, "positions", POSITION_FIELDS, position)
             write_event(connection, now, "position", f"{position.position_id}: {detail}")
 

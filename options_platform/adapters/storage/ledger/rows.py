@@ -143,7 +143,9 @@ def read_meta(connection: duckdb.DuckDBPyConnection, key: str) -> str | None:
 
 def set_meta(connection: duckdb.DuckDBPyConnection, key: str, value: str) -> None:
     """Store a text under a key."""
-    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key, value])
+    updated = connection.execute("UPDATE meta SET value = ? WHERE key = ?", [value, key]).fetchone()
+    if updated is None or not updated[0]:
+        connection.execute("INSERT INTO meta VALUES (?, ?)", [key, value])
 
 
 def naive_utc(moment: datetime) -> datetime:

@@ -175,11 +175,9 @@ def _count_by_the_share(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> set[str]:
-    # With a parameter DuckDB would import pandas, which takes longer than all that is read.
-    rows = connection.execute(
-        f"SELECT column_name FROM duckdb_columns() WHERE table_name = '{table}'"
-    ).fetchall()
-    return {name for (name,) in rows}
+    # The catalog's view of columns takes thirty times as long.
+    rows = connection.execute(f"SELECT * FROM {table} LIMIT 0")
+    return {name for name, *_ in rows.description}
 
 
 def _rows_of_now(connection: duckdb.DuckDBPyConnection, table: str) -> str:

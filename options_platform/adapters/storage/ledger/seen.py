@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -16,13 +17,15 @@ from options_platform.errors import LedgerError
 if TYPE_CHECKING:
     import duckdb
 
+READ_FROM = re.compile(r"\b(?:FROM|JOIN) (\w+)")
+
 
 @dataclass
 class SeenLedger:
     """A connection whose tables and owner were checked.
 
-    `orders` and `positions` are all rows as last read, None once something was written; `answers`
-    are the rows of other queries, by query and parameters, none once something was written.
+    `orders` and `positions` are all rows as last read, None once their table was changed; `answers`
+    are the rows of other queries, by query and parameters, until a table that they read changes.
     """
 
     owner: Mapping[str, str]
@@ -39,10 +42,18 @@ class SeenLedger:
             self.answers[key] = connection.execute(query, list(params)).fetchall()
         return self.answers[key]
 
-    def forget(self) -> None:
-        """Drop the cached rows: the next reader reads them again."""
-        self.orders = self.positions = None
-        self.answers.clear()
+    def forget(self, tables: Collection[str] = ()) -> None:
+        """Drop the cached rows of these tables, or of all: the next reader reads them again."""
+        if not tables or "orders" in tables:
+            self.orders = None
+        if not tables or "positions" in tables:
+            self.positions = None
+        self.answers = {key: rows for key, rows in self.answers.items() if _is_kept(key, tables)}
+
+
+def _is_kept(key: tuple[object, ...], changed: Collection[str]) -> bool:
+    read = READ_FROM.findall(str(key[0]))
+    return bool(changed and read) and set(read).isdisjoint(changed)
 
 
 _seen: WeakKeyDictionary[duckdb.DuckDBPyConnection, SeenLedger] = WeakKeyDictionary()

@@ -61,6 +61,23 @@ def test_what_is_kept_is_read_anew_after_each_change_and_once_until_then(ledger,
     assert Ledger(ledger.path).halted() == "by hand"
 
 
+def test_a_change_leaves_the_rows_of_other_tables_as_they_were_read(ledger):
+    with ledger.holding():
+        ledger.keep("word", "first", NOW)
+        ledger.record_intent(ORDER, NOW)
+        positions, kept = ledger.statement().positions, ledger.kept("word")
+        ledger.record(ORDER.to("unknown"), NOW)
+        with ledger._reading() as connection:
+            assert ledger._positions(connection) is positions
+            cache = ledger._seen(connection)
+            assert cache.orders is None
+            assert ("SELECT key, value FROM meta",) in cache.answers
+        ledger.resume("looked at", NOW)
+        with ledger._reading() as connection:
+            assert ledger._seen(connection) == seen.SeenLedger(cache.owner)
+    assert ledger.kept("word") == kept
+
+
 def test_a_change_that_was_rolled_back_is_not_read(ledger, monkeypatch):
     with ledger.holding():
         ledger.record_intent(ORDER, NOW)
