@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import polars as pl
 
@@ -53,12 +54,12 @@ class Table:
     is_events: bool = False
     fixed_columns: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def schema(self) -> pl.Schema:
-        """Column names and Polars types, in order."""
+        """Column names and Polars types, in order; not to be changed."""
         return pl.Schema({column.name: column.dtype for column in self.columns})
 
-    @property
+    @cached_property
     def required(self) -> frozenset[str]:
         """Names of the columns that hold no null: the key's, and those that are not nullable."""
         return frozenset(c.name for c in self.columns if not c.nullable) | {*self.key}
@@ -89,10 +90,12 @@ class Table:
         frame = frame.select(self.schema.names()).with_columns(
             pl.col(name).fill_null(value) for name, value in self.absent.items()
         )
+        # A frame makes its schema anew each time.
+        types = frame.schema
         wrong = [
-            f"{name} is {frame.schema[name]}, not {dtype}"
+            f"{name} is {types[name]}, not {dtype}"
             for name, dtype in self.schema.items()
-            if frame.schema[name] != dtype
+            if types[name] != dtype
         ]
         if wrong:
             raise ContractError(f"{self.name}: {'; '.join(wrong)}; nothing was written")
@@ -112,8 +115,9 @@ class Table:
         return frame
 
     def _require_columns(self, frame: pl.DataFrame) -> None:
-        missing = [name for name in self.schema if name not in frame.columns]
-        unknown = [name for name in frame.columns if name not in self.schema]
+        columns = frame.columns
+        missing = [name for name in self.schema if name not in columns]
+        unknown = [name for name in columns if name not in self.schema]
         if missing or unknown:
             parts = []
             if missing:

@@ -1,11 +1,12 @@
 """250 sessions of the daily job at the fake Alpaca give the trades and P&L of the backtest."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 
 import dagster as dg
 import polars as pl
 import pytest
+from dagster._core.storage.event_log import InMemoryEventLogStorage
 
 from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.storage.duck import held
@@ -28,7 +29,7 @@ from options_platform_tests.platform import START, make_platform_settings, run
 TICKERS = ("SPY", "QQQ", "IWM")
 COLUMNS = ("ticker", "strategy", "opened_on", "entry_price", "contracts", "closed_on",
            "exit_price", "exit_reason", "fees_usd")  # fmt: skip
-BEFORE, SESSIONS = date(2017, 6, 30), 250
+BEFORE, SESSIONS, NIGHTS = date(2017, 6, 30), 250, 25
 CENT = 0.005
 ACCOUNT_USD = 300_000.0
 QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
@@ -39,6 +40,13 @@ def request_of_the_schedule(settings, at):
     context = dg.build_schedule_context(scheduled_execution_time=at)
     (request,) = make_schedule(settings).evaluate_tick(context).run_requests
     return request.tags
+
+
+@contextmanager
+def on_one_connection(log):
+    """Dagster's log in memory opens its database anew for each event, a tenth of a run's time."""
+    with log._db_lock, log._held_conn.begin():
+        yield log._held_conn
 
 
 def trades_of(ledger):
@@ -56,8 +64,9 @@ def by_name(row):
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_250_sessions_of_the_daily_job_at_alpaca_are_the_trades_and_profits_of_the_backtest(
-    tmp_path,
+    tmp_path, monkeypatch
 ):
+    monkeypatch.setattr(InMemoryEventLogStorage, "_connect", on_one_connection)
     days = sessions(BEFORE, date(2018, 12, 31))[: SESSIONS + 1]
     first, last = days[1], days[-1]
     clock = {"now": datetime.combine(first, time(0, 30), NEW_YORK)}
@@ -71,7 +80,7 @@ def test_250_sessions_of_the_daily_job_at_alpaca_are_the_trades_and_profits_of_t
         "plan": {"selection": {"min_probability": 0.34}},
     }  # fmt: skip
     server = FakeAlpaca(now=lambda: clock["now"], fills="rest", cash_usd=ACCOUNT_USD)
-    with server as fake, ExitStack() as files:
+    with server as fake, ExitStack() as files, ExitStack() as nights:
         settings = make_platform_settings(
             tmp_path / "home", alpaca={"fake_address": fake.address}, **options
         )
@@ -88,13 +97,14 @@ def test_250_sessions_of_the_daily_job_at_alpaca_are_the_trades_and_profits_of_t
         files.enter_context(held(settings.warehouse_path, wait_seconds=30.0))
         files.enter_context(ledger.holding())
         traded = []
-        for day in days[1:]:
+        for count, day in enumerate(days[1:]):
             clock["now"] = datetime.combine(day + timedelta(days=1), time(0, 30), NEW_YORK)
             tags = request_of_the_schedule(settings, clock["now"])
-            with (
-                dg.DagsterInstance.ephemeral() as instance,
-                dg.partition_loading_context(effective_dt=datetime.now(UTC)),
-            ):
+            # The runs of many nights share an instance, as in a home.
+            if count % NIGHTS == 0:
+                nights.close()
+                instance = nights.enter_context(dg.DagsterInstance.ephemeral())
+            with dg.partition_loading_context(effective_dt=datetime.now(UTC)):
                 assert job.execute_in_process(
                     instance=instance, tags=tags, run_config=QUIET
                 ).success

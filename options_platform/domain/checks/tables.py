@@ -76,12 +76,13 @@ def rules_for(table: Table) -> tuple[TableRule, ...]:
 
 
 def _schema(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
+    stored = frame.schema
     wrong = [
-        f"{name}: {frame.schema.get(name)} instead of {dtype}"
+        f"{name}: {stored.get(name)} instead of {dtype}"
         for name, dtype in table.schema.items()
-        if frame.schema.get(name) != dtype
+        if stored.get(name) != dtype
     ]
-    wrong += [f"{name}: unknown column" for name in frame.columns if name not in table.schema]
+    wrong += [f"{name}: unknown column" for name in stored if name not in table.schema]
     return Finding(len(wrong), tuple(wrong[:SHOWN]))
 
 
