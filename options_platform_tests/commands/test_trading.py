@@ -1,4 +1,4 @@
-"""The commands of trading as a user runs them: real processes at a fake Alpaca."""
+"""The commands of trading at a fake Alpaca; those that ask a question are processes."""
 
 import argparse
 import json
@@ -27,6 +27,7 @@ from options_platform.settings import make_settings
 from options_platform.testing.alpaca_account import trader
 from options_platform.testing.market import random_market
 from options_platform_tests.adapters.storage.test_warehouse import holder
+from options_platform_tests.command_line import run_here
 from options_platform_tests.faults.world import POST, trade
 from options_platform_tests.surface_fits import measured_rows
 
@@ -47,16 +48,20 @@ class Shell:
             "OPTIONS_BROKER": "alpaca",
             "OPTIONS_ALPACA__FAKE_ADDRESS": self.fake.address,
         }
-        done = subprocess.run(
-            [sys.executable, "-m", "options_platform", *arguments],
-            cwd=self.folder,
-            env=kept | own | environment,
-            input=answer,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=240,
-        )
+        environment = kept | own | environment
+        if answer is None:
+            done = run_here(arguments, self.folder, environment)
+        else:
+            done = subprocess.run(
+                [sys.executable, "-m", "options_platform", *arguments],
+                cwd=self.folder,
+                env=environment,
+                input=answer,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=240,
+            )
         assert done.returncode == code, done.stderr
         assert "Traceback" not in done.stderr
         return done
