@@ -16,6 +16,7 @@ from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import QUARANTINE, RAW_OHLCV
 from options_platform.domain.calendar.sessions import sessions
 from options_platform.domain.features.table import FEATURES_TABLE
+from options_platform_tests.command_line import run_here
 
 HEADER = "date,open,high,low,close,adj_close,volume\n"
 DAYS = sessions(date(2024, 1, 2), date(2024, 3, 28))
@@ -67,18 +68,25 @@ class Shell:
         (self.csv / "SPY.csv").write_text(header + "\n".join(lines) + "\n")
 
     def run(self, *arguments, **environment):
+        return run_here(arguments, self.folder, self._with_settings(environment))
+
+    def run_apart(self, *arguments, **environment):
+        """Run a command in a process, as a user does."""
         return self._started("-m", "options_platform", *arguments, **environment)
 
     def python(self, code):
         return self._started("-c", code)
 
-    def _started(self, *arguments, **environment):
+    def _with_settings(self, environment):
         kept = {k: v for k, v in os.environ.items() if not k.startswith("OPTIONS_")}
         own = {"OPTIONS_HOME": str(self.home), "OPTIONS_CSV_DIR": str(self.csv)}
+        return kept | BASE | own | environment
+
+    def _started(self, *arguments, **environment):
         return subprocess.run(
             [sys.executable, *arguments],
             cwd=self.folder,
-            env=kept | BASE | own | environment,
+            env=self._with_settings(environment),
             capture_output=True,
             text=True,
             check=False,
@@ -92,7 +100,7 @@ class Shell:
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory):
     shell = Shell(tmp_path_factory.mktemp("filled"))
-    done = shell.run("backfill", "--select", DATA)
+    done = shell.run_apart("backfill", "--select", DATA)
     assert done.returncode == 0, done.stderr
     return shell
 

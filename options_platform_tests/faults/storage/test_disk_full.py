@@ -103,7 +103,7 @@ def test_a_disk_that_fills_up_between_two_sessions_orders_keeps_the_first(disk, 
 
 def backfilled(shell, code, **environment):
     """The only line that the platform prints in a backfill, without a traceback."""
-    done = shell.run("backfill", "--select", DATA, **environment)
+    done = shell.run_apart("backfill", "--select", DATA, **environment)
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
     return [line for line in done.stderr.splitlines() if line.startswith("options-platform: ")]
@@ -162,18 +162,18 @@ def test_a_daily_run_that_trains_on_a_full_disk_reports_it_and_works_once_there_
     }
     with mounted(tmp_path / "large", 8 * ROOM_KB) as large:
         shell.home = large / "home"
-        done = shell.run("backfill", "--end", "2018-11-30", **sample)
+        done = shell.run_apart("backfill", "--end", "2018-11-30", **sample)
         assert done.returncode == 0, done.stderr
         before = shell.table(MODEL_FOLDS), shell.table(TRADE_PLAN)
         for kilobytes in (4, 300, 1500):
             with full_but_for(large, kilobytes):
-                done = shell.run("daily", "--date", "2018-12-03", **sample)
+                done = shell.run_apart("daily", "--date", "2018-12-03", **sample)
                 assert done.returncode == 1
                 lines = [line for line in done.stderr.splitlines() if not PROGRESS.match(line)]
                 assert len(lines) == 1, done.stderr
                 assert f"no space is left on the disk of {large}" in lines[0]
             assert_frame_equal(shell.table(TRADE_PLAN), before[1])
-        done = shell.run("daily", "--date", "2018-12-03", **sample)
+        done = shell.run_apart("daily", "--date", "2018-12-03", **sample)
         assert done.returncode == 0, done.stderr
         assert shell.table(MODEL_FOLDS).height > before[0].height
         assert str(shell.table(TRADE_PLAN)["date"].max()) == "2018-12-03"
