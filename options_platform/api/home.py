@@ -20,6 +20,7 @@ from options_platform.common import Progress
 from options_platform.errors import IncompleteDataError, UsageError, nearest
 from options_platform.services.forward.recorded_exits import with_recorded_exits
 from options_platform.services.market_data.platform import quiet
+from options_platform.services.trading.home_copy import home_copy
 from options_platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -181,10 +182,8 @@ class Home:
 
     @property
     def _store(self) -> Warehouse:
-        """Where all tables of the home are read: the one place to change for another store."""
-        return Warehouse(
-            self.settings.warehouse_path, wait_seconds=self.settings.warehouse_wait_seconds
-        )
+        """Where all tables of the home are read: the newest published copy."""
+        return home_copy(self.settings).warehouse
 
 
 def _names(given: Sequence[str] | str | None) -> tuple[str, ...] | None:
