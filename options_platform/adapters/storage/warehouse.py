@@ -7,7 +7,7 @@ The meaning of columns does not belong here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
@@ -35,11 +35,21 @@ DEFAULT_WAIT_SECONDS = 60.0
 
 
 class Warehouse:
-    """Reads and writes tables; opens the file for each call and closes it at once."""
+    """Reads and writes tables; opens the file for each call and closes it at once.
 
-    def __init__(self, path: Path, *, wait_seconds: float = DEFAULT_WAIT_SECONDS) -> None:
+    `after_write` is called after each write, when the file is closed.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        wait_seconds: float = DEFAULT_WAIT_SECONDS,
+        after_write: Callable[[], None] | None = None,
+    ) -> None:
         self.path = path
         self.wait_seconds = wait_seconds
+        self.after_write = after_write
 
     def write(
         self, frames: Sequence[tuple[Table, pl.DataFrame]], *, scope: PartitionRange | None = None
@@ -182,6 +192,8 @@ class Warehouse:
                     connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
+        if self.after_write is not None:
+            self.after_write()
 
 
 def _conditions(tickers: Sequence[str] | None, start: date | None, end: date | None) -> str:

@@ -8,6 +8,7 @@ from datetime import date, datetime
 import polars as pl
 
 from options_platform.adapters.storage.ledger import Ledger
+from options_platform.adapters.storage.published.refreshing import last_failure
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import TRADE_PLAN
 from options_platform.domain.calendar.sessions import newest_session, shift
@@ -48,7 +49,7 @@ def alerts_of(
         )
     except LedgerError as error:
         return [Alert(UNUSABLE, f"{ledger.account}: the ledger cannot be used", str(error))]
-    return account_alerts(state, now, settings.alerts)
+    return [*account_alerts(state, now, settings.alerts), *_unpublished(settings, ledger.account)]
 
 
 def _without_bars(settings: Settings, warehouse: Warehouse) -> list[tuple[str, date | None]]:
@@ -57,6 +58,15 @@ def _without_bars(settings: Settings, warehouse: Warehouse) -> list[tuple[str, d
         return []
     absent = without_bars(warehouse, settings)
     return list(absent.select("ticker", "last").iter_rows())
+
+
+def _unpublished(settings: Settings, account: str) -> list[Alert]:
+    """That the last run could not publish its tables: all that is shown is older than they are."""
+    failure = last_failure(settings.home)
+    if failure is None:
+        return []
+    text = f"since {failure.at:%Y-%m-%d %H:%M} UTC what is shown may be old: {failure.why}"
+    return [Alert("unpublished", f"{account}: the tables could not be published", text)]
 
 
 def _lost_sets(settings: Settings, ledger: Ledger) -> dict[str, str]:

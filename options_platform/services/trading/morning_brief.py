@@ -143,6 +143,7 @@ STEPS = {
     "rejected": "options-platform orders",
     "no": "options-platform quarantine list",
     "equity": "options-platform feasibility",
+    "unpublished": "options-platform doctor",
 }
 """What to do about an alert, by the first word of its key, the most pressing first."""
 

@@ -18,14 +18,19 @@ from pathlib import Path
 
 from options_platform.adapters.storage.changes import changed_here, end_change, waiting_seconds
 from options_platform.adapters.storage.duck import is_held_here
-from options_platform.adapters.storage.published.publishing import is_due, lags, publish
+from options_platform.adapters.storage.ledger import Ledger
+from options_platform.adapters.storage.published.ledgers import published_ledger
+from options_platform.adapters.storage.published.publishing import is_due, lags, publish, stores_of
+from options_platform.adapters.storage.published.tables import PublishedWarehouse
 from options_platform.adapters.storage.published.versions import (
     FAILURE,
     Version,
     kept_version,
     published_folder,
+    version_of_nothing,
 )
 from options_platform.adapters.storage.storage_faults import storage_fault
+from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.errors import DamagedError, PlatformError, WarehouseBusyError
 
 AT_WORK = "a run has changed the tables since, and publishes them when it is done"
@@ -48,6 +53,21 @@ class Copy:
     behind: str | None = None
     damage: DamagedError | None = None
 
+    def warehouse(self, path: Path, *, wait_seconds: float) -> Warehouse:
+        """The tables of the copy, or the warehouse itself without one."""
+        if self.version is None:
+            return Warehouse(path, wait_seconds=wait_seconds)
+        return PublishedWarehouse(path, self.version, self._damage_of(path))
+
+    def ledger(self, ledger: Ledger) -> Ledger:
+        """That ledger as the copy has it, or itself without a copy."""
+        if self.version is None:
+            return ledger
+        return published_ledger(ledger, self.version, self._damage_of(ledger.path))
+
+    def _damage_of(self, store: Path) -> DamagedError | None:
+        return self.damage if self.damage is not None and self.damage.path == store else None
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -63,6 +83,8 @@ def open_copy(home: Path, *, wait_seconds: float) -> Copy:
     `wait_seconds` is how long the first version of a home waits for the stores.
     """
     kept, reason, damage = kept_version(home), None, None
+    if kept is None and not stores_of(home):
+        return Copy(version_of_nothing(home))
     if kept is None or is_due(home, kept):
         try:
             publish(home, wait_seconds=wait_seconds if kept is None else 0.0)

@@ -14,7 +14,7 @@ import os
 import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,18 @@ class Version:
     def bytes(self) -> int:
         """The size of its files, whether or not other versions share them."""
         return sum(file["bytes"] for table in self.manifest["tables"] for file in table["files"])
+
+
+def version_of_nothing(home: Path) -> Version:
+    """What a reader has of a home without any store: no table; its number is 0."""
+    manifest = {
+        "format": FORMAT,
+        "version": 0,
+        "published_at": datetime.now(UTC).isoformat(),
+        "stores": {},
+        "tables": [],
+    }
+    return Version(published_folder(home), manifest)
 
 
 def published_folder(home: Path) -> Path:
