@@ -11,7 +11,7 @@ import polars as pl
 from options_platform import __version__, formats
 from options_platform.adapters.sources import open_source, source_options
 from options_platform.adapters.storage.chain_store import ChainStore
-from options_platform.adapters.storage.ledger import Ledger, open_ledger
+from options_platform.adapters.storage.ledger import Ledger, open_ledger, replay_ledger
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import (
     BACKTEST_CURVES,
@@ -74,7 +74,6 @@ from options_platform.reporting.tearsheet import (
 )
 from options_platform.services.market_data.learned_surface import measured_notes
 from options_platform.services.trading.home_copy import HomeCopy
-from options_platform.services.trading.replay import replay_ledger
 from options_platform.settings import Settings
 from options_platform.settings.broker_rules import LIVE_NOTE
 from options_platform.settings.rule_sets import all_in_words

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from options_platform.adapters.storage.ledger import Ledger, open_ledger
+from options_platform.adapters.storage.ledger import Ledger, open_ledger, replay_ledger
 from options_platform.adapters.storage.published.refreshing import open_copy
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.services.trading.replay import replay_ledger
 from options_platform.settings import Settings
 
 

@@ -39,6 +39,8 @@ class _InMemory:
             made.execute("SET threads = 1")
             for name, entry in self.entries.items():
                 made.execute(f'CREATE TABLE "{name}" AS FROM {files_in_sql(self.version, entry)}')
+            if "meta" in self.entries:
+                made.execute("ALTER TABLE meta ADD PRIMARY KEY (key)")
             self._connection = made
         return self._connection
 
