@@ -43,6 +43,13 @@ if sys.stdin.readline() == "publish\\n":
 sys.stdin.read()
 """
 
+HOLD = """
+import sys, duckdb
+connection = duckdb.connect(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
 
 @pytest.fixture
 def home(tmp_path):
@@ -92,10 +99,7 @@ def test_what_a_killed_run_left_is_published_by_the_next_reader(home):
 def test_a_reader_waits_for_no_store_that_another_process_holds(home):
     first = published(home)
     os.utime(home / "ledger.duckdb")
-    hold = (
-        "import sys, duckdb; c = duckdb.connect(sys.argv[1]); print('ready', flush=True); input()"
-    )
-    with another_process(hold, home / "ledger.duckdb"):
+    with another_process(HOLD, home / "ledger.duckdb"):
         began = time.monotonic()
         copy = open_copy(home, wait_seconds=60)
         assert time.monotonic() - began < 5
