@@ -35,14 +35,14 @@ while not select.select([sys.stdin], [], [], 1.0)[0]:
 print(count() == first, flush=True)
 """
 
-# Reads the home by the Python API, every second.
+# Reads the home by the Python API, twice a second.
 POLL = """
 import json, select, sys
 from options_platform.api import open_home
 home = open_home(sys.argv[1])
 seen = []
 print("polls", flush=True)
-while not select.select([sys.stdin], [], [], 1.0)[0]:
+while not select.select([sys.stdin], [], [], 0.5)[0]:
     rows = home.frame("paper_orders", start=sys.argv[2], end=sys.argv[2])
     seen.append([str(home.as_of), home.behind, *rows["status"]])
 print(json.dumps(seen), flush=True)
