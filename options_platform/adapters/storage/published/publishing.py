@@ -65,9 +65,10 @@ def publish(home: Path, *, wait_seconds: float) -> Version:
     A store that another process is changing is published as the former version has it, since that
     process publishes it when it is done; those that this process has changed are always published.
 
-    Raises :class:`DamagedError` for a store that cannot be read: the new version has it as the
-    former one. Raises :class:`WarehouseBusyError` if a store or the copy is held by another process
-    for `wait_seconds`, :class:`DiskFullError`, and OSError: the former version stays the newest.
+    Raises :class:`DamagedError` for a store that cannot be read, and :class:`WarehouseBusyError`
+    for one that another process holds for `wait_seconds`: a new version has it as the former one
+    does, and the other stores as they are. Raises :class:`DiskFullError` and OSError, and is busy
+    while another process publishes: the former version then stays the newest.
     """
     folder = published_folder(home)
     (folder / VERSIONS).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -81,8 +82,8 @@ def publish(home: Path, *, wait_seconds: float) -> Version:
         for store in mine:
             end_change(store)
         _remove_old(home, newest)
-        if work.damage is not None:
-            raise work.damage
+        if work.problem is not None:
+            raise work.problem
         (folder / FAILURE).unlink(missing_ok=True)
         return newest
 
@@ -119,12 +120,14 @@ def _is_due(store: Path, version: Version) -> bool:
 
 
 class _Publication:
-    """The making of one version beside the `former` one; `damage` is of a store that is kept as it
-    was."""
+    """The making of one version beside the `former` one.
+
+    `problem` is why a store is in it as in the former one, or is missing.
+    """
 
     def __init__(self, home: Path, former: Version | None, wait_seconds: float) -> None:
         self.home, self.former, self.wait_seconds = home, former, wait_seconds
-        self.damage: DamagedError | None = None
+        self.problem: DamagedError | WarehouseBusyError | None = None
         self.stores: dict[str, Any] = {}
         self.tables: list[dict[str, Any]] = []
 
@@ -166,9 +169,13 @@ class _Publication:
             return
         try:
             self._export(store, target)
-        except DamagedError as damage:
-            self.damage = damage
-            shutil.rmtree(target / store.stem, ignore_errors=True)
+        except (DamagedError, WarehouseBusyError) as problem:
+            if former is None and isinstance(problem, WarehouseBusyError):
+                # Without its tables the account would look as if it had never traded.
+                raise
+            self.problem = problem
+            for folder in _folders(store):
+                shutil.rmtree(target / folder, ignore_errors=True)
             if former is not None:
                 self._share(store, former, target)
 
@@ -188,10 +195,14 @@ class _Publication:
 
     def _share(self, store: Path, former: Version, target: Path) -> None:
         self.stores[store.name] = former.manifest["stores"][store.name]
-        folders = (store.stem, MARTS) if store.stem == WAREHOUSE else (store.stem,)
         for folder, entry in former.tables.items():
-            if folder.partition("/")[0] in folders:
+            if folder.partition("/")[0] in _folders(store):
                 self.tables.append(share(entry, former, target))
+
+
+def _folders(store: Path) -> tuple[str, ...]:
+    """The folders of a version that hold the tables of a store."""
+    return (store.stem, MARTS) if store.stem == WAREHOUSE else (store.stem,)
 
 
 def _in_lines(manifest: dict[str, Any]) -> str:

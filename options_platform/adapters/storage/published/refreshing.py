@@ -31,7 +31,7 @@ from options_platform.adapters.storage.published.versions import (
 )
 from options_platform.adapters.storage.storage_faults import storage_fault
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.errors import DamagedError, PlatformError, WarehouseBusyError
+from options_platform.errors import DamagedError, WarehouseBusyError
 
 AT_WORK = "a run has changed the tables since, and publishes them when it is done"
 WRITER_WAIT_SECONDS = 30.0
@@ -92,7 +92,8 @@ def open_copy(home: Path, *, wait_seconds: float) -> Copy:
             reason, damage = str(error), error
         except WarehouseBusyError:
             reason = AT_WORK
-        except (OSError, PlatformError) as error:
+        except Exception as error:
+            # Whatever keeps the copy from being made, its reader goes on with what there is.
             reason = _in_a_line(error, home)
         kept = kept_version(home)
     if kept is None:
@@ -117,6 +118,9 @@ def publish_changes(home: Path | None = None) -> None:
         try:
             if changed.is_dir():
                 publish(changed, wait_seconds=WRITER_WAIT_SECONDS)
+        except WarehouseBusyError as busy:
+            # The next reader publishes what is left, once the store is free.
+            _log(str(busy))
         except Exception as error:
             _note_failure(changed, _in_a_line(error, changed))
         finally:
@@ -140,13 +144,17 @@ def last_failure(home: Path) -> Failure | None:
 
 
 def _note_failure(home: Path, why: str) -> None:
-    logging.getLogger("options_platform").warning("the tables are not published: %s", why)
+    _log(why)
     now = datetime.now(UTC)
     with suppress(OSError):
         new = _failure_file(home).with_suffix(f".{os.getpid()}.new")
         new.parent.mkdir(mode=0o700, exist_ok=True)
         new.write_text(json.dumps({"at": now.isoformat(), "why": why}), encoding="utf-8")
         new.replace(_failure_file(home))
+
+
+def _log(why: str) -> None:
+    logging.getLogger("options_platform").warning("the tables are not published: %s", why)
 
 
 def _failure_file(home: Path) -> Path:

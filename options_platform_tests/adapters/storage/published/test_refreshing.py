@@ -107,6 +107,18 @@ def test_a_reader_waits_for_no_store_that_another_process_holds(home):
         assert copy.behind is not None
 
 
+def test_a_held_store_keeps_no_other_one_from_being_published(home):
+    published(home)
+    ledger_of(home).keep("note", "second", None)
+    add_to_bars(home)
+    with another_process(HOLD, home / "ledger.duckdb"):
+        copy = open_copy(home, wait_seconds=60)
+        assert closes(copy, home) > BARS["close"].sum()
+        assert copy.behind is not None
+    copy = open_copy(home, wait_seconds=60)
+    assert copy.behind is None
+
+
 def test_a_failure_to_publish_is_noted_and_ends_with_the_next_success(home, monkeypatch, caplog):
     published(home)
     add_to_bars(home)
