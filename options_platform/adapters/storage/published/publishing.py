@@ -24,12 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from options_platform import __version__
-from options_platform.adapters.storage.changes import (
-    changed_here,
-    end_change,
-    is_marked,
-    state_of,
-)
+from options_platform.adapters.storage.changes import changed_here, end_change, state_of
 from options_platform.adapters.storage.duck import looked_at
 from options_platform.adapters.storage.published.exporting import (
     MARTS,
@@ -37,6 +32,12 @@ from options_platform.adapters.storage.published.exporting import (
     export,
     share,
     stored_tables,
+)
+from options_platform.adapters.storage.published.staleness import (
+    has_lost_a_store,
+    is_due,
+    is_store_due,
+    stores_of,
 )
 from options_platform.adapters.storage.published.versions import (
     CURRENT,
@@ -50,7 +51,7 @@ from options_platform.adapters.storage.published.versions import (
     published_folder,
     version_folders,
 )
-from options_platform.errors import DamagedError, WarehouseBusyError
+from options_platform.errors import DamagedError, HomeError, WarehouseBusyError
 
 NEWEST_KEPT = 2
 KEPT_SECONDS = 300.0
@@ -78,45 +79,15 @@ def publish(home: Path, *, wait_seconds: float) -> Version:
         _remove_leftovers(home, newest)
         work = _Publication(home, newest, wait_seconds)
         if newest is None or is_due(home, newest):
-            newest = work.new_version()
+            newest = work.new_version() or newest
         for store in mine:
             end_change(store)
-        _remove_old(home, newest)
-        if work.problem is not None:
-            raise work.problem
+        if newest is not None:
+            _remove_old(home, newest)
+        if work.problem is not None or newest is None:
+            raise work.problem or HomeError(f"{home} has nothing to publish")
         (folder / FAILURE).unlink(missing_ok=True)
         return newest
-
-
-def stores_of(home: Path) -> list[Path]:
-    """The stores of a home that are published: its warehouse and its ledgers, where they exist."""
-    warehouse = home / f"{WAREHOUSE}.duckdb"
-    # An empty warehouse is a new one; an empty ledger has lost its content.
-    has_tables = warehouse.is_file() and warehouse.stat().st_size > 0
-    return [*([warehouse] if has_tables else []), *sorted(home.glob("ledger*.duckdb"))]
-
-
-def lags(home: Path, version: Version) -> bool:
-    """Whether a store of the home has been changed, created or removed since the version."""
-    return _has_others(home, version) or any(_differs(each, version) for each in stores_of(home))
-
-
-def is_due(home: Path, version: Version) -> bool:
-    """Whether the version lags for another reason than that other processes are changing stores."""
-    return _has_others(home, version) or any(_is_due(each, version) for each in stores_of(home))
-
-
-def _has_others(home: Path, version: Version) -> bool:
-    return {store.name for store in stores_of(home)} != {*version.manifest["stores"]}
-
-
-def _differs(store: Path, version: Version) -> bool:
-    noted = version.manifest["stores"].get(store.name)
-    return noted is None or noted["state"] != state_of(store)
-
-
-def _is_due(store: Path, version: Version) -> bool:
-    return store in changed_here() or (_differs(store, version) and not is_marked(store))
 
 
 class _Publication:
@@ -131,15 +102,15 @@ class _Publication:
         self.stores: dict[str, Any] = {}
         self.tables: list[dict[str, Any]] = []
 
-    def new_version(self) -> Version:
-        """Write the version and make it the newest."""
+    def new_version(self) -> Version | None:
+        """Write the version and make it the newest; None where it would be as the former one."""
         versions = published_folder(self.home) / VERSIONS
         number = 1 + max((number for number, _ in version_folders(self.home)), default=0)
         building = versions / f"{UNFINISHED}{os.getpid()}"
         building.mkdir(mode=0o700)
         try:
-            for store in stores_of(self.home):
-                self._take(store, building)
+            if not self._write(building):
+                return None
             manifest = {
                 "format": FORMAT,
                 "version": number,
@@ -152,32 +123,38 @@ class _Publication:
             for folder, _, _ in os.walk(building):
                 _sync_folder(Path(folder))
             building.rename(versions / f"{number:06}")
-        except BaseException:
+        finally:
+            # Still there only if it got no name.
             shutil.rmtree(building, ignore_errors=True)
-            raise
         _sync_folder(versions)
         _make_current(self.home, number)
         return Version(versions / f"{number:06}", manifest)
 
-    def _take(self, store: Path, target: Path) -> None:
-        """Write the files of a store that is due, and share those of another one."""
+    def _write(self, target: Path) -> bool:
+        """Write the files of the stores that are due, and share those of the others; whether there
+        is anything new."""
         former = self.former
-        if former is not None and store.name not in former.manifest["stores"]:
-            former = None
-        if former is not None and not _is_due(store, former):
-            self._share(store, former, target)
-            return
+        for store in stores_of(self.home):
+            if former is None or is_store_due(store, former):
+                self._take(store, target)
+        if former is not None and not self.stores and not has_lost_a_store(self.home, former):
+            return False
+        for store in stores_of(self.home):
+            if former is not None and store.name not in self.stores:
+                self._share(store, former, target)
+        return True
+
+    def _take(self, store: Path, target: Path) -> None:
+        """Write the files of a store, or note why that cannot be done."""
         try:
             self._export(store, target)
         except (DamagedError, WarehouseBusyError) as problem:
-            if former is None and isinstance(problem, WarehouseBusyError):
+            if self.former is None and isinstance(problem, WarehouseBusyError):
                 # Without its tables the account would look as if it had never traded.
                 raise
             self.problem = problem
             for folder in _folders(store):
                 shutil.rmtree(target / folder, ignore_errors=True)
-            if former is not None:
-                self._share(store, former, target)
 
     def _export(self, store: Path, target: Path) -> None:
         if store.stat().st_size == 0:
@@ -194,6 +171,9 @@ class _Publication:
         self.tables += tables
 
     def _share(self, store: Path, former: Version, target: Path) -> None:
+        if store.name not in former.manifest["stores"]:
+            # Made by a run that is at work.
+            return
         self.stores[store.name] = former.manifest["stores"][store.name]
         for folder, entry in former.tables.items():
             if folder.partition("/")[0] in _folders(store):

@@ -20,7 +20,13 @@ from options_platform.adapters.storage.changes import changed_here, end_change, 
 from options_platform.adapters.storage.duck import is_held_here
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.adapters.storage.published.ledgers import published_ledger
-from options_platform.adapters.storage.published.publishing import is_due, lags, publish, stores_of
+from options_platform.adapters.storage.published.publishing import publish
+from options_platform.adapters.storage.published.staleness import (
+    is_due,
+    lagging_since,
+    lags,
+    stores_of,
+)
 from options_platform.adapters.storage.published.tables import PublishedWarehouse
 from options_platform.adapters.storage.published.versions import (
     FAILURE,
@@ -100,7 +106,7 @@ def open_copy(home: Path, *, wait_seconds: float) -> Copy:
         return Copy(None, reason, damage)
     if reason is None and not lags(home, kept):
         return Copy(kept)
-    as_of = f"as of {kept.published_at:%Y-%m-%d %H:%M} UTC"
+    as_of = f"as of {lagging_since(home, kept):%Y-%m-%d %H:%M} UTC"
     return Copy(kept, f"{as_of}: {reason or AT_WORK}", damage)
 
 
