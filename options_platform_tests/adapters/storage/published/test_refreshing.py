@@ -1,6 +1,9 @@
 """Readers have the newest state that is complete, know where it is not, and disturb nobody."""
 
+import errno
 import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -11,7 +14,6 @@ from options_platform.adapters.storage.published import refreshing
 from options_platform.adapters.storage.published.refreshing import (
     last_failure,
     open_copy,
-    publish_changes,
     publish_if_due,
 )
 from options_platform.adapters.storage.published.versions import newest_version
@@ -48,6 +50,21 @@ import sys, duckdb
 connection = duckdb.connect(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.read()
+"""
+
+FULL = """
+import resource, sys
+from datetime import datetime
+from pathlib import Path
+from options_platform.adapters.storage.ledger import Ledger
+from options_platform.adapters.storage.published.refreshing import publish_changes
+ledger = Ledger(Path(sys.argv[1]) / "ledger.duckdb", wait_seconds=10)
+ledger.keep("note", "second", datetime(2026, 1, 2))
+usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (300, usual[1]))
+publish_changes()
+resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+print("kept", ledger.kept("note"))
 """
 
 
@@ -119,26 +136,30 @@ def test_a_held_store_keeps_no_other_one_from_being_published(home):
     assert copy.behind is None
 
 
-def test_a_failure_to_publish_is_noted_and_ends_with_the_next_success(home, monkeypatch, caplog):
+def test_on_a_full_disk_the_change_stays_and_the_failure_is_noted_until_it_is_published(home):
+    published(home)
+    full = subprocess.run(
+        [sys.executable, "-c", FULL, home], capture_output=True, text=True, check=True
+    )
+    assert full.stdout == "kept second\n"
+    assert last_failure(home).why.startswith("no space is left on the disk")
+    assert changed_here(home) == []
+    assert not any(path.name.startswith(".") for path in (home / "published/versions").iterdir())
+    copy = open_copy(home, wait_seconds=1)
+    assert (note(copy, home), copy.behind, last_failure(home)) == ("second", None, None)
+
+
+def test_a_reader_on_a_full_disk_has_the_former_version_and_is_told(home, monkeypatch):
     published(home)
     add_to_bars(home)
 
     def fail(*_, **__):
-        raise OSError(28, "No space left on device", str(home))
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(home))
 
-    with monkeypatch.context() as full:
-        full.setattr(refreshing, "publish", fail)
-        publish_changes()
-        assert "no space is left" in caplog.text
-        assert last_failure(home).why.startswith("no space is left on the disk")
-        assert changed_here(home) == []
-        old = open_copy(home, wait_seconds=1)
-        assert closes(old, home) == BARS["close"].sum()
-        assert "no space is left" in old.behind
-    copy = open_copy(home, wait_seconds=1)
-    assert copy.behind is None
-    assert closes(copy, home) > BARS["close"].sum()
-    assert last_failure(home) is None
+    monkeypatch.setattr(refreshing, "publish", fail)
+    old = open_copy(home, wait_seconds=1)
+    assert closes(old, home) == BARS["close"].sum()
+    assert "no space is left" in old.behind
 
 
 def test_a_home_that_cannot_be_written_is_read_from_its_stores(home, monkeypatch):
