@@ -39,7 +39,7 @@ check: $(DEV_STAMP) ## lint, types, import contracts
 	@$(BIN)/lint-imports
 
 bench: $(DEV_STAMP) ## the benchmarks, as ratios against a named peer
-	@for name in features bookkeeping market_data startup warehouse option_chains option_import pricing \
+	@for name in features bookkeeping market_data startup warehouse publishing option_chains option_import pricing \
 	    backtest ladder models execution; do echo "== $$name"; \
 	  $(BIN)/python -m benchmarks.$$name || exit 1; done
 

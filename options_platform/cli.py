@@ -69,7 +69,10 @@ def _run(arguments: Sequence[str] | None, interrupts: list[int]) -> int:
         _choose_home(args.home_first, args.home)
         module, function = COMMANDS[args.command]
         run = getattr(importlib.import_module(f"options_platform.commands.{module}"), function)
-        return int(run(args) or 0)
+        try:
+            return int(run(args) or 0)
+        finally:
+            _publish_changes()
     except PlatformError as error:
         return _print_error(error)
     except BrokenPipeError:
@@ -85,6 +88,17 @@ def _run(arguments: Sequence[str] | None, interrupts: list[int]) -> int:
         if fault is None:
             raise
         return _print_error(fault)
+
+
+def _publish_changes() -> None:
+    """Publish what the command has changed for readers; nothing to load if it changed no store."""
+    if "options_platform.adapters.storage.changes" in sys.modules:
+        from options_platform.adapters.storage.changes import changed_here
+
+        if changed_here():
+            from options_platform.adapters.storage.published.refreshing import publish_changes
+
+            publish_changes()
 
 
 def _choose_home(*given: str | None) -> None:

@@ -24,6 +24,7 @@ from options_platform.defs.models.mlflow_run import make_mlflow
 from options_platform.defs.reports.assets import make_marts, make_report
 from options_platform.defs.reports.sensor import make_reports_sensor
 from options_platform.defs.schedules import make_backtest_schedule, make_schedule
+from options_platform.defs.shared.publication import make_platform_resource
 from options_platform.defs.trading.intraday import make_intraday_job, make_intraday_schedule
 from options_platform.defs.trading.portfolio import make_portfolio_views
 from options_platform.defs.trading.portfolio_checks import make_portfolio_checks
@@ -88,7 +89,10 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
                 make_reports_sensor([daily, backtest], reporting),
                 *make_alert_sensors(settings),
             ],
-            resources={"platform": platform, "mlflow": make_mlflow(settings)},
+            resources={
+                "platform": make_platform_resource(platform),
+                "mlflow": make_mlflow(settings),
+            },
             executor=dg.in_process_executor,
         )
         definitions.get_repository_def().get_all_jobs()

@@ -74,9 +74,10 @@ class HomeError(PlatformError):
 
 
 class DamagedError(HomeError):
-    """A database file is corrupt; `what` states the damage without the advice in the message."""
+    """A database file, `path`, is corrupt; `what` states the damage without the advice."""
 
     def __init__(self, path: object, cause: str) -> None:
+        self.path = path
         self.what = f"it is damaged: {cause}"
         super().__init__(
             f"{path} is damaged ({cause}); run: options-platform doctor, which names the backup to "

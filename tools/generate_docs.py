@@ -106,7 +106,8 @@ def data_dictionary() -> str:
         (
             "All tables are in `warehouse.duckdb` of the home. A write replaces whole partitions "
             "in one transaction and is refused if a column, a type, a key or a null differs from "
-            "this page. *Null* says whether a value may be missing; NaN is never stored."
+            "this page. *Null* says whether a value may be missing; NaN is never stored. Read them "
+            "in the [published copy](published-copy.md), as Parquet."
         ),
         "## Assets",
         "Each is a Dagster asset, partitioned by date and ticker.",

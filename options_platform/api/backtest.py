@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from options_platform.adapters.storage.chain_store import ChainStore
+from options_platform.adapters.storage.published.refreshing import publish_changes
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.adapters.tracking.trial_log import TrialLog
 from options_platform.common import KEY, Floats, Progress
@@ -175,7 +176,9 @@ def run_backtest(
         trials = backtest_trials(
             [scored((variant, band[fill_model]))], data, "choice", datetime.now(UTC)
         )
-        TrialLog(home.home, store).record_all(trials)
+        stored = Warehouse(home.warehouse_path, wait_seconds=home.warehouse_wait_seconds)
+        TrialLog(home.home, stored).record_all(trials)
+        publish_changes(home.home)
     return Backtest(variant.name, fill_model, data, band, lines, scores)
 
 

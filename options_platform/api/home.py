@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from options_platform.common import Progress
 from options_platform.errors import IncompleteDataError, UsageError, nearest
 from options_platform.services.forward.recorded_exits import with_recorded_exits
 from options_platform.services.market_data.platform import quiet
+from options_platform.services.trading.home_copy import home_copy
 from options_platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def open_home(
 
 @dataclass(frozen=True)
 class Home:
-    """A home and its settings. Its tables are opened for each call and closed at once."""
+    """A home and its settings. Each call reads the newest published copy of its tables."""
 
     settings: Settings
 
@@ -93,7 +94,6 @@ class Home:
         Raises:
             UsageError: an unknown table or column, a date that is none, or tickers or dates of a
                 table that has none.
-            WarehouseBusyError: another process writes to the warehouse for too long.
         """
         known = tables()
         if table not in known:
@@ -113,6 +113,16 @@ class Home:
             start=_day(start),
             end=_day(end),
         )
+
+    @property
+    def as_of(self) -> datetime | None:
+        """UTC time of the published copy that is read now; None where none can be made."""
+        return home_copy(self.settings).published_at
+
+    @property
+    def behind(self) -> str | None:
+        """Why the tables may have changed since `as_of`, in a line; None if they have not."""
+        return home_copy(self.settings).behind
 
     def pandas(self, table: str, **rows: Any) -> pd.DataFrame:
         """As :meth:`frame`, as a pandas frame indexed by the table's key columns that were read."""
@@ -181,10 +191,8 @@ class Home:
 
     @property
     def _store(self) -> Warehouse:
-        """Where all tables of the home are read: the one place to change for another store."""
-        return Warehouse(
-            self.settings.warehouse_path, wait_seconds=self.settings.warehouse_wait_seconds
-        )
+        """Where all tables of the home are read: the newest published copy."""
+        return home_copy(self.settings).warehouse
 
 
 def _names(given: Sequence[str] | str | None) -> tuple[str, ...] | None:

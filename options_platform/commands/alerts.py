@@ -7,8 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from options_platform.adapters.notifier import VARIABLE, open_notifier
-from options_platform.adapters.storage.ledger import open_ledger
-from options_platform.commands.common import print_json, ready_settings, say
+from options_platform.commands.common import print_json, read_home, ready_settings, say
 from options_platform.errors import UsageError
 from options_platform.formats import count
 from options_platform.services.forward.alerts import forward_alerts, head_message
@@ -25,9 +24,9 @@ def alerts(args: argparse.Namespace) -> int:
     if args.action == "test":
         return _test(args, settings.account)
     now = datetime.now(UTC)
-    chain = forward_record(settings).read()
+    chain, copy = forward_record(settings).read(), read_home(settings)
     conditions = [
-        *alerts_of(settings, open_ledger(settings), now),
+        *alerts_of(settings, copy.ledger, now, warehouse=copy.warehouse),
         *forward_alerts(settings, chain, now),
     ]
     head = head_message(chain)

@@ -62,12 +62,14 @@ def _checked(deep: bool) -> list[Diagnosis]:
 def _installation(settings: Settings) -> list[Diagnosis]:
     """The machine, and what is configured beside the home."""
     from options_platform.services.installation.accounts import alert_findings, broker_findings
+    from options_platform.services.installation.copies import copy_findings
     from options_platform.services.installation.helpers import dagster_findings, mlflow_findings
     from options_platform.services.installation.machine import machine_findings
 
     now = datetime.now(UTC)
     return [
         *machine_findings(settings, now),
+        *copy_findings(settings),
         *broker_findings(settings),
         *alert_findings(),
         *mlflow_findings(settings),
@@ -88,13 +90,13 @@ def _outlook(settings: Settings, findings: Sequence[Diagnosis], deep: bool) -> l
 def _account_notes(settings: Settings, findings: Sequence[Diagnosis]) -> list[Diagnosis]:
     """Whether the account's equity is too small for its plans, and positions whose rule set has
     gone; nothing of a damaged ledger."""
-    from options_platform.adapters.storage.ledger import open_ledger
     from options_platform.services.trading.account_state import refused_by_equity
+    from options_platform.services.trading.home_copy import home_copy
     from options_platform.services.trading.sets_in_account import in_account, sets_in_account
 
     if any(f.state == Diagnosis.BROKEN and f.what == settings.ledger_path.name for f in findings):
         return []
-    ledger = open_ledger(settings)
+    ledger = home_copy(settings).ledger
     try:
         refused = refused_by_equity(settings, ledger)
         held = ledger.positions(only_open=True) if ledger.exists else []

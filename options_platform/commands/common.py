@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from options_platform.adapters.storage.home import enter_home, prepare_home
 from options_platform.commands.terminal.console import (
@@ -23,6 +23,9 @@ from options_platform.formats import cell
 from options_platform.logs import configure_logs
 from options_platform.services.forward.recorded_exits import with_recorded_exits
 from options_platform.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from options_platform.services.trading.home_copy import HomeCopy
 
 SECONDS_BETWEEN_LINES = 2.0
 
@@ -41,6 +44,16 @@ def ready_settings(rule_set: str | None = None) -> Settings:
     for name, why in settings.lost_sets.items():
         warn(f"RULE SET {name} CANNOT BE READ and enters nothing until it is mended: {why}")
     return settings
+
+
+def read_home(settings: Settings) -> HomeCopy:
+    """The published copy of the home; a warning says so if a store is ahead of it."""
+    from options_platform.services.trading.home_copy import home_copy
+
+    copy = home_copy(settings)
+    if copy.behind is not None:
+        warn(f"shown {copy.behind}")
+    return copy
 
 
 def warn_live() -> None:

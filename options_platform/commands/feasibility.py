@@ -9,9 +9,14 @@ from typing import Any
 
 from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.ports.broker import works_at_close
-from options_platform.adapters.storage.ledger import Ledger, open_ledger
-from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.commands.common import print_json, print_table, ready_settings, say
+from options_platform.adapters.storage.ledger import Ledger
+from options_platform.commands.common import (
+    print_json,
+    print_table,
+    read_home,
+    ready_settings,
+    say,
+)
 from options_platform.domain.backtest_study.ladder_needs import LadderNeeds
 from options_platform.domain.trading.orders import WORKING
 from options_platform.errors import PlatformError, UsageError
@@ -64,11 +69,12 @@ def feasibility(args: argparse.Namespace) -> int:
     settings = ready_settings(args.rule_set)
     if args.sessions < 1:
         raise UsageError("--sessions takes a number of sessions, at least 1")
-    warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
+    copy = read_home(settings)
+    warehouse, ledger = copy.warehouse, copy.ledger
     one = strategy_needs(settings, warehouse, args.sessions)
     ladder = ladder_outlook(settings, warehouse, one.first, one.last)
-    account = account_fields(settings, open_ledger(settings), ladder.needed_level)
-    outlook = outlook_or_problem(settings, warehouse, open_ledger(settings))
+    account = account_fields(settings, ledger, ladder.needed_level)
+    outlook = outlook_or_problem(settings, warehouse, ledger)
     if args.json:
         pace = None if isinstance(outlook, str) else outlook_fields(outlook)
         print_json(

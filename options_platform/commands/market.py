@@ -8,7 +8,13 @@ from datetime import UTC, datetime
 import polars as pl
 
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.commands.common import print_json, print_table, ready_settings, say
+from options_platform.commands.common import (
+    print_json,
+    print_table,
+    read_home,
+    ready_settings,
+    say,
+)
 from options_platform.contracts import QUARANTINE, RAW_OHLCV, REVISIONS
 from options_platform.domain.market.as_of import as_of
 from options_platform.domain.market.bars import require_ticker
@@ -25,8 +31,10 @@ def quarantine(args: argparse.Namespace) -> int:
     Raises :class:`UsageError` if a decision names no ticker, no session or no single row.
     """
     settings = ready_settings()
-    warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
-    entries = warehouse.read(QUARANTINE, start=args.date, end=args.date)
+    stored = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
+    # A decision replaces what is stored, so it begins from there.
+    shown = read_home(settings).warehouse if args.action == "list" else stored
+    entries = shown.read(QUARANTINE, start=args.date, end=args.date)
     if args.ticker:
         entries = entries.filter(pl.col("ticker") == require_ticker(args.ticker))
     if args.action == "list":
@@ -38,7 +46,7 @@ def quarantine(args: argparse.Namespace) -> int:
     chosen = with_close(entries, args.close)
     status = {"accept": "accepted", "reject": "rejected"}[args.action]
     decided = decide(chosen, status=status, note=args.note, now=datetime.now(UTC))
-    warehouse.upsert(QUARANTINE, decided)
+    stored.upsert(QUARANTINE, decided)
     if args.json:
         print_json(decided.to_dicts())
     else:
@@ -64,7 +72,7 @@ def _list(args: argparse.Namespace, entries: pl.DataFrame) -> int:
 def bars(args: argparse.Namespace) -> int:
     """Print the bars of a ticker, as they are stored or as they were known at a moment."""
     settings = ready_settings()
-    warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
+    warehouse = read_home(settings).warehouse
     tickers = [require_ticker(args.ticker)]
     rows = warehouse.read(RAW_OHLCV, tickers=tickers)
     if args.as_of is not None:

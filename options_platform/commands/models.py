@@ -7,7 +7,13 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from options_platform.commands.common import print_json, print_table, ready_settings, say
+from options_platform.commands.common import (
+    print_json,
+    print_table,
+    read_home,
+    ready_settings,
+    say,
+)
 from options_platform.errors import UsageError
 
 COLUMNS = ("target", "model", "champion", "loss", "naive_loss", "p_naive", "p_champion", "folds")
@@ -22,10 +28,10 @@ def models(args: argparse.Namespace) -> int:
     from options_platform.adapters.tracking.model_registry import ModelRegistry
 
     settings = ready_settings()
+    if args.action == "list":
+        return _list(args, ModelRegistry(settings.home, read_home(settings).warehouse))
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
     registry = ModelRegistry(settings.home, warehouse)
-    if args.action == "list":
-        return _list(args, registry)
     if args.target is None:
         raise UsageError(f"models {args.action} needs --target direction or iv_rank")
     now = datetime.now(UTC)

@@ -12,15 +12,19 @@ from typing import Any
 
 import polars as pl
 
-from options_platform.adapters.storage.ledger import Ledger, open_ledger
-from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.commands.common import print_json, print_table, ready_settings, say
+from options_platform.adapters.storage.ledger import Ledger
+from options_platform.commands.common import (
+    print_json,
+    print_table,
+    read_home,
+    ready_settings,
+    say,
+)
 from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.domain.trading.closing import legs_text
 from options_platform.domain.trading.positions import Position
 from options_platform.errors import IncompleteDataError
 from options_platform.formats import count, words
-from options_platform.services.trading.replay import replay_ledger
 
 # Columns to print and their short headings: a row has to fit a terminal. An order is decided at the
 # close of its session and works in the next one.
@@ -59,8 +63,8 @@ def report(args: argparse.Namespace) -> int:
     from options_platform.reporting.report import write_report
 
     settings = ready_settings()
-    warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
-    path = write_report(settings, warehouse, now=datetime.now(UTC))
+    copy = read_home(settings)
+    path = write_report(settings, copy.warehouse, now=datetime.now(UTC), copy=copy)
     if args.json:
         print_json({"report": path})
     else:
@@ -92,8 +96,7 @@ def features_export(args: argparse.Namespace) -> int:
     Raises :class:`IncompleteDataError` before the first feature.
     """
     settings = ready_settings()
-    warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
-    features = warehouse.read(FEATURES_TABLE)
+    features = read_home(settings).warehouse.read(FEATURES_TABLE)
     if features.is_empty():
         raise IncompleteDataError("there are no features yet; run: options-platform backfill")
     versions = features["feature_version"].unique().sort().to_list()
@@ -117,8 +120,8 @@ def features_export(args: argparse.Namespace) -> int:
 
 
 def _ledger(args: argparse.Namespace) -> Ledger:
-    settings = ready_settings()
-    return replay_ledger(settings) if args.replay else open_ledger(settings)
+    copy = read_home(ready_settings())
+    return copy.replay if args.replay else copy.ledger
 
 
 def _position_row(position: Position) -> dict[str, Any]:

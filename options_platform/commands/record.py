@@ -10,9 +10,15 @@ from typing import Any
 
 import polars as pl
 
-from options_platform.adapters.storage.ledger import Ledger, open_ledger
+from options_platform.adapters.storage.ledger import Ledger
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.commands.common import print_json, print_table, ready_settings, say
+from options_platform.commands.common import (
+    print_json,
+    print_table,
+    read_home,
+    ready_settings,
+    say,
+)
 from options_platform.commands.forward import forward_json, show_forward, verify
 from options_platform.domain.accounting.trading_record import (
     DIFFERS,
@@ -29,7 +35,6 @@ from options_platform.formats import count, metric, usd
 from options_platform.services.accounting.trading_record import paper_record
 from options_platform.services.backtesting.outlook import outlook_or_problem, until_text
 from options_platform.services.forward.recording import forward_record
-from options_platform.services.trading.replay import replay_ledger
 from options_platform.settings import Settings
 
 TARGETS = ("metric", "value", "low", "high", "target", "state")
@@ -47,8 +52,8 @@ def record(args: argparse.Namespace) -> int:
     settings = ready_settings()
     if args.verify or args.head is not None or args.at is not None:
         return verify(settings, args)
-    warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
-    ledger = replay_ledger(settings) if args.replay else open_ledger(settings)
+    copy = read_home(settings)
+    warehouse, ledger = copy.warehouse, copy.replay if args.replay else copy.ledger
     chain = Chain(()) if args.replay else forward_record(settings).read()
     paper = paper_record(settings, warehouse, ledger)
     if paper is None and not chain.links and chain.fault is None:

@@ -15,6 +15,7 @@ from options_platform.commands.common import (
     ConsoleProgress,
     print_json,
     print_table,
+    read_home,
     ready_settings,
     say,
     warn,
@@ -51,8 +52,9 @@ def research(args: argparse.Namespace) -> int:
 
     settings = ready_settings()
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
-    features = warehouse.read(FEATURES_TABLE, tickers=settings.tickers)
-    labels = warehouse.read(LABELS, tickers=settings.tickers)
+    copy = read_home(settings).warehouse
+    features = copy.read(FEATURES_TABLE, tickers=settings.tickers)
+    labels = copy.read(LABELS, tickers=settings.tickers)
     if features.is_empty():
         raise IncompleteDataError("there are no features yet; run: options-platform backfill")
     start, end = _range(args, features)
@@ -74,7 +76,7 @@ def research(args: argparse.Namespace) -> int:
             target,
             features,
             labels,
-            pool=listed_pool(warehouse, settings.tickers, end),
+            pool=listed_pool(copy, settings.tickers, end),
             start=start,
             end=end,
             purpose="final" if args.final else "choice",
@@ -115,10 +117,11 @@ def _confidence(
     if args.final and not args.again:
         names = [level.name for level in chosen]
         _require_one_look(warehouse.read(TRIALS), TARGET, names)
+    copy = read_home(settings).warehouse
     study = ConfidenceStudy(
-        stored_calls(warehouse, settings.tickers, end),
-        warehouse.read(REGIME, tickers=settings.tickers, end=end),
-        warehouse.read(LABELS, tickers=settings.tickers, end=end),
+        stored_calls(copy, settings.tickers, end),
+        copy.read(REGIME, tickers=settings.tickers, end=end),
+        copy.read(LABELS, tickers=settings.tickers, end=end),
         start=start,
         end=end,
         rules=settings.plan.selection,

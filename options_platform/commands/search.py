@@ -16,6 +16,7 @@ from options_platform.commands.common import (
     open_optuna,
     print_json,
     print_table,
+    read_home,
     ready_settings,
     say,
 )
@@ -41,16 +42,17 @@ def search(args: argparse.Namespace) -> int:
     """
     optuna = open_optuna()
     settings = ready_settings()
-    warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
-    features = warehouse.read(FEATURES_TABLE, tickers=settings.tickers)
-    labels = warehouse.read(LABELS, tickers=settings.tickers)
+    copy = read_home(settings).warehouse
+    features = copy.read(FEATURES_TABLE, tickers=settings.tickers)
+    labels = copy.read(LABELS, tickers=settings.tickers)
     if features.is_empty():
         raise IncompleteDataError("there are no features yet; run: options-platform backfill")
     planned_nests = _planned_nests(features["date"].to_list(), args.start, args.years)
+    stored = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
     nested = NestedSearch(
         optuna=optuna, target=args.target, trials=args.trials, settings=settings,
-        warehouse=warehouse, features=features, labels=labels,
-        log=TrialLog(settings.home, warehouse), progress=ConsoleProgress(),
+        warehouse=copy, features=features, labels=labels,
+        log=TrialLog(settings.home, stored), progress=ConsoleProgress(),
     )  # fmt: skip
     results = [nested.run(nest) for nest in planned_nests]
     if args.json:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
 import polars as pl
 
-from options_platform.adapters.storage.duck import held
-from options_platform.adapters.storage.ledger import Ledger, open_ledger
+from options_platform.adapters.storage.ledger import Ledger
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.commands.common import print_json, print_table, ready_settings, say
+from options_platform.commands.common import (
+    print_json,
+    print_table,
+    read_home,
+    ready_settings,
+    say,
+)
 from options_platform.contracts import RAW_OHLCV, TRADE_PLAN, VIX, Table
 from options_platform.domain.trading.closing import shares_held
 from options_platform.domain.trading.positions import Position
@@ -25,6 +29,7 @@ from options_platform.services.market_data.inventory import (
     without_bars,
 )
 from options_platform.services.market_data.session_bounds import newest_date
+from options_platform.services.trading.home_copy import HomeCopy
 from options_platform.services.trading.morning_brief import (
     AccountBrief,
     Problem,
@@ -53,19 +58,9 @@ def status(args: argparse.Namespace) -> int:
     In a home without any bar only the next step.
     """
     settings, now = ready_settings(), datetime.now(UTC)
-    warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
-    ledger = open_ledger(settings)
-    shown = _Status(settings, warehouse, ledger, newest_date(settings, now), now)
-    # Opening the file for each table would take longer than reading it.
-    with (
-        held(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds),
-        ledger.holding() if ledger.exists else nullcontext(),
-    ):
-        return _print(shown, args)
-
-
-def _print(shown: _Status, args: argparse.Namespace) -> int:
-    settings, warehouse, ledger = shown.settings, shown.warehouse, shown.ledger
+    copy = read_home(settings)
+    warehouse, ledger = copy.warehouse, copy.ledger
+    shown = _Status(settings, copy, newest_date(settings, now), now)
     if args.json:
         print_json(shown.summary())
         return 0
@@ -86,10 +81,19 @@ class _Status:
     """What is stored in a home at one moment, for people and for programs."""
 
     settings: Settings
-    warehouse: Warehouse
-    ledger: Ledger
+    copy: HomeCopy
     newest: date
     now: datetime
+
+    @property
+    def warehouse(self) -> Warehouse:
+        """The tables as of the copy."""
+        return self.copy.warehouse
+
+    @property
+    def ledger(self) -> Ledger:
+        """The order ledger as of the copy."""
+        return self.copy.ledger
 
     def tables(self) -> list[dict[str, Any]]:
         """A row for each table that is listed."""
@@ -131,6 +135,7 @@ class _Status:
             self.settings,
             self.ledger,
             self.now,
+            warehouse=self.warehouse,
             newest=self.newest,
             planned=plans[0]["date"] if plans else None,
             entries=open_entries(self.warehouse),
@@ -149,6 +154,8 @@ class _Status:
             "rule_set": _rule_set(settings),
             "sets": sets_in_account(settings, positions),
             "newest_session": self.newest,
+            "as_of": self.copy.published_at,
+            "behind": self.copy.behind,
             "tables": self.tables(),
             "vix": vix_coverage(warehouse, settings),
             "without_bars": without_bars(warehouse, settings).to_dicts(),

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.storage.ledger import Ledger, open_ledger
+from options_platform.adapters.storage.published.refreshing import publish_changes
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.commands.common import print_json, print_table, ready_settings, say, warn
 from options_platform.domain.risk import is_of_losses
@@ -71,6 +72,7 @@ def work(args: argparse.Namespace) -> int:
         )
     working = worker.advance(datetime.now(UTC))
     while working and not args.once:
+        publish_changes(settings.home)
         time.sleep(PAUSE_SECONDS)
         working = worker.advance(datetime.now(UTC))
     rejected = worker.refused(datetime.now(UTC))

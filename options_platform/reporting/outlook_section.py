@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from options_platform.adapters.storage.ledger import open_ledger
+from options_platform.adapters.storage.ledger import Ledger
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.services.backtesting.outlook import outlook_or_problem, pace_text, until_text
 from options_platform.settings import Settings
 
 
-def outlook_section(settings: Settings, warehouse: Warehouse) -> dict[str, Any]:
+def outlook_section(settings: Settings, warehouse: Warehouse, ledger: Ledger) -> dict[str, Any]:
     """The content of the section; only the key `problem` where it cannot be computed."""
-    outlook = outlook_or_problem(settings, warehouse, open_ledger(settings))
+    outlook = outlook_or_problem(settings, warehouse, ledger)
     if isinstance(outlook, str):
         return {"problem": outlook}
     shares = outlook.share_of_starts.items()

@@ -11,7 +11,7 @@ import polars as pl
 from options_platform import __version__, formats
 from options_platform.adapters.sources import open_source, source_options
 from options_platform.adapters.storage.chain_store import ChainStore
-from options_platform.adapters.storage.ledger import open_ledger
+from options_platform.adapters.storage.ledger import Ledger, open_ledger, replay_ledger
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import (
     BACKTEST_CURVES,
@@ -73,7 +73,7 @@ from options_platform.reporting.tearsheet import (
     tearsheet_section,
 )
 from options_platform.services.market_data.learned_surface import measured_notes
-from options_platform.services.trading.replay import replay_ledger
+from options_platform.services.trading.home_copy import HomeCopy
 from options_platform.settings import Settings
 from options_platform.settings.broker_rules import LIVE_NOTE
 from options_platform.settings.rule_sets import all_in_words
@@ -87,24 +87,32 @@ def report_path(settings: Settings) -> Path:
     return settings.reports_path / "report.html"
 
 
-def write_report(settings: Settings, warehouse: Warehouse, *, now: datetime) -> Path:
-    """Write the report of the stored data into the home; returns its path."""
+def write_report(
+    settings: Settings, warehouse: Warehouse, *, now: datetime, copy: HomeCopy | None = None
+) -> Path:
+    """Write the report of the stored data into the home, as :func:`render`; returns its path."""
     path = report_path(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_suffix(".new")
-    new.write_text(render(settings, warehouse, now=now), encoding="utf-8")
+    new.write_text(render(settings, warehouse, now=now, copy=copy), encoding="utf-8")
     new.replace(path)
     return path
 
 
-def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
-    """The report as HTML."""
+def render(
+    settings: Settings, warehouse: Warehouse, *, now: datetime, copy: HomeCopy | None = None
+) -> str:
+    """The report as HTML.
+
+    With a published `copy`, `warehouse` is its, and the ledgers are read from it too.
+    """
     info = open_source(settings.source, source_options(settings)).info
     bars, vix = warehouse.read(RAW_OHLCV), warehouse.read(VIX)
     predictions = warehouse.read(MODEL_PREDICTIONS)
     plans = warehouse.read(TRADE_PLAN)
     regime = warehouse.read(REGIME)
-    ledger = replay_ledger(settings)
+    ledger = replay_ledger(settings) if copy is None else copy.replay
+    account = open_ledger(settings) if copy is None else copy.ledger
     content: dict[str, Any] = {
         "title": f"options-platform: {', '.join(settings.tickers)}",
         "version": __version__,
@@ -113,6 +121,8 @@ def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
         "rule_set": all_in_words(settings),
         "live_note": LIVE_NOTE if settings.is_live else None,
         "generated": now,
+        "as_of": None if copy is None else copy.published_at,
+        "behind": None if copy is None else copy.behind,
         "account_value_usd": settings.plan.sizing.account_value_usd,
         "data": _data(settings, warehouse, bars, vix, now, proxy=info.proxy),
         "models": sections.model_section(predictions, warehouse.read(LABELS))
@@ -130,7 +140,7 @@ def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
         "plan": sections.plan_section(plans, warehouse.read(TRADE_PLAN_LEGS))
         if plans.height
         else None,
-        "outlook": outlook_section(settings, warehouse) if plans.height else None,
+        "outlook": outlook_section(settings, warehouse, account) if plans.height else None,
         "measured_prices": measured_notes(settings, warehouse),
         "backtest": tearsheet_section(stored_backtest(warehouse)),
         "refusals": refusals_section(
@@ -139,13 +149,13 @@ def render(settings: Settings, warehouse: Warehouse, *, now: datetime) -> str:
         "rule_sets": rule_sets_section(settings, warehouse),
         "studies": studies_section(settings, warehouse),
         "forward": forward_section(settings, warehouse, now),
-        "paper_positions": position_cards(_paper_positions(settings)),
+        "paper_positions": position_cards(_paper_positions(account)),
         "orders": sections.order_section(
             warehouse.read(PAPER_ORDERS),
             ledger.table("orders") if ledger.exists else None,
             ledger.table("marks") if ledger.exists else None,
         ),
-        "record": paper_section(settings, warehouse, open_ledger(settings)),
+        "record": paper_section(settings, warehouse, account),
         "settings": settings_rows(settings),
         "settings_digest": settings_digest(settings),
         "versions": versions(),
@@ -168,8 +178,7 @@ def stored_backtest(warehouse: Warehouse) -> StoredBacktest:
     )
 
 
-def _paper_positions(settings: Settings) -> list[Position]:
-    ledger = open_ledger(settings)
+def _paper_positions(ledger: Ledger) -> list[Position]:
     return ledger.positions(only_open=True) if ledger.exists else []
 
 

@@ -217,7 +217,7 @@ def test_another_process_in_the_warehouse_is_waited_for_and_then_named(filled):
     try:
         holder.stdout.readline()
         began = time.monotonic()
-        done = filled.run("status")
+        done = filled.run("quarantine", "accept", "SPY", "2024-01-02")
         assert time.monotonic() - began < 30
     finally:
         holder.kill()

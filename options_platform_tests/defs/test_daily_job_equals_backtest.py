@@ -20,6 +20,7 @@ from options_platform.domain.backtest import run_backtest
 from options_platform.domain.calendar.sessions import NEW_YORK, sessions, shift
 from options_platform.fake_alpaca import FakeAlpaca
 from options_platform.services.backtesting.run import load_backtest
+from options_platform.services.market_data.platform import make_platform
 from options_platform.services.planning.plan_tables import market_closes
 from options_platform.services.trading.session import TradingSession
 from options_platform.testing.market import from_source
@@ -87,7 +88,7 @@ def test_250_sessions_of_the_daily_job_at_alpaca_are_the_trades_and_profits_of_t
         run(settings, end=BEFORE)
         assert fake.requests == []
         definitions = build_defs(settings, now=lambda: clock["now"])
-        platform = definitions.resources["platform"]
+        platform = make_platform(settings)
         bars, vix = from_source(platform.source(), START.year, last.year, TICKERS)
         ledger = open_ledger(settings)
         service = TradingSession(ledger, open_broker(settings), settings)

@@ -86,7 +86,7 @@ def held(path: Path, *, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConnecti
         if key in _open_now:
             yield _open_now[key]
             return
-        connection = _open(path, wait_seconds)
+        connection = _opened(path, wait_seconds, _connect)
         _open_now[key] = connection
         if path.is_absolute():
             _of_this_thread.held[path] = connection
@@ -103,7 +103,53 @@ def held(path: Path, *, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConnecti
             connection.close()
 
 
-def _open(path: Path, wait_seconds: float) -> duckdb.DuckDBPyConnection:
+@contextmanager
+def looked_at(path: Path, *, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that only reads the existing file at `path`, beside others that only read it.
+
+    Within a block of :func:`held` of this thread it is that block's connection. Raises as
+    :func:`held` does.
+    """
+    import duckdb
+
+    key = path.resolve()
+    with _locks.setdefault(key, RLock()):
+        if key in _open_now:
+            yield _open_now[key]
+            return
+        connection = _opened(path, wait_seconds, _connect_to_read)
+        try:
+            yield connection
+        except duckdb.Error as error:
+            fault = known_fault(path, error)
+            if fault is None:
+                raise
+            raise fault from error
+        finally:
+            connection.close()
+
+
+def is_held_here(path: Path) -> bool:
+    """Whether a block of :func:`held` of this process has the file open."""
+    return path.resolve() in _open_now
+
+
+def _connect_to_read(path: Path) -> duckdb.DuckDBPyConnection | None:
+    import duckdb
+
+    before = _inode(path)
+    connection = duckdb.connect(str(path), read_only=True)
+    if _inode(path) != before:
+        connection.close()
+        return None
+    return connection
+
+
+def _opened(
+    path: Path,
+    wait_seconds: float,
+    connect: Callable[[Path], duckdb.DuckDBPyConnection | None],
+) -> duckdb.DuckDBPyConnection:
     import duckdb
 
     started = time.monotonic()
@@ -111,7 +157,7 @@ def _open(path: Path, wait_seconds: float) -> duckdb.DuckDBPyConnection:
     pause, is_last_try = FIRST_PAUSE_SECONDS, False
     while True:
         try:
-            connection = _connect(path)
+            connection = connect(path)
             if connection is not None:
                 return connection
         except duckdb.Error as error:

@@ -23,7 +23,7 @@ OTHERS = 0o077
 PLATFORM_ENTRIES = (
     "*.duckdb*", "mlflow.db*", "mlflow.lock", "search.db*", "mlartifacts", "dagster", "reports",
     "logs", "chains", "cache", "locks", "exports", "backups.json", "demo.sha256", LAYOUT_FILE,
-    "before-*", ".restoring-*", "replay-*", "rule_sets", "forward_record.chain*",
+    "published", "before-*", ".restoring-*", "replay-*", "rule_sets", "forward_record.chain*",
 )  # fmt: skip
 EVENT_BATCH_SIZE = 20_000
 """Events per transaction, enough for the partitions of three tickers over 25 years."""

@@ -16,6 +16,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING
 
+from options_platform.adapters.storage.changes import begin_change
 from options_platform.adapters.storage.duck import held, known_fault
 from options_platform.adapters.storage.tables import tables
 from options_platform.adapters.storage.warehouse import Warehouse
@@ -83,6 +84,7 @@ def build_marts(warehouse: Warehouse, folder: Traversable | None = None) -> list
     warehouse.create_all()
     rows = []
     with held(warehouse.path, wait_seconds=warehouse.wait_seconds) as connection:
+        begin_change(warehouse.path)
         connection.execute("BEGIN TRANSACTION")
         try:
             connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")

@@ -7,7 +7,7 @@ The meaning of columns does not belong here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from options_platform.adapters.storage.changes import begin_change
 from options_platform.adapters.storage.duck import held
+from options_platform.adapters.storage.stored_columns import (
+    columns_to_add,
+    select_list,
+    sql_type,
+    stored_columns,
+)
 from options_platform.adapters.storage.tables import tables
 from options_platform.common import KEY, PartitionRange
 from options_platform.contracts import Table
@@ -26,25 +33,23 @@ if TYPE_CHECKING:
 
 DEFAULT_WAIT_SECONDS = 60.0
 
-_TYPES: dict[pl.DataType, str] = {
-    pl.Date(): "DATE",
-    pl.String(): "VARCHAR",
-    pl.Float64(): "DOUBLE",
-    pl.Int8(): "TINYINT",
-    pl.Int32(): "INTEGER",
-    pl.Int64(): "BIGINT",
-    pl.Boolean(): "BOOLEAN",
-    pl.Datetime("us", "UTC"): "TIMESTAMPTZ",
-    pl.List(pl.String): "VARCHAR[]",
-}
-
 
 class Warehouse:
-    """Reads and writes tables; opens the file for each call and closes it at once."""
+    """Reads and writes tables; opens the file for each call and closes it at once.
 
-    def __init__(self, path: Path, *, wait_seconds: float = DEFAULT_WAIT_SECONDS) -> None:
+    `after_write` is called after each write, when the file is closed.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        wait_seconds: float = DEFAULT_WAIT_SECONDS,
+        after_write: Callable[[], None] | None = None,
+    ) -> None:
         self.path = path
         self.wait_seconds = wait_seconds
+        self.after_write = after_write
 
     def write(
         self, frames: Sequence[tuple[Table, pl.DataFrame]], *, scope: PartitionRange | None = None
@@ -108,7 +113,7 @@ class Warehouse:
         """Delete the rows of each table with its frame's date and ticker, in one transaction."""
         with self._transaction() as connection:
             for table, frame in keys:
-                if _stored_columns(connection, table.name):
+                if stored_columns(connection, table.name):
                     _delete_matching(connection, table, frame, KEY)
 
     def read(
@@ -137,7 +142,7 @@ class Warehouse:
             except duckdb.CatalogException:
                 return table.empty().select(names)
             except duckdb.BinderException:
-                absent = _columns_to_add(table, _stored_columns(connection, table.name))
+                absent = columns_to_add(table, stored_columns(connection, table.name))
                 if not absent:
                     raise
                 frame = _select(connection, table, names, conditions, absent)
@@ -159,7 +164,7 @@ class Warehouse:
     def has(self, table: Table) -> bool:
         """Whether the table exists."""
         with self._connection() as connection:
-            return bool(_stored_columns(connection, table.name))
+            return bool(stored_columns(connection, table.name))
 
     def create_all(self) -> None:
         """Create missing tables, so that queries and marts can read all of them."""
@@ -177,6 +182,7 @@ class Warehouse:
         import duckdb
 
         with self._connection() as connection:
+            begin_change(self.path)
             connection.execute("BEGIN TRANSACTION")
             try:
                 yield connection
@@ -186,6 +192,8 @@ class Warehouse:
                     connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
+        if self.after_write is not None:
+            self.after_write()
 
 
 def _conditions(tickers: Sequence[str] | None, start: date | None, end: date | None) -> str:
@@ -209,36 +217,17 @@ def _select(
     conditions: str,
     absent: Sequence[str] = (),
 ) -> pl.DataFrame:
-    listed = ", ".join(_selected(table, name, is_absent=name in absent) for name in names)
+    listed = select_list(table, names, absent)
     order = ", ".join(f'"{name}"' for name in table.key if name not in absent)
     query = f'SELECT {listed} FROM "{table.name}"{conditions} ORDER BY {order}'
     return connection.execute(query).pl()
 
 
-def _selected(table: Table, name: str, *, is_absent: bool) -> str:
-    """The column in SQL, with what a null and an absent column are read as."""
-    value = table.absent.get(name)
-    nothing = "NULL" if value is None else f"'{value}'"
-    if is_absent:
-        return f'{nothing} AS "{name}"'
-    return f'"{name}"' if value is None else f'coalesce("{name}", {nothing}) AS "{name}"'
-
-
-def _stored_columns(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, str]:
-    rows = connection.execute(
-        "SELECT column_name, data_type FROM duckdb_columns() "
-        f"WHERE schema_name = 'main' AND table_name = '{name}'"
-    ).fetchall()
-    return {
-        name: "TIMESTAMPTZ" if kind == "TIMESTAMP WITH TIME ZONE" else kind for name, kind in rows
-    }
-
-
 def _create(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     """Create the table, or add the columns that one of a former version may lack."""
-    stored = _stored_columns(connection, table.name)
+    stored = stored_columns(connection, table.name)
     if stored:
-        for name in _columns_to_add(table, stored):
+        for name in columns_to_add(table, stored):
             added = _defined(table, name)
             if name in table.absent:
                 # A column that is added cannot be NOT NULL; the default fills the stored rows.
@@ -251,30 +240,7 @@ def _create(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
 
 def _defined(table: Table, name: str) -> str:
     """The column's name, type and null rule in SQL."""
-    kind = _TYPES[_instance(table.schema[name])]
-    return f'"{name}" {kind}' + (" NOT NULL" if name in table.required else "")
-
-
-def _columns_to_add(table: Table, stored: dict[str, str]) -> list[str]:
-    """The columns that a table of a former version lacks and may lack, in order.
-
-    Raises :class:`ContractError` if the stored table differs in any other way.
-    """
-    expected = {name: _TYPES[_instance(dtype)] for name, dtype in table.schema.items()}
-    needed = table.required.union(table.fixed_columns) - {*table.absent}
-    absent = [name for name in expected if name not in stored and name not in needed]
-    changed = {name for name, _ in stored.items() ^ expected.items()} - {*absent}
-    if changed:
-        raise ContractError(
-            f"the stored table {table.name} has another schema than this version's "
-            f"({', '.join(sorted(changed))}); rebuild it in a new "
-            "OPTIONS_HOME, or drop the table and backfill it"
-        )
-    return absent
-
-
-def _instance(dtype: pl.DataType | type[pl.DataType]) -> pl.DataType:
-    return dtype() if isinstance(dtype, type) else dtype
+    return f'"{name}" {sql_type(table, name)}' + (" NOT NULL" if name in table.required else "")
 
 
 def _require_inside(table: Table, frame: pl.DataFrame, scope: PartitionRange) -> None:

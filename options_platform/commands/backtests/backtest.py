@@ -28,6 +28,7 @@ from options_platform.commands.common import (
     ConsoleProgress,
     print_json,
     print_table,
+    read_home,
     ready_settings,
     say,
 )
@@ -87,20 +88,22 @@ def backtest(args: argparse.Namespace) -> int:
         raise UsageError("--optuna takes the number of variants to try, at least 2")
     if args.refusals and (args.vary or args.optuna is not None or args.rule_sets is not None):
         raise UsageError("--refusals prices one run; leave out --vary, --optuna and --rule-sets")
-    warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
-    settings = with_fits(settings, warehouse)
+    copy = read_home(settings).warehouse
+    settings = with_fits(settings, copy)
     base = make_variant(args.set, settings.plan, _with_fill(settings.backtest_rules, args.fill))
     plan, rules = base.plan, base.rules
     variants, spans = make_variants(args.vary, plan, rules)
     if spans and args.optuna is None:
         raise UsageError(f"--vary {next(iter(spans))}: a range needs a search; add --optuna N")
-    sets = sets_to_compare(args, warehouse) if args.rule_sets is not None else None
+    sets = sets_to_compare(args, copy) if args.rule_sets is not None else None
     store = ChainStore(settings.chains_path)
-    data = load_backtest(warehouse, _tickers(args, settings), args.start, args.end, store)
+    data = load_backtest(copy, _tickers(args, settings), args.start, args.end, store)
     tried = [*variants, base, *(each.variant for each in sets or ())]
     require_premium_features(
-        warehouse, data.market.tickers, data.first, data.last, (each.plan for each in tried)
+        copy, data.market.tickers, data.first, data.last, (each.plan for each in tried)
     )
+    # Trials are judged by all that were recorded up to now, and recorded beside them.
+    warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
     if sets is not None:
         return compare(args, settings, warehouse, data, with_fill(sets, rules))
     if args.optuna is not None:

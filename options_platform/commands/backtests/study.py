@@ -14,6 +14,7 @@ from options_platform.commands.common import (
     ConsoleProgress,
     print_json,
     print_table,
+    read_home,
     ready_settings,
     say,
 )
@@ -44,8 +45,9 @@ def study(args: argparse.Namespace) -> int:
     """
     settings = ready_settings()
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
-    plan = plan_study(read_study(args.name, settings.home), settings, warehouse)
-    data = load_data(plan, settings, warehouse)
+    copy = read_home(settings).warehouse
+    plan = plan_study(read_study(args.name, settings.home), settings, copy)
+    data = load_data(plan, settings, copy)
     runs = run_study(plan, data, args.workers or settings.workers, ConsoleProgress())
     judgement = judged(plan, runs, warehouse)
     tickers_of = {task.hypothesis: task.tickers for task in plan.tasks}

@@ -8,7 +8,6 @@ import dagster as dg
 
 from options_platform.adapters.notifier import VARIABLE, Notifier, is_configured, open_notifier
 from options_platform.adapters.storage.forward_record import WatchedRecord
-from options_platform.adapters.storage.ledger import open_ledger
 from options_platform.defs.alerts.failed_runs import (
     FailedRun,
     failed_runs,
@@ -28,6 +27,7 @@ from options_platform.services.forward.alerts import (
 from options_platform.services.forward.recording import forward_record
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.trading.account_state import alerts_of
+from options_platform.services.trading.home_copy import home_copy
 from options_platform.settings import Settings
 
 MOST_AT_ONCE = 20
@@ -94,7 +94,8 @@ def _account_sensor(
         if sender is None:
             return NO_ADDRESSES
         try:
-            alerts = alerts_of(settings, open_ledger(settings), platform.now())
+            copy = home_copy(settings)
+            alerts = alerts_of(settings, copy.ledger, platform.now(), warehouse=copy.warehouse)
             of_record, chain = _of_forward_record(settings, record, platform.now())
             alerts += of_record
         except WarehouseBusyError as busy:

@@ -9,6 +9,7 @@ from options_platform.contracts import BACKTEST_TABLES
 from options_platform.defs.shared.asset_options import OWNERS
 from options_platform.reporting.report import write_report
 from options_platform.services.market_data.platform import Platform
+from options_platform.services.trading.home_copy import home_copy
 
 MODELS = ("direction_model", "volatility_model")
 FILLED_BY: dict[str, tuple[str, ...]] = {
@@ -88,7 +89,9 @@ def make_report() -> dg.AssetsDefinition:
         ],
     )
     def report(platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
-        path = write_report(platform.settings, platform.warehouse, now=platform.now())
+        # What this run has made of marts and views is published first, and then shown.
+        copy = home_copy(platform.settings)
+        path = write_report(platform.settings, copy.warehouse, now=platform.now(), copy=copy)
         return dg.MaterializeResult(metadata={"report": dg.MetadataValue.path(path)})
 
     return report

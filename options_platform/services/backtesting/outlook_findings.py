@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from options_platform.adapters.storage.ledger import open_ledger
-from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.adapters.storage.published.refreshing import open_copy
 from options_platform.errors import PlatformError
 from options_platform.services.backtesting.outlook import make_outlook, pace_text, until_text
 from options_platform.services.market_data.diagnosis import Diagnosis
@@ -26,9 +26,10 @@ def outlook_findings(settings: Settings, findings: Sequence[Diagnosis]) -> list[
         return [_note("pace", "not computed, since a database is damaged")]
     if not settings.warehouse_path.exists():
         return [_note("pace", "not computed without predictions; run: options-platform backfill")]
-    warehouse = Warehouse(settings.warehouse_path, wait_seconds=WAIT_SECONDS)
+    copy = open_copy(settings.home, wait_seconds=WAIT_SECONDS)
+    warehouse = copy.warehouse(settings.warehouse_path, wait_seconds=WAIT_SECONDS)
     try:
-        outlook = make_outlook(settings, warehouse, open_ledger(settings))
+        outlook = make_outlook(settings, warehouse, copy.ledger(open_ledger(settings)))
         needs = strategy_needs(settings, warehouse, NEWEST_SESSIONS)
     except PlatformError as error:
         return [_note("pace", f"not computed: {error}")]

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     import polars as pl
 
     from options_platform.adapters.ports.market_data import FileSource, SourceInfo
+    from options_platform.adapters.storage.warehouse import Warehouse
 
 NEEDED = ("dagster", "duckdb", "polars", "mlflow", "xgboost-cpu", "scikit-learn", "arch")
 LOW_DISK_BYTES = 2_000_000_000
 CALENDAR_WARNING_DAYS = 60
 SHOWN_NAMES = 10
+WAIT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def _databases(settings: Settings, *, deep: bool) -> Iterator[Diagnosis]:
     if not settings.home.is_dir():
         return
     sound = 0
-    for database in check_databases(settings.home, wait_seconds=5, deep=deep):
+    for database in check_databases(settings.home, wait_seconds=WAIT_SECONDS, deep=deep):
         name = database.path.relative_to(settings.home).as_posix()
         if database.busy:
             yield Diagnosis(name, Diagnosis.NOTE, f"not checked: {database.cause}")
@@ -177,12 +179,10 @@ def _sources(settings: Settings) -> Iterator[Diagnosis]:
 
 def _iv_symbols(settings: Settings, info: SourceInfo) -> dict[str, str]:
     """The index of each ticker; only those that are set where the warehouse cannot be read."""
-    from options_platform.adapters.storage.warehouse import Warehouse
     from options_platform.services.market_data.own_indices import expected_iv_symbols
 
     try:
-        warehouse = Warehouse(settings.warehouse_path, wait_seconds=5)
-        return expected_iv_symbols(settings, info, warehouse)
+        return expected_iv_symbols(settings, info, _warehouse(settings))
     except PlatformError:
         return dict(settings.iv_symbol)
 
@@ -211,11 +211,10 @@ def _missing_names(needed: Sequence[str], available: Sequence[str] | None) -> st
 
 
 def _market(settings: Settings, info: SourceInfo) -> Iterator[Diagnosis]:
-    from options_platform.adapters.storage.warehouse import Warehouse
     from options_platform.services.market_data.one_market import require_same_market
 
     try:
-        require_same_market(Warehouse(settings.warehouse_path, wait_seconds=5), info)
+        require_same_market(_warehouse(settings), info)
     except DamagedError:
         return
     except PlatformError as error:
@@ -234,7 +233,6 @@ def _calendar() -> Diagnosis:
 
 
 def _tables(settings: Settings) -> Iterator[Diagnosis]:
-    from options_platform.adapters.storage.warehouse import Warehouse
     from options_platform.services.market_data.inventory import (
         LISTED_TABLES,
         open_entries,
@@ -246,7 +244,7 @@ def _tables(settings: Settings) -> Iterator[Diagnosis]:
     if not settings.warehouse_path.exists():
         yield Diagnosis("warehouse", Diagnosis.NOTE, "empty; run: options-platform backfill")
         return
-    warehouse = Warehouse(settings.warehouse_path, wait_seconds=5)
+    warehouse = _warehouse(settings)
     try:
         for table in LISTED_TABLES:
             yield _table(table.name, settings.tickers, stored_keys(settings, warehouse, table))
@@ -262,6 +260,14 @@ def _tables(settings: Settings) -> Iterator[Diagnosis]:
     yield Diagnosis(
         "quarantine", state, f"{count(aside, 'row')} set aside, {count(warnings, 'warning')} open"
     )
+
+
+def _warehouse(settings: Settings) -> Warehouse:
+    """The tables as of the published copy."""
+    from options_platform.adapters.storage.published.refreshing import open_copy
+
+    copy = open_copy(settings.home, wait_seconds=WAIT_SECONDS)
+    return copy.warehouse(settings.warehouse_path, wait_seconds=WAIT_SECONDS)
 
 
 def _table(name: str, tickers: Sequence[str], keys: pl.DataFrame) -> Diagnosis:

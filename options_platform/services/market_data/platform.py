@@ -9,6 +9,7 @@ from typing import Any
 
 from options_platform.adapters.ports.market_data import MarketDataSource
 from options_platform.adapters.storage.chain_store import ChainStore
+from options_platform.adapters.storage.published.refreshing import publish_if_due
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.common import Progress
 from options_platform.errors import PlatformError, SettingsError
@@ -61,7 +62,9 @@ def make_platform(settings: Settings, **overrides: Any) -> Platform:
     parts: dict[str, Any] = {
         "settings": settings,
         "warehouse": Warehouse(
-            settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds
+            settings.warehouse_path,
+            wait_seconds=settings.warehouse_wait_seconds,
+            after_write=lambda: publish_if_due(settings.home),
         ),
         "chains": ChainStore(settings.chains_path),
         "source": lambda: _open_source(settings),

@@ -8,6 +8,7 @@ from datetime import date, datetime
 import polars as pl
 
 from options_platform.adapters.storage.ledger import Ledger
+from options_platform.adapters.storage.published.refreshing import last_failure
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import TRADE_PLAN
 from options_platform.domain.calendar.sessions import newest_session, shift
@@ -28,31 +29,44 @@ MONTH_SESSIONS = 21
 UNUSABLE = "ledger"
 
 
-def alerts_of(settings: Settings, ledger: Ledger, now: datetime) -> list[Alert]:
+def alerts_of(
+    settings: Settings, ledger: Ledger, now: datetime, *, warehouse: Warehouse | None = None
+) -> list[Alert]:
     """The conditions that hold now; that the ledger cannot be used is one of them.
 
-    Raises :class:`WarehouseBusyError` while another process holds the ledger or the warehouse.
+    `warehouse` is where the tables are read, by default the home's warehouse itself. Raises
+    :class:`WarehouseBusyError` while another process holds a store that is read.
     """
+    stored = warehouse or Warehouse(settings.warehouse_path, wait_seconds=WAIT_SECONDS)
     try:
         state = replace(
             account_state(ledger, now),
             data_end=settings.end,
-            without_bars=_without_bars(settings),
-            market_priced=_market_priced(settings),
+            without_bars=_without_bars(settings, stored),
+            market_priced=_market_priced(settings, stored),
             refused=refused_by_equity(settings, ledger),
             lost_sets=_lost_sets(settings, ledger),
         )
     except LedgerError as error:
         return [Alert(UNUSABLE, f"{ledger.account}: the ledger cannot be used", str(error))]
-    return account_alerts(state, now, settings.alerts)
+    return [*account_alerts(state, now, settings.alerts), *_unpublished(settings, ledger.account)]
 
 
-def _without_bars(settings: Settings) -> list[tuple[str, date | None]]:
+def _without_bars(settings: Settings, warehouse: Warehouse) -> list[tuple[str, date | None]]:
     """Tickers without a bar of the newest stored session, and their last."""
     if not settings.warehouse_path.exists():
         return []
-    absent = without_bars(Warehouse(settings.warehouse_path, wait_seconds=WAIT_SECONDS), settings)
+    absent = without_bars(warehouse, settings)
     return list(absent.select("ticker", "last").iter_rows())
+
+
+def _unpublished(settings: Settings, account: str) -> list[Alert]:
+    """That the last run could not publish its tables: all that is shown is older than they are."""
+    failure = last_failure(settings.home)
+    if failure is None:
+        return []
+    text = f"since {failure.at:%Y-%m-%d %H:%M} UTC what is shown may be old: {failure.why}"
+    return [Alert("unpublished", f"{account}: the tables could not be published", text)]
 
 
 def _lost_sets(settings: Settings, ledger: Ledger) -> dict[str, str]:
@@ -63,11 +77,10 @@ def _lost_sets(settings: Settings, ledger: Ledger) -> dict[str, str]:
     return {row["rule_set"]: row["note"] for row in rows if row["note"] is not None}
 
 
-def _market_priced(settings: Settings) -> dict[str, str]:
+def _market_priced(settings: Settings, warehouse: Warehouse) -> dict[str, str]:
     """The tickers that the newest plans trade on an index that is not their own, with the error."""
     if not settings.warehouse_path.exists():
         return {}
-    warehouse = Warehouse(settings.warehouse_path, wait_seconds=WAIT_SECONDS)
     columns = ["date", "ticker", "decision", "iv_symbol", "iv_basis"]
     plans = warehouse.read(TRADE_PLAN, columns=columns, tickers=settings.tickers)
     newest = plans.filter(pl.col("date") == pl.col("date").max())

@@ -143,6 +143,7 @@ STEPS = {
     "rejected": "options-platform orders",
     "no": "options-platform quarantine list",
     "equity": "options-platform feasibility",
+    "unpublished": "options-platform doctor",
 }
 """What to do about an alert, by the first word of its key, the most pressing first."""
 
@@ -152,6 +153,7 @@ def problems_of(
     ledger: Ledger,
     now: datetime,
     *,
+    warehouse: Warehouse | None = None,
     newest: date,
     planned: date | None,
     entries: tuple[int, int],
@@ -162,11 +164,12 @@ def problems_of(
         settings: the settings.
         ledger: the order ledger.
         now: current time.
+        warehouse: where the tables are read (default: the home's warehouse itself).
         newest: the newest session that could be planned.
         planned: the newest session that was; None for none.
         entries: undecided entries of the quarantine: rows set aside, and warnings.
     """
-    alerts = alerts_of(settings, ledger, now)
+    alerts = alerts_of(settings, ledger, now, warehouse=warehouse)
     # The decisions say themselves which index they are priced on.
     problems = [_of_alert(settings, one) for one in alerts if not one.key.startswith("index ")]
     problems += _of_runs(settings)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import polars as pl
 
 from options_platform.adapters.brokers import simulated
 from options_platform.adapters.storage.duck import held
-from options_platform.adapters.storage.ledger import Ledger
+from options_platform.adapters.storage.ledger import Ledger, replay_ledger
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.common import Progress
 from options_platform.contracts import (
@@ -32,19 +33,6 @@ from options_platform.services.market_data.yields_and_tenors import stored_divid
 from options_platform.services.planning.plan_tables import market_closes
 from options_platform.services.trading.session import TradingSession
 from options_platform.settings import Settings
-
-LABEL = "replay"
-FILE_NAME = "ledger-replay.duckdb"
-
-
-def replay_ledger(settings: Settings) -> Ledger:
-    """The ledger that replays are written to."""
-    return Ledger(
-        settings.home / FILE_NAME,
-        account=settings.account,
-        label=LABEL,
-        wait_seconds=settings.warehouse_wait_seconds,
-    )
 
 
 def replay(
@@ -71,7 +59,7 @@ def replay(
     target = replay_ledger(settings)
     with tempfile.TemporaryDirectory(dir=settings.home, prefix="replay-") as scratch:
         folder = Path(scratch)
-        ledger = Ledger(folder / FILE_NAME, account=settings.account, label=LABEL)
+        ledger = replace(target, path=folder / target.path.name)
         broker = simulated.open_broker(settings, folder)
         trading = TradingSession(ledger, broker, settings)
         # These files are private: holding them throughout saves opening them for each step.
@@ -84,5 +72,5 @@ def replay(
                 )  # fmt: skip
                 if progress is not None:
                     progress("sessions replayed", done, len(sessions))
-        shutil.move(folder / FILE_NAME, target.path)
+        shutil.move(ledger.path, target.path)
     return target

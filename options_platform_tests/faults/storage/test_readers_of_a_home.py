@@ -1,5 +1,6 @@
-"""A notebook and a dashboard that have a home's databases open disturb no daily run."""
+"""Notebooks and dashboards disturb no daily run, whether they read the copy or the databases."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from options_platform.adapters.storage.published.versions import newest_version
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import PAPER_ORDERS, TRADE_PLAN
 from options_platform.defs.trading.orders import open_ledger
@@ -33,6 +35,19 @@ while not select.select([sys.stdin], [], [], 1.0)[0]:
 print(count() == first, flush=True)
 """
 
+# Reads the home by the Python API, twice a second.
+POLL = """
+import json, select, sys
+from options_platform.api import open_home
+home = open_home(sys.argv[1])
+seen = []
+print("polls", flush=True)
+while not select.select([sys.stdin], [], [], 0.5)[0]:
+    rows = home.frame("paper_orders", start=sys.argv[2], end=sys.argv[2])
+    seen.append([str(home.as_of), home.behind, *rows["status"]])
+print(json.dumps(seen), flush=True)
+"""
+
 
 def daily(settings, day):
     noon = datetime.combine(shift(day, 1), datetime.min.time(), tzinfo=NEW_YORK).replace(hour=12)
@@ -54,13 +69,26 @@ def test_a_daily_run_trades_while_a_notebook_and_a_dashboard_read(simulated_home
     daily(settings, first)
     before = {order.client_order_id for order in open_ledger(settings).orders()}
     paths = [str(path) for path in (settings.warehouse_path, open_ledger(settings).path)]
-    with subprocess.Popen(
-        [sys.executable, "-c", READ, *paths],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    ) as reading:  # fmt: skip
+    former = newest_version(settings.home)
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", READ, *paths],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        ) as reading,
+        subprocess.Popen(
+            [sys.executable, "-c", POLL, str(settings.home), str(last)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        ) as polling,
+    ):  # fmt: skip
         assert reading.stdout.readline() == "reads\n"
+        assert polling.stdout.readline() == "polls\n"
         daily(settings, last)
         assert reading.poll() is None
+        newest = newest_version(settings.home)
+        # The dashboard has seen the state before the run or the one after it, and which it was.
+        seen = json.loads(polling.communicate("end\n")[0])
+        assert {at for at, *_ in seen} <= {str(v.published_at) for v in (former, newest)}
+        assert any("a run has changed the tables" in (why or "") for _, why, *_ in seen)
         # Who reads has seen the databases as they were all the while.
         assert reading.communicate("end\n")[0] == "True\n"
     assert_frame_equal(plans_of(settings, last), planned)

@@ -28,7 +28,7 @@ FORMAT = 1
 RECORD = "backups.json"
 MOST_RECORDED = 20
 # Not in a backup: files that can be created again, and former files set aside by a restore.
-NOT_KEPT = frozenset({"cache", "locks", RECORD})
+NOT_KEPT = frozenset({"cache", "locks", "published", RECORD})
 SET_ASIDE, UNFINISHED = "before-", ".restoring-"
 PASSING = (SET_ASIDE, UNFINISHED, "replay-")
 # Logs of databases, whose content is in the copy of the database.

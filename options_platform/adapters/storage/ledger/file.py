@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from options_platform.adapters.storage.changes import begin_change
 from options_platform.adapters.storage.duck import held
 from options_platform.adapters.storage.ledger.halt_notice import notice_of
 from options_platform.adapters.storage.ledger.rows import (
@@ -114,6 +115,7 @@ class LedgerFile:
 
         with self._connected() as connection:
             seen = self._seen(connection)
+            begin_change(self.path)
             connection.execute("BEGIN TRANSACTION")
             try:
                 yield connection

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from options_platform.adapters.storage.ledger.file import LedgerFile
 from options_platform.adapters.storage.ledger.halt_notice import leave_notice, notice_of
@@ -16,6 +17,9 @@ from options_platform.adapters.storage.ledger.rows import (
 )
 from options_platform.domain.risk import is_of_losses
 from options_platform.errors import LedgerError, WarehouseBusyError
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 @dataclass(frozen=True)
@@ -86,8 +90,13 @@ class HaltRecords(LedgerFile):
 
     def _record_halt(self, reason: str, at: datetime) -> None:
         with self._transaction() as connection:
-            if read_meta(connection, "halted") is None:
-                set_meta(connection, "halted", reason)
-            write_event(connection, at, "halted", reason)
-            # Entries that were decided before stay void, whenever the halt is lifted.
-            withdraw_entries(connection, at)
+            write_halt(connection, reason, at)
+
+
+def write_halt(connection: duckdb.DuckDBPyConnection, reason: str, at: datetime) -> None:
+    """Write a halt into an open ledger; the first reason stays."""
+    if read_meta(connection, "halted") is None:
+        set_meta(connection, "halted", reason)
+    write_event(connection, at, "halted", reason)
+    # Entries that were decided before stay void, whenever the halt is lifted.
+    withdraw_entries(connection, at)

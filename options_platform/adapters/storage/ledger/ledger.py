@@ -16,6 +16,9 @@ class Ledger(OrderRecords, EvidenceRecords, AccountRecords, HaltRecords):
     """The ledger of one account; every public method is a transaction of its own."""
 
 
+REPLAY = "replay"
+
+
 def open_ledger(settings: Settings) -> Ledger:
     """The ledger of the settings' account and broker."""
     return Ledger(
@@ -24,4 +27,14 @@ def open_ledger(settings: Settings) -> Ledger:
         label="live" if settings.is_live else "paper",
         wait_seconds=settings.warehouse_wait_seconds,
         broker=settings.broker,
+    )
+
+
+def replay_ledger(settings: Settings) -> Ledger:
+    """The ledger that replays of past sessions are written to, apart from the account's."""
+    return Ledger(
+        settings.home / f"ledger-{REPLAY}.duckdb",
+        account=settings.account,
+        label=REPLAY,
+        wait_seconds=settings.warehouse_wait_seconds,
     )
