@@ -38,6 +38,8 @@ def require_sensible(settings: Settings) -> None:
         )
     if settings.workers < 1:
         raise SettingsError("setting workers: at least 1")
+    if not 0 <= settings.earnings.assumed_known_days <= 90:
+        raise SettingsError("setting earnings.assumed_known_days: 0 to 90 days")
     unknown = sorted(set(settings.iv_symbol) - set(settings.tickers))
     if unknown:
         raise SettingsError(f"setting iv_symbol: {unknown[0]} is not among the tickers")
@@ -49,11 +51,19 @@ def _require_sensible_sources(settings: Settings) -> None:
         raise SettingsError("setting fallback_sources: each source once, and not the source itself")
     if any(limit < 1 for limit in settings.requests_per_minute.values()):
         raise SettingsError("setting requests_per_minute: at least 1")
-    for name in dict.fromkeys((*order, settings.second_source)):
+    asked = settings.earnings_sources
+    if len(set(asked)) != len(asked):
+        raise SettingsError("setting earnings_sources: each source once")
+    if "edgar" in asked and "@" not in settings.edgar_contact:
+        raise SettingsError(
+            "setting edgar_contact: the SEC answers only those who say who asks; set your name and "
+            'e-mail address, e.g. edgar_contact = "Jane Doe jane@example.com"'
+        )
+    for name in dict.fromkeys((*order, *asked, settings.second_source)):
         entry = source_entry(name)
         if entry is None or not entry.needs_folder:
             continue
-        if name in order and not settings.csv_dir:
+        if name in (*order, *asked) and not settings.csv_dir:
             raise SettingsError(
                 f"source {name} needs a folder: set OPTIONS_CSV_DIR to the one with TICKER.csv"
             )

@@ -37,21 +37,24 @@ class Answer:
     at: datetime
 
 
-def status_of(rows: pl.DataFrame, today: date) -> pl.Expr:
-    """The status of each row: what the source says, else what its date, hour and figure show.
+def status_of(today: date) -> pl.Expr:
+    """The status of each row of an answer (date, timing, status, eps_reported, known_from).
 
-    A report before `today` is reported, as is one of today with a reported figure; one that lies
-    ahead is confirmed if the source gives its timing, else estimated.
+    A report before `today`, or before the day from which the row is known, is reported, as is one
+    of today with a reported figure. One that lies ahead has the status that the source gives, else
+    it is confirmed if the source gives its timing, and estimated otherwise.
     """
-    seen = (pl.col("date") == today) & pl.col("eps_reported").is_not_null()
-    derived = (
-        pl.when((pl.col("date") < today) | seen)
+    day = pl.coalesce(pl.col("known_from").dt.date(), pl.lit(today))
+    seen = (pl.col("date") == day) & pl.col("eps_reported").is_not_null()
+    return (
+        pl.when((pl.col("date") < day) | seen)
         .then(pl.lit(REPORTED))
+        .when(pl.col("status").is_not_null())
+        .then(pl.col("status"))
         .when(pl.col("timing").is_not_null())
         .then(pl.lit(CONFIRMED))
         .otherwise(pl.lit(ESTIMATED))
     )
-    return pl.coalesce("status", derived) if "status" in rows.columns else derived
 
 
 def lengthened(ticker: str, record: pl.DataFrame, answer: Answer) -> pl.DataFrame:
@@ -78,10 +81,14 @@ def lengthened(ticker: str, record: pl.DataFrame, answer: Answer) -> pl.DataFram
             then += [row for row in undated if row["date"] < moment.date()]
         if newest is None or moment > newest:
             book.learn(then, moment)
-    latest = [*undated, *replayed.current()]
+    latest = [*undated, *(_by_now(row, answer.at.date()) for row in replayed.current())]
     book.learn(latest, answer.at)
     book.withdraw(latest, answer)
     return pl.DataFrame(book.changed(), schema=EARNINGS_KNOWN.schema).sort(EARNINGS_KNOWN.key)
+
+
+def _by_now(row: dict[str, Any], today: date) -> dict[str, Any]:
+    return row | {"status": REPORTED} if row["date"] < today else row
 
 
 def _is_same(row: dict[str, Any], known: dict[str, Any]) -> bool:
@@ -108,6 +115,7 @@ class _Book:
 
     def learn(self, told: Sequence[dict[str, Any]], at: datetime) -> None:
         """Record each report that differs from what is valid."""
+        told = sorted(told, key=lambda row: row["date"])
         current = self.current()
         pairs = pairs_of(told, current)
         number = max((row["quarter_no"] for row in self._rows), default=0)

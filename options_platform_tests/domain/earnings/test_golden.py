@@ -3,7 +3,6 @@
 import math
 from datetime import date
 
-import numpy as np
 import polars as pl
 import pytest
 

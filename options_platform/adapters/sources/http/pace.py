@@ -27,9 +27,12 @@ class Pace:
         *,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.time,
+        window_seconds: float = MINUTE_SECONDS,
     ) -> None:
+        """`window_seconds` takes the place of the minute at a source that counts otherwise."""
         self._path = path
         self._per_minute = per_minute
+        self._window_seconds = window_seconds
         self._sleep = sleep
         self._clock = clock
         self._waited_seconds = 0.0
@@ -53,7 +56,7 @@ class Pace:
             now = self._clock()
             stamps = [at for at in self._stamps() if at <= now + LONGEST_QUEUE_SECONDS]
             full = len(stamps) >= self._per_minute
-            at = max(now, stamps[-self._per_minute] + MINUTE_SECONDS) if full else now
+            at = max(now, stamps[-self._per_minute] + self._window_seconds) if full else now
             self._store([*stamps, at][-self._per_minute :])
         return at
 
