@@ -108,13 +108,13 @@ class KnownDates:
         return self.at(close_time(session), session)
 
     def _valid(self, moment: datetime) -> list[dict[str, Any]]:
-        return [
-            row
+        valid = {
+            row["quarter_no"]: row
             for row in self._rows
             if row["known_from"] <= moment
             and (row["known_until"] is None or moment < row["known_until"])
-            and row["status"] != WITHDRAWN
-        ]
+        }
+        return [row for row in valid.values() if row["status"] != WITHDRAWN]
 
     def _history(self) -> Iterable[dict[str, Any]]:
         """The dates that sessions before the first fetch go by: facts of then, plans of then."""

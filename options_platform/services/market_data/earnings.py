@@ -13,8 +13,8 @@ from datetime import date, timedelta
 import polars as pl
 
 from options_platform.adapters.ports.market_data import EarningsSource
-from options_platform.common import PartitionRange
-from options_platform.contracts import EARNINGS, EARNINGS_KNOWN
+from options_platform.common import KEY, PartitionRange
+from options_platform.contracts import EARNINGS, EARNINGS_KNOWN, FETCHES
 from options_platform.domain.calendar.sessions import NEW_YORK
 from options_platform.domain.earnings.known_dates import KnownDates, as_frame
 from options_platform.domain.earnings.record import (
@@ -65,69 +65,92 @@ def update_earnings(platform: Platform, selected: PartitionRange) -> EarningsUpd
         return EarningsUpdate(EARNINGS.empty(), nothing_given=reason)
     for source in sources:
         require_same_market(platform.warehouse, source.info)
-    written, unknown = [EARNINGS.empty()], {}
-    for at, ticker in enumerate(selected.tickers):
-        platform.progress("fetching earnings dates", at, len(selected.tickers))
-        part = PartitionRange(selected.start, selected.end, (ticker,))
+    tickers = selected.tickers
+    record = platform.warehouse.read(EARNINGS_KNOWN, tickers=tickers)
+    stored = platform.warehouse.read(EARNINGS, columns=KEY, tickers=tickers)
+    written, requests, unknown = [EARNINGS.empty()], [FETCHES.empty()], {}
+    for at, ticker in enumerate(tickers):
+        platform.progress("fetching earnings dates", at, len(tickers))
+        known = _Known(
+            ticker,
+            record.filter(pl.col("ticker") == ticker),
+            stored.filter(pl.col("ticker") == ticker),
+        )
         try:
-            written.append(_update(platform, sources, part))
+            rows, request = _update(platform, sources, known, selected)
         except SourceError as error:
             unknown[ticker] = str(error)
+            continue
+        written.append(rows)
+        requests.append(request)
+    platform.warehouse.upsert(FETCHES, pl.concat(requests))
     return EarningsUpdate(pl.concat(written), unknown)
 
 
-def known_dates(platform: Platform, ticker: str) -> KnownDates:
-    """What was known of the ticker's reports, at any moment."""
-    record = platform.warehouse.read(EARNINGS_KNOWN, tickers=[ticker])
-    return KnownDates(ticker, record, platform.settings.earnings)
+@dataclass(frozen=True)
+class _Known:
+    """What is stored of a ticker before its answer: its record, and the keys of its calendar."""
+
+    ticker: str
+    record: pl.DataFrame
+    stored: pl.DataFrame
 
 
 def _update(
-    platform: Platform, sources: Sequence[EarningsSource], selected: PartitionRange
-) -> pl.DataFrame:
-    """Ask for one ticker and store the answer; the rows of `earnings` that were written."""
-    warehouse, now, ticker = platform.warehouse, platform.now(), selected.tickers[0]
+    platform: Platform,
+    sources: Sequence[EarningsSource],
+    known: _Known,
+    selected: PartitionRange,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Ask for one ticker and store the answer: the rows of `earnings`, the request."""
+    warehouse, now, ticker = platform.warehouse, platform.now(), known.ticker
     today = now.astimezone(NEW_YORK).date()
-    record = warehouse.read(EARNINGS_KNOWN, tickers=[ticker])
-    start, end = _asked_from(platform, record, selected.start), selected.end + AHEAD
-    told = ask(sources, ticker, start, end, today)
-    told = told.with_columns(status=status_of(today))
+    start, end = _asked_from(platform, known.record, selected.start), selected.end + AHEAD
+    told = ask(sources, ticker, start, end, today).with_columns(status=status_of(today))
     # An empty answer is no evidence that a report of the past never was.
     replaced_from = start if told.height else max(start, today + timedelta(days=1))
-    added = lengthened(ticker, record, Answer(told, replaced_from, end, now))
+    added = lengthened(ticker, known.record, Answer(told, replaced_from, end, now))
     warehouse.upsert(EARNINGS_KNOWN, added)
-    rows = _calendar(platform, ticker, told).filter(pl.col("date").is_between(replaced_from, end))
+    kept = known.record.join(added, on=EARNINGS_KNOWN.key, how="anti")
+    replaced = pl.col("date").is_between(replaced_from, end)
+    rows = _calendar(platform, ticker, pl.concat([kept, added]), told).filter(replaced)
+    gone = known.stored.filter(replaced)
     if rows.height:
         scope = PartitionRange(replaced_from, end, (ticker,))
         warehouse.write([(EARNINGS, rows)], scope=scope)
-    else:
-        stored = warehouse.read(EARNINGS, tickers=[ticker], start=replaced_from, end=end)
-        warehouse.remove([(EARNINGS, stored)])
-    _note_request(platform, ticker, FetchWindow(start, end, _reason(record)), told)
-    return rows
+    elif gone.height:
+        warehouse.remove([(EARNINGS, gone)])
+    reason = "first" if known.record.is_empty() else "range"
+    names = "+".join(source.info.name for source in sources)
+    window = FetchWindow(start, end, reason)
+    return rows, request_rows(EARNINGS, ticker, [(window, told.height)], names, now)
 
 
 def _asked_from(platform: Platform, record: pl.DataFrame, start: date) -> date:
-    first = first_date(platform.settings)
+    """The first day to ask for; see :func:`update_earnings`."""
+    first = min(first_date(platform.settings), start)
     if record.is_empty():
-        return min(first, start)
+        return first
     valid = record.filter(pl.col("known_until").is_null())
     pending = valid.filter(~pl.col("status").is_in([REPORTED, WITHDRAWN]))
     oldest: date = min([start - SAME_REPORT, *pending["date"].to_list()])
-    return max(oldest, min(first, start))
+    return max(oldest, first)
 
 
-def _calendar(platform: Platform, ticker: str, told: pl.DataFrame) -> pl.DataFrame:
+def _calendar(
+    platform: Platform, ticker: str, record: pl.DataFrame, told: pl.DataFrame
+) -> pl.DataFrame:
     """The rows of `earnings` that follow from the record, with the figures of the answer."""
     now = platform.now()
     day = newest_date(platform.settings, now)
-    known = as_frame(known_dates(platform, ticker).at(now, day)).drop("knowledge")
+    known = KnownDates(ticker, record, platform.settings.earnings).at(now, day)
     figures = told.unique("date", keep="last", maintain_order=True).select(
         "date", "eps_estimate", "eps_reported", "other_date"
     )
     reported = pl.when(pl.col("status") == REPORTED).then(pl.col("eps_reported"))
     return (
-        known.join(figures, on="date", how="left")
+        as_frame(known)
+        .join(figures, on="date", how="left")
         .unique("date", keep="first", maintain_order=True)
         .with_columns(
             ticker=pl.lit(ticker),
@@ -136,15 +159,3 @@ def _calendar(platform: Platform, ticker: str, told: pl.DataFrame) -> pl.DataFra
         )
         .select(EARNINGS.schema.names())
     )
-
-
-def _reason(record: pl.DataFrame) -> str:
-    return "first" if record.is_empty() else "range"
-
-
-def _note_request(platform: Platform, ticker: str, window: FetchWindow, told: pl.DataFrame) -> None:
-    from options_platform.contracts import FETCHES
-
-    names = "+".join(source.info.name for source in earnings_sources(platform))
-    rows = request_rows(EARNINGS, ticker, [(window, told.height)], names, platform.now())
-    platform.warehouse.upsert(FETCHES, rows)

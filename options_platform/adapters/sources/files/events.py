@@ -142,7 +142,7 @@ def reports_of(table: FileTable, ticker: str) -> pl.DataFrame:
     frame = frame.with_columns(**unknown).with_columns(ticker=pl.lit(ticker), source=pl.lit("csv"))
     given = {name: kind for name, kind in EARNINGS_KNOWLEDGE.items() if name in frame.columns}
     schema = {**EARNINGS_SCHEMA, **given}
-    return frame.select(schema).cast(schema)  # type: ignore[arg-type]
+    return frame.select(*schema).cast(schema)  # type: ignore[arg-type]
 
 
 def _with_statuses(path: Path, frame: pl.DataFrame) -> pl.DataFrame:
