@@ -20,6 +20,7 @@ from options_platform.domain.earnings.known_dates import (
     next_report,
 )
 from options_platform.domain.market.bars import require_ticker
+from options_platform.services.market_data.session_bounds import newest_date
 from options_platform.settings import Settings
 
 COLUMNS = (
@@ -33,8 +34,11 @@ def earnings(args: argparse.Namespace) -> int:
     settings = ready_settings()
     moment = args.as_of or datetime.now(UTC)
     day = moment.astimezone(NEW_YORK).date()
+    if args.as_of is None and settings.end is not None:
+        # A history that has ended is seen from its last session.
+        day = newest_date(settings, moment)
     tickers = [require_ticker(args.ticker)] if args.ticker else settings.tickers
-    reports = {ticker: dates.at(moment) for ticker, dates in _known(settings, tickers).items()}
+    reports = {ticker: dates.at(moment, day) for ticker, dates in _known(settings, tickers).items()}
     if args.ticker:
         _print_all(args, reports[tickers[0]])
     else:
