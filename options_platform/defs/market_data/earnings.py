@@ -12,6 +12,8 @@ from options_platform.services.market_data.earnings import EarningsUpdate, updat
 from options_platform.services.market_data.platform import Platform
 from options_platform.settings import Settings
 
+SHOWN = 20
+
 
 def make_earnings(settings: Settings) -> dg.AssetsDefinition:
     """The asset `earnings`; of a source without such dates it stays empty and says so."""
@@ -37,6 +39,10 @@ def _origin(update: EarningsUpdate, platform: Platform) -> dict[str, Any]:
     planned = update.rows.filter(pl.col("date") > platform.now().date())
     labels = ", ".join(source.info.label for source in platform.earnings_sources())
     metadata: dict[str, Any] = {"source": labels, "planned_reports": planned.height}
+    if planned.height:
+        coming = planned.sort("date", "ticker").head(SHOWN).iter_rows(named=True)
+        lines = (f"- {row['date']} {row['ticker']}, {row['status']}" for row in coming)
+        metadata["next_reports"] = dg.MetadataValue.md("\n".join(lines))
     if update.unknown:
         reasons = "\n".join(f"- {ticker}: {why}" for ticker, why in update.unknown.items())
         metadata["not_known"] = dg.MetadataValue.md(reasons)

@@ -29,6 +29,7 @@ def merged(answers: Sequence[pl.DataFrame], today: date) -> pl.DataFrame:
     """
     schema = pl.Schema([*answers[0].schema.items(), *OTHER_DATE.items()])
     past: list[dict[str, Any]] = []
+    answers = answers if len(answers) == 1 else [_newest_dates(answer) for answer in answers]
     for answer in answers:
         told = answer.filter(pl.col("date") <= today).sort("date").to_dicts()
         pairs = pairs_of(told, past)
@@ -40,6 +41,22 @@ def merged(answers: Sequence[pl.DataFrame], today: date) -> pl.DataFrame:
     planned = next((frame.to_dicts() for frame in plans if frame.height), [])
     rows = [*_without_preliminary(past), *planned]
     return pl.DataFrame(rows, schema=schema).sort("date", maintain_order=True)
+
+
+def _newest_dates(answer: pl.DataFrame) -> pl.DataFrame:
+    """The answer with the date of each report that became known last.
+
+    Beside other sources a report's former dates would look like reports of their own.
+    """
+    if "known_from" not in answer.columns or answer["known_from"].null_count() == answer.height:
+        return answer
+    undated = answer.filter(pl.col("known_from").is_null())
+    newest: list[dict[str, Any]] = []
+    for row in answer.drop_nulls("known_from").sort("known_from").to_dicts():
+        for former in pairs_of([row], newest).values():
+            newest.pop(former)
+        newest.append(row)
+    return pl.concat([undated, pl.DataFrame(newest, schema=answer.schema)])
 
 
 def _complete(row: dict[str, Any], other: dict[str, Any]) -> None:

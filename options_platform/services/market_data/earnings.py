@@ -52,8 +52,9 @@ class EarningsUpdate:
 def update_earnings(platform: Platform, selected: PartitionRange) -> EarningsUpdate:
     """Record what the sources say of the reports up to four months after the range; store them.
 
-    The first request of a ticker begins at the settings' first session, later ones 45 days before
-    the range, or with the oldest report that was planned when it was last asked for. The stored
+    The first request of a ticker begins at the settings' first session. Later ones begin 45 days
+    before the range, or before the day of the newest request if that is earlier, and no later than
+    the oldest report that is recorded as planned. The stored
     reports of these days are replaced: one that moved is gone. Where the answer is empty only
     planned ones go; where there is none the stored ones stay. UsageError where the stored bars are
     of another market (`services.market_data.one_market`).
@@ -67,6 +68,8 @@ def update_earnings(platform: Platform, selected: PartitionRange) -> EarningsUpd
         require_same_market(platform.warehouse, source.info)
     tickers = selected.tickers
     record = platform.warehouse.read(EARNINGS_KNOWN, tickers=tickers)
+    asked = platform.warehouse.read(FETCHES, tickers=tickers)
+    asked = asked.filter(pl.col("table") == EARNINGS.name)
     stored = platform.warehouse.read(EARNINGS, columns=KEY, tickers=tickers)
     written, requests, unknown = [EARNINGS.empty()], [FETCHES.empty()], {}
     for at, ticker in enumerate(tickers):
@@ -75,6 +78,7 @@ def update_earnings(platform: Platform, selected: PartitionRange) -> EarningsUpd
             ticker,
             record.filter(pl.col("ticker") == ticker),
             stored.filter(pl.col("ticker") == ticker),
+            asked.filter(pl.col("ticker") == ticker),
         )
         try:
             rows, request = _update(platform, sources, known, selected)
@@ -89,11 +93,13 @@ def update_earnings(platform: Platform, selected: PartitionRange) -> EarningsUpd
 
 @dataclass(frozen=True)
 class _Known:
-    """What is stored of a ticker before its answer: its record, and the keys of its calendar."""
+    """What is stored of a ticker before its answer: its record, the keys of its calendar, and the
+    requests for it so far."""
 
     ticker: str
     record: pl.DataFrame
     stored: pl.DataFrame
+    asked: pl.DataFrame
 
 
 def _update(
@@ -105,7 +111,7 @@ def _update(
     """Ask for one ticker and store the answer: the rows of `earnings`, the request."""
     warehouse, now, ticker = platform.warehouse, platform.now(), known.ticker
     today = now.astimezone(NEW_YORK).date()
-    start, end = _asked_from(platform, known.record, selected.start), selected.end + AHEAD
+    start, end = _first_day(platform, known, selected.start), selected.end + AHEAD
     told = ask(sources, ticker, start, end, today).with_columns(status=status_of(today))
     # An empty answer is no evidence that a report of the past never was.
     replaced_from = start if told.height else max(start, today + timedelta(days=1))
@@ -120,20 +126,21 @@ def _update(
         warehouse.write([(EARNINGS, rows)], scope=scope)
     elif gone.height:
         warehouse.remove([(EARNINGS, gone)])
-    reason = "first" if known.record.is_empty() else "range"
+    reason = "first" if known.asked.is_empty() else "range"
     names = "+".join(source.info.name for source in sources)
     window = FetchWindow(start, end, reason)
     return rows, request_rows(EARNINGS, ticker, [(window, told.height)], names, now)
 
 
-def _asked_from(platform: Platform, record: pl.DataFrame, start: date) -> date:
+def _first_day(platform: Platform, known: _Known, start: date) -> date:
     """The first day to ask for; see :func:`update_earnings`."""
     first = min(first_date(platform.settings), start)
-    if record.is_empty():
+    if known.asked.is_empty() or min(known.asked["start"].to_list()) > first:
         return first
-    valid = record.filter(pl.col("known_until").is_null())
-    pending = valid.filter(~pl.col("status").is_in([REPORTED, WITHDRAWN]))
-    oldest: date = min([start - SAME_REPORT, *pending["date"].to_list()])
+    newest: date = max(known.asked["end"].to_list()) - AHEAD
+    valid = known.record.filter(pl.col("known_until").is_null())
+    pending = valid.filter(~pl.col("status").is_in([REPORTED, WITHDRAWN]))["date"].to_list()
+    oldest: date = min([start - SAME_REPORT, newest - SAME_REPORT, *pending])
     return max(oldest, first)
 
 

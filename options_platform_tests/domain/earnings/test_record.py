@@ -116,6 +116,13 @@ def test_the_first_source_dates_the_past_and_the_others_plan_and_give_figures():
         (date(2024, 4, 30), "before_open", 2.2, "edgar", None),
         (PLANNED, "after_close", None, "yahoo", None),
     ]
+    since = [datetime(2024, 7, 1, tzinfo=UTC), datetime(2024, 8, 1, tzinfo=UTC)]
+    files = reports("csv", (date(2024, 7, 23), None, 2.3), (PAST[2], None, 2.3))
+    files = files.with_columns(known_from=pl.Series(since))
+    filed = reports("edgar", (PAST[2], "after_close", None)).with_columns(
+        known_from=pl.lit(None, files.schema["known_from"])
+    )
+    assert merged([filed, files], date(2024, 9, 2))["date"].to_list() == [PAST[2]]
     alone = merged([edgar], date(2024, 9, 2))
     assert alone["date"].to_list() == [date(2024, 1, 30), date(2024, 4, 30)]
     assert merged([yahoo], date(2024, 9, 2)).drop("other_date").equals(yahoo)

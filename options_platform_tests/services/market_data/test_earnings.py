@@ -1,6 +1,7 @@
 """Earnings reports from files and from the SEC: the record, the calendar, and what is doubtful."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
@@ -10,6 +11,7 @@ from options_platform.adapters.sources import SourceOptions, open_source
 from options_platform.adapters.sources.edgar.source import EdgarSource
 from options_platform.adapters.storage.home import prepare_home
 from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.api.home import open_home
 from options_platform.cli import main
 from options_platform.common import PartitionRange
 from options_platform.contracts import EARNINGS, EARNINGS_KNOWN, RAW_OHLCV
@@ -219,6 +221,35 @@ def test_dates_that_trading_contradicts_and_tickers_without_an_answer_are_found(
         "AAPL was asked for up to 2024-06-28",
         "MSFT was never answered: not_known of the asset's metadata says why",
     )
+
+
+def test_a_day_computed_alone_has_the_rows_of_a_backfill(settings, tmp_path):
+    """Of a file that does not change, whatever the runs were."""
+    end = datetime(2024, 3, 1, 5, 30, tzinfo=UTC)
+    platform = make_platform(settings, now=lambda: end)
+    whole = PartitionRange(date(2023, 1, 3), date(2024, 2, 29), settings.tickers)
+    update_earnings(platform, whole)
+    backfilled, record = stored(settings), stored(settings, EARNINGS_KNOWN)
+    for day in (date(2023, 5, 4), date(2023, 8, 10), date(2024, 2, 29)):
+        update_earnings(platform, PartitionRange(day, day, ("AAPL",)))
+        assert stored(settings).equals(backfilled)
+    alone = replace(settings, home=tmp_path / "alone")
+    prepare_home(alone)
+    for day in (date(2023, 5, 4), date(2024, 2, 29)):
+        update_earnings(make_platform(alone, now=lambda: end), PartitionRange(day, day, ("AAPL",)))
+    assert stored(alone).equals(backfilled)
+    assert stored(alone, EARNINGS_KNOWN).equals(record)
+
+
+def test_researchers_read_the_reports_as_they_were_known(settings):
+    update(settings)
+    home = open_home(settings.home, settings={"source": "csv", "csv_dir": settings.csv_dir})
+    then = home.earnings("AAPL", as_of=datetime(2024, 2, 26, 21, tzinfo=UTC))
+    assert then.row(-1, named=True)["status"] == "projected"
+    assert home.earnings("AAPL", as_of=FIRST)["status"].to_list() == [
+        *["reported"] * 4, "estimated",
+    ]  # fmt: skip
+    assert home.earnings("SPY").is_empty()
 
 
 def test_the_calendar_is_printed_as_it_was_known_at_a_time(settings, tmp_path, monkeypatch, capsys):

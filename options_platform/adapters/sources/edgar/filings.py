@@ -35,7 +35,9 @@ def older_pages(answer: Any, start: date) -> list[str]:
 
 
 def reports(ticker: str, filings: Any) -> pl.DataFrame:
-    """The filings that report results, in EARNINGS_SCHEMA, by date; other filings are no reports.
+    """The filings that report results, by date; other filings are no reports.
+
+    The columns are EARNINGS_SCHEMA's and `status`, reported: what is filed is out.
 
     `filings` has lists of equal length: form, items and acceptanceDateTime, which is in UTC. Of two
     filings on one day the first counts. FetchError for an answer that cannot be read.
@@ -52,8 +54,9 @@ def reports(ticker: str, filings: Any) -> pl.DataFrame:
             "eps_estimate": None,
             "eps_reported": None,
             "source": "edgar",
+            "status": "reported",
         },
-        schema=EARNINGS_SCHEMA,
+        schema={**EARNINGS_SCHEMA, "status": pl.String()},
     )
     return table.unique("date", keep="first", maintain_order=True)
 

@@ -2,6 +2,7 @@
 
 from datetime import date
 
+import polars as pl
 import pytest
 
 from options_platform.adapters.ports.market_data import EARNINGS_SCHEMA
@@ -44,7 +45,8 @@ def source(sec, tmp_path):
 
 def test_filings_of_results_are_reports_with_their_hour_and_no_others_are(source, sec):
     found = source.earnings("MSFT", *ALL)
-    assert found.schema == EARNINGS_SCHEMA
+    assert found.schema == {**EARNINGS_SCHEMA, "status": pl.String}
+    assert found["status"].unique().to_list() == ["reported"]
     assert found.select("date", "timing").rows() == [
         (date(2004, 7, 22), "after_close"),
         (date(2009, 7, 23), None),
