@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from options_platform.domain.calendar.closures import parse_closures
 from options_platform.domain.market.bars import require_ticker
@@ -38,11 +39,18 @@ def require_sensible(settings: Settings) -> None:
         )
     if settings.workers < 1:
         raise SettingsError("setting workers: at least 1")
-    if not 0 <= settings.earnings.assumed_known_days <= 90:
-        raise SettingsError("setting earnings.assumed_known_days: 0 to 90 days")
-    unknown = sorted(set(settings.iv_symbol) - set(settings.tickers))
-    if unknown:
-        raise SettingsError(f"setting iv_symbol: {unknown[0]} is not among the tickers")
+    _require_own_tickers(settings)
+
+
+def _require_own_tickers(settings: Settings) -> None:
+    by_ticker: dict[str, Mapping[str, str]] = {
+        "iv_symbol": settings.iv_symbol,
+        "earnings.timing": settings.earnings.timing,
+    }
+    for name, values in by_ticker.items():
+        unknown = sorted({*values} - {*settings.tickers})
+        if unknown:
+            raise SettingsError(f"setting {name}: {unknown[0]} is not among the tickers")
 
 
 def _require_sensible_sources(settings: Settings) -> None:

@@ -25,6 +25,7 @@ from options_platform.domain.earnings.anchors import BEFORE_OPEN, anchor_of, rea
 from options_platform.domain.earnings.record import (
     CONFIRMED,
     ESTIMATED,
+    FILINGS,
     PROJECTED,
     REPORTED,
     WITHDRAWN,
@@ -37,7 +38,6 @@ A_YEAR_ON = timedelta(days=364)
 NEXT_QUARTER = timedelta(days=45), timedelta(days=135)
 OVERDUE = timedelta(days=14)
 RECORDED, ASSUMED = "recorded", "assumed"
-EDGAR = "edgar"
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class KnownDates:
     ) -> Report:
         key = (day, timing, status, knowledge, source)
         if key not in self._made:
-            given = EDGAR if source == EDGAR else "source"
+            given = FILINGS if source == FILINGS else "source"
             otherwise = "assumed" if self._timing is None else "setting"
             anchor = anchor_of(day, timing or self._timing)
             self._made[key] = Report(

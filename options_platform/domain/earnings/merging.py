@@ -14,9 +14,8 @@ from typing import Any
 
 import polars as pl
 
-from options_platform.domain.earnings.record import SAME_REPORT, pairs_of
+from options_platform.domain.earnings.record import FILINGS, SAME_REPORT, pairs_of
 
-FILINGS = "edgar"
 FIGURES = ("eps_estimate", "eps_reported")
 OTHER_DATE = pl.Schema({"other_date": pl.Date})
 

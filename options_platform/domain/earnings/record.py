@@ -20,6 +20,8 @@ from options_platform.contracts import EARNINGS_KNOWN
 SAME_REPORT = timedelta(days=45)
 REPORTED, CONFIRMED, ESTIMATED = "reported", "confirmed", "estimated"
 PROJECTED, WITHDRAWN = "projected", "withdrawn"
+FILINGS = "edgar"
+"""The source whose reports are filings: of the past, with their hour, some of them preliminary."""
 SAYS = ("date", "timing", "status", "source")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+LONGEST_DAYS = 90
 Timing = Literal["before_open", "after_close"]
 
 
@@ -21,3 +22,7 @@ class EarningsRules:
 
     assumed_known_days: int = 14
     timing: dict[str, Timing] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.assumed_known_days <= LONGEST_DAYS:
+            raise ValueError(f"assumed_known_days are 0 to {LONGEST_DAYS}")

@@ -196,6 +196,8 @@ def test_edgar_needs_a_contact_and_each_source_is_named_once():
         make_settings({"earnings_sources": ("edgar", "yahoo")})
     with pytest.raises(SettingsError, match="each source once"):
         make_settings({"earnings_sources": ("yahoo", "yahoo")})
+    with pytest.raises(SettingsError, match=r"earnings.timing: META is not among the tickers"):
+        make_settings({"earnings": {"timing": {"META": "after_close"}}})
     with pytest.raises(SettingsError, match="assumed_known_days"):
         make_settings({"earnings": {"assumed_known_days": -1}})
 
