@@ -8,13 +8,13 @@ from options_platform.common import PartitionRange
 from options_platform.contracts import EARNINGS, RAW_OHLCV, VIX
 from options_platform.defs.shared.context import run_range
 from options_platform.domain.checks.tables import Finding
-from options_platform.services.market_data.earnings_checks import doubtful_reports, not_asked
+from options_platform.services.market_data.earnings_checks import doubtful_reports, outdated
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.market_data.session_bounds import first_date, newest_date
 from options_platform.settings import Settings
 
 CHECKS = {
-    "fresh": ("The sources were asked for each ticker's reports.", not_asked),
+    "fresh": ("The answer about each ticker's reports is new.", outdated),
     "dates_fit_trading": (
         "The session after each report is the one that reacted.",
         doubtful_reports,

@@ -1,36 +1,31 @@
-"""What is wrong with stored earnings reports: dates that trading contradicts, missing requests."""
+"""What is wrong with stored earnings reports: dates that trading contradicts, outdated answers."""
 
 from __future__ import annotations
 
 import polars as pl
 
 from options_platform.common import PartitionRange
-from options_platform.contracts import EARNINGS, FETCHES, RAW_OHLCV, VIX
+from options_platform.contracts import EARNINGS, EARNINGS_KNOWN, FETCHES, RAW_OHLCV, VIX
 from options_platform.domain.checks.tables import SHOWN, Finding
 from options_platform.domain.earnings.doubts import doubtful_dates
 from options_platform.domain.earnings.record import REPORTED
 from options_platform.domain.market.index_series import iv_basis_of
-from options_platform.services.market_data.earnings_answers import earnings_sources
 from options_platform.services.market_data.platform import Platform
 
 
-def not_asked(platform: Platform, selected: PartitionRange) -> Finding:
-    """The tickers whose reports were not asked for up to the range's end; none without a source."""
-    if not earnings_sources(platform):
-        return Finding(0)
-    requests = platform.warehouse.read(FETCHES, tickers=selected.tickers)
+def outdated(platform: Platform, selected: PartitionRange) -> Finding:
+    """The tickers with reports whose newest answer does not reach beyond the range's end.
+
+    A ticker without a recorded report is not among them: a fund has none, and its file may lack.
+    """
+    read = platform.warehouse.read
+    recorded = read(EARNINGS_KNOWN, columns=["ticker"], tickers=selected.tickers)["ticker"]
+    requests = read(FETCHES, tickers=recorded.unique().to_list())
     requests = requests.filter(pl.col("table") == EARNINGS.name)
-    until = dict(requests.group_by("ticker").agg(pl.col("end").max()).iter_rows())
-    late = [
-        ticker for ticker in selected.tickers if until.get(ticker, selected.end) <= selected.end
-    ]
-    shown = [
-        f"{ticker} was asked for up to {until[ticker]}"
-        if ticker in until
-        else f"{ticker} was never answered: not_known of the asset's metadata says why"
-        for ticker in late
-    ]
-    return Finding(len(late), tuple(shown[:SHOWN]))
+    until = requests.group_by("ticker").agg(pl.col("end").max()).sort("ticker")
+    late = until.filter(pl.col("end") <= selected.end)
+    shown = tuple(f"{ticker} was asked for up to {end}" for ticker, end in late.rows())
+    return Finding(late.height, shown[:SHOWN])
 
 
 def doubtful_reports(platform: Platform, selected: PartitionRange) -> Finding:

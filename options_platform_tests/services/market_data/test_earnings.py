@@ -18,7 +18,7 @@ from options_platform.contracts import EARNINGS, EARNINGS_KNOWN, RAW_OHLCV
 from options_platform.domain.checks.tables import ExpectedPartitions, rules_for
 from options_platform.errors import SettingsError
 from options_platform.services.market_data.earnings import update_earnings
-from options_platform.services.market_data.earnings_checks import doubtful_reports, not_asked
+from options_platform.services.market_data.earnings_checks import doubtful_reports, outdated
 from options_platform.services.market_data.platform import make_platform
 from options_platform.settings import make_settings
 from options_platform_tests.fakes.edgar_server import EdgarServer
@@ -202,7 +202,7 @@ def test_edgar_needs_a_contact_and_each_source_is_named_once():
         make_settings({"earnings": {"assumed_known_days": -1}})
 
 
-def test_dates_that_trading_contradicts_and_tickers_without_an_answer_are_found(settings):
+def test_dates_that_trading_contradicts_and_outdated_answers_are_found(settings):
     update(settings)
     bars = calm_bars("AAPL", date(2023, 4, 3), date(2024, 2, 29))
     # The reaction to the report of 2023-08-03 came on 2023-08-03 itself.
@@ -217,12 +217,10 @@ def test_dates_that_trading_contradicts_and_tickers_without_an_answer_are_found(
     selected = PartitionRange(date(2023, 4, 3), date(2024, 2, 29), settings.tickers)
     found = doubtful_reports(platform, selected)
     assert found.examples == ("AAPL 2023-08-03: the session before traded more",)
-    assert not_asked(platform, selected).passed
-    later = PartitionRange(date(2023, 4, 3), date(2024, 7, 1), ("AAPL", "MSFT"))
-    assert not_asked(platform, later).examples == (
-        "AAPL was asked for up to 2024-06-28",
-        "MSFT was never answered: not_known of the asset's metadata says why",
-    )
+    assert outdated(platform, selected).passed
+    # SPY reports nothing, and nothing is known of MSFT.
+    later = PartitionRange(date(2023, 4, 3), date(2024, 7, 1), ("AAPL", "MSFT", "SPY"))
+    assert outdated(platform, later).examples == ("AAPL was asked for up to 2024-06-28",)
 
 
 def test_a_day_computed_alone_has_the_rows_of_a_backfill(settings, tmp_path):
