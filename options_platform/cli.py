@@ -48,6 +48,7 @@ COMMANDS = {
     "restore": ("care", "restore"),
     "quarantine": ("market", "quarantine"),
     "bars": ("market", "bars"),
+    "earnings": ("earnings", "earnings"),
     "import": ("importing", "import_files"),
     "chain-snapshot": ("market", "chain_snapshot"),
     "ui": ("ui", "ui"),

@@ -17,9 +17,10 @@ from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.api.backtest import Backtest, SettingValue, run_backtest, written
 from options_platform.api.training_data import TrainingData, load_training_data
 from options_platform.common import Progress
+from options_platform.contracts import EARNINGS_KNOWN
 from options_platform.errors import IncompleteDataError, UsageError, nearest
 from options_platform.services.forward.recorded_exits import with_recorded_exits
-from options_platform.services.market_data.platform import quiet
+from options_platform.services.market_data.platform import quiet, utc_now
 from options_platform.services.trading.home_copy import home_copy
 from options_platform.settings import Settings, load_settings
 
@@ -123,6 +124,23 @@ class Home:
     def behind(self) -> str | None:
         """Why the tables may have changed since `as_of`, in a line; None if they have not."""
         return home_copy(self.settings).behind
+
+    def earnings(self, ticker: str, *, as_of: datetime | None = None) -> pl.DataFrame:
+        """The earnings reports of a ticker as they were known at a moment, by date.
+
+        Args:
+            ticker: the ticker; a fund has no reports.
+            as_of: a time with its zone (default: now).
+
+        Returns:
+            date, timing, status, anchor (last session that closes before the report), reaction,
+            timing_source, knowledge (recorded, or assumed before the first request) and source.
+        """
+        from options_platform.domain.earnings.known_dates import KnownDates, as_frame
+
+        record = self.frame(EARNINGS_KNOWN.name, tickers=ticker)
+        known = KnownDates(ticker, record, self.settings.earnings)
+        return as_frame(known.at(as_of or utc_now()))
 
     def pandas(self, table: str, **rows: Any) -> pd.DataFrame:
         """As :meth:`frame`, as a pandas frame indexed by the table's key columns that were read."""

@@ -42,7 +42,7 @@ from options_platform.contracts.decisions import (
     TRADE_PLAN,
     TRADE_PLAN_LEGS,
 )
-from options_platform.contracts.earnings import EARNINGS
+from options_platform.contracts.earnings import EARNINGS, EARNINGS_KNOWN
 from options_platform.contracts.features import DIRECTIONS, GARCH_PARAMS, LABELS
 from options_platform.contracts.market import (
     CORPORATE_ACTIONS,
@@ -103,6 +103,7 @@ __all__ = (
     "DIRECTIONS",
     "DIRECTION_MODEL",
     "EARNINGS",
+    "EARNINGS_KNOWN",
     "FETCHES",
     "FILLS",
     "GARCH_PARAMS",

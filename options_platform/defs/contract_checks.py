@@ -13,6 +13,7 @@ import polars as pl
 from options_platform.common import PartitionRange
 from options_platform.contracts import OPTION_CHAIN, Table
 from options_platform.defs.market_data.checks import make_market_checks
+from options_platform.defs.market_data.earnings_checks import make_earnings_checks
 from options_platform.defs.shared.context import run_range
 from options_platform.domain.calendar.sessions import sessions
 from options_platform.domain.checks.tables import ExpectedPartitions, Finding, TableRule, rules_for
@@ -28,6 +29,7 @@ def make_checks(settings: Settings, tables: Sequence[Table]) -> list[dg.AssetChe
     return [
         *(_checks_of(table, settings) for table in tables if table is not OPTION_CHAIN),
         *make_market_checks(settings),
+        *make_earnings_checks(settings),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from options_platform.domain.calendar.closures import parse_closures
 from options_platform.domain.market.bars import require_ticker
@@ -38,9 +39,18 @@ def require_sensible(settings: Settings) -> None:
         )
     if settings.workers < 1:
         raise SettingsError("setting workers: at least 1")
-    unknown = sorted(set(settings.iv_symbol) - set(settings.tickers))
-    if unknown:
-        raise SettingsError(f"setting iv_symbol: {unknown[0]} is not among the tickers")
+    _require_own_tickers(settings)
+
+
+def _require_own_tickers(settings: Settings) -> None:
+    by_ticker: dict[str, Mapping[str, str]] = {
+        "iv_symbol": settings.iv_symbol,
+        "earnings.timing": settings.earnings.timing,
+    }
+    for name, values in by_ticker.items():
+        unknown = sorted({*values} - {*settings.tickers})
+        if unknown:
+            raise SettingsError(f"setting {name}: {unknown[0]} is not among the tickers")
 
 
 def _require_sensible_sources(settings: Settings) -> None:
@@ -49,11 +59,19 @@ def _require_sensible_sources(settings: Settings) -> None:
         raise SettingsError("setting fallback_sources: each source once, and not the source itself")
     if any(limit < 1 for limit in settings.requests_per_minute.values()):
         raise SettingsError("setting requests_per_minute: at least 1")
-    for name in dict.fromkeys((*order, settings.second_source)):
+    asked = settings.earnings_sources
+    if len(set(asked)) != len(asked):
+        raise SettingsError("setting earnings_sources: each source once")
+    if "edgar" in asked and "@" not in settings.edgar_contact:
+        raise SettingsError(
+            "setting edgar_contact: the SEC answers only those who say who asks; set your name and "
+            'e-mail address, e.g. edgar_contact = "Jane Doe jane@example.com"'
+        )
+    for name in dict.fromkeys((*order, *asked, settings.second_source)):
         entry = source_entry(name)
         if entry is None or not entry.needs_folder:
             continue
-        if name in order and not settings.csv_dir:
+        if name in (*order, *asked) and not settings.csv_dir:
             raise SettingsError(
                 f"source {name} needs a folder: set OPTIONS_CSV_DIR to the one with TICKER.csv"
             )

@@ -18,6 +18,7 @@ from options_platform.common import DEFAULT_RULE_SET
 from options_platform.domain.backtest.rules import BacktestOptions, BacktestRules, OwnRules
 from options_platform.domain.calendar.closures import Closure, parse_closures
 from options_platform.domain.chain.ingest import ChainGates
+from options_platform.domain.earnings.rules import EarningsRules
 from options_platform.domain.feature_engine.iv_history import AtTheMoneyRules
 from options_platform.domain.feature_engine.regime import RegimeRules
 from options_platform.domain.forward.links import FILE_NAME
@@ -35,7 +36,7 @@ from options_platform.settings.broker_rules import (
     ReconcileRules,
 )
 from options_platform.settings.brokers import BrokerName, broker_entry
-from options_platform.settings.sources import SOURCES, SourceName
+from options_platform.settings.sources import SOURCES, EarningsSourceName, SourceName
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,9 @@ class Settings:
     (:mod:`options_platform.settings.rule_sets`); its settings are in the others already. `budgets`
     names the sets that trade at once, each with its share of the account, above 0 and together at
     most 1; without it `rule_set` trades with the whole account.
+    `earnings_sources` are asked for earnings reports in place of `source`; the first that has a
+    report of the past dates it. Among them may be edgar, the filings at the SEC, which wants to
+    know a name and an e-mail address (`edgar_contact`).
     `logs_dir` is the folder of the rotating logs, by default that of the home.
 
     No settings are: `rules_of`, which reads the rules of any set by its name and raises
@@ -94,6 +98,8 @@ class Settings:
     second_source: SourceName | Literal[""] = ""
     second_csv_dir: str = ""
     cross_source_tolerance: float = 0.002
+    earnings_sources: tuple[EarningsSourceName, ...] = ()
+    edgar_contact: str = ""
     tickers: tuple[str, ...] = ("SPY", "QQQ", "IWM")
     start: date = date(2005, 1, 3)
     end: date | None = None
@@ -111,6 +117,7 @@ class Settings:
     chain_snapshot_minutes: int = 30
     chain_gates: ChainGates = field(default_factory=ChainGates)
     own_iv: AtTheMoneyRules = field(default_factory=AtTheMoneyRules)
+    earnings: EarningsRules = field(default_factory=EarningsRules)
     regime: RegimeRules = field(default_factory=RegimeRules)
     plan: PlanRules = field(default_factory=PlanRules)
     exits: ExitRules = field(default_factory=ExitRules)

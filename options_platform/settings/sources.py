@@ -52,23 +52,31 @@ SOURCES = (
     SourceEntry("alpaca", "alpaca.source", start=date(2016, 1, 4), requests_per_minute=180),
 )
 
+EARNINGS_ONLY = (SourceEntry("edgar", "edgar.source"),)
+"""Sources of the dates of earnings reports alone, for the setting `earnings_sources`."""
+
 _BUILTIN = {entry.name: entry for entry in SOURCES}
 _DECLARED = by_name("sources", _BUILTIN)
 SOURCE_NAMES = (*_BUILTIN, *_DECLARED)
 
+EARNINGS_NAMES = (*SOURCE_NAMES, *(entry.name for entry in EARNINGS_ONLY))
+
 if TYPE_CHECKING:
     SourceName = str
+    EarningsSourceName = str
 else:
     SourceName = Literal[SOURCE_NAMES]
+    EarningsSourceName = Literal[EARNINGS_NAMES]
 
 
 def source_entry(name: str) -> SourceEntry | None:
-    """The entry of that name; None if no source has it.
+    """The entry of that name, of those of earnings alone too; None if no source has it.
 
     Raises :class:`SettingsError` for one of another package that cannot be used.
     """
+    alone = next((entry for entry in EARNINGS_ONLY if entry.name == name), None)
     if name in _BUILTIN or name not in _DECLARED:
-        return _BUILTIN.get(name)
+        return _BUILTIN.get(name, alone)
     entry: SourceEntry = require(_DECLARED[name], require_source)
     return entry
 

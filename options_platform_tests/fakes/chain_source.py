@@ -35,8 +35,8 @@ class ChainSource(SimulatedSource):
         return synthetic_chain(ticker, session, spot, atm)
 
     def earnings(self, ticker, start, end):
-        first = date(start.year, 1, 28)
-        days = [first + timedelta(days=91 * n) for n in range(8)]
+        years = range(start.year, end.year + 1)
+        days = [date(year, 1, 28) + timedelta(days=91 * n) for year in years for n in range(4)]
         kept = [day for day in days if start <= day <= end]
         return pl.DataFrame(
             {

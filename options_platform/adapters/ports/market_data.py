@@ -89,6 +89,11 @@ EARNINGS_SCHEMA = pl.Schema(
 )
 """Earnings reports: `timing` is before_open, after_close or null where the source does not say."""
 
+EARNINGS_KNOWLEDGE = pl.Schema({"status": pl.String(), "known_from": TIMESTAMP})
+"""Columns that a source may add to its reports: `status` is reported, confirmed or estimated, and
+`known_from` is since when the date is known, for what was known at earlier times. A report whose
+date moved then has a row for each date."""
+
 
 @dataclass(frozen=True)
 class SourceInfo:
@@ -174,7 +179,8 @@ class EarningsSource(Source, Protocol):
     def earnings(self, ticker: str, start: date, end: date) -> pl.DataFrame:
         """Reports of `ticker` from `start` to `end`, planned ones too, in :data:`EARNINGS_SCHEMA`.
 
-        Empty for a fund, which reports nothing; an unreadable answer raises SourceError.
+        Columns of :data:`EARNINGS_KNOWLEDGE` may follow. Empty for a fund, which reports nothing;
+        an unreadable answer raises SourceError.
         """
         ...
 

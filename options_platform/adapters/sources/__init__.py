@@ -10,7 +10,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
-from options_platform.adapters.ports.market_data import MarketDataSource
+from options_platform.adapters.ports.market_data import (
+    EarningsSource,
+    MarketDataSource,
+    Source,
+    gives_earnings,
+)
 from options_platform.adapters.sources.options import SourceOptions
 from options_platform.domain.market.index_series import OWN_INDEX
 from options_platform.errors import UsageError
@@ -19,7 +24,13 @@ from options_platform.settings.sources import SOURCE_NAMES, source_entry
 if TYPE_CHECKING:
     from options_platform.settings import Settings
 
-__all__ = ["SourceOptions", "open_source", "require_ready", "source_options"]
+__all__ = [
+    "SourceOptions",
+    "open_earnings_source",
+    "open_source",
+    "require_ready",
+    "source_options",
+]
 
 
 class SourceFile(Protocol):
@@ -39,6 +50,7 @@ def source_options(settings: Settings) -> SourceOptions:
         requests_per_minute=settings.requests_per_minute,
         fallbacks=settings.fallback_sources,
         iv_symbols=OWN_INDEX | settings.iv_symbol,
+        edgar_contact=settings.edgar_contact,
     )
 
 
@@ -53,6 +65,19 @@ def open_source(name: str, options: SourceOptions) -> MarketDataSource:
     from options_platform.adapters.sources.fallback import FallbackSource
 
     return FallbackSource(opened)
+
+
+def open_earnings_source(name: str, options: SourceOptions) -> EarningsSource:
+    """The source of that name alone, which gives dates of earnings reports.
+
+    Raises :class:`UsageError` for one that gives none.
+    """
+    opened: Source = _file_of(name).open_source(options)
+    if not gives_earnings(opened):
+        raise UsageError(
+            f"source {name} gives no dates of earnings reports; take it out of earnings_sources"
+        )
+    return opened
 
 
 def require_ready(name: str) -> None:

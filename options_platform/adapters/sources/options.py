@@ -17,3 +17,4 @@ class SourceOptions:
     requests_per_minute: Mapping[str, int] = field(default_factory=dict)
     fallbacks: tuple[str, ...] = ()
     iv_symbols: Mapping[str, str] = field(default_factory=dict)
+    edgar_contact: str = ""

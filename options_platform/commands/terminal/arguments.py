@@ -173,6 +173,9 @@ def _add_market(add: AddCommand, reading: AddCommand) -> None:
     bars.add_argument("--as-of", type=_moment, help="e.g. 2024-01-05T12:00Z (default: now)")
     bars.add_argument("--start", type=_date, help="first session (default: the first stored)")
     bars.add_argument("--end", type=_date, help="last session (default: the last stored)")
+    earnings = reading("earnings", "list the earnings reports of a ticker, or the next of each")
+    earnings.add_argument("ticker", nargs="?", help="default: the next report of all tickers")
+    earnings.add_argument("--as-of", type=_moment, help="e.g. 2024-01-05T21:00Z (default: now)")
     files = reading("import", "convert downloaded files into those of the source csv")
     files.add_argument("files", nargs="+", metavar="FILE", help="file of any known publisher")
     files.add_argument(

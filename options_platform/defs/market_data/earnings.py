@@ -6,17 +6,22 @@ import dagster as dg
 import polars as pl
 
 from options_platform.contracts import EARNINGS
-from options_platform.defs.shared.asset_options import asset_options
+from options_platform.defs.shared.asset_options import asset_options, freshness_policy
 from options_platform.defs.shared.context import result, selected_range
 from options_platform.services.market_data.earnings import EarningsUpdate, update_earnings
 from options_platform.services.market_data.platform import Platform
 from options_platform.settings import Settings
 
+SHOWN = 20
+
 
 def make_earnings(settings: Settings) -> dg.AssetsDefinition:
     """The asset `earnings`; of a source without such dates it stays empty and says so."""
 
-    @dg.asset(**asset_options(EARNINGS, settings, group="market_data", kinds={"source"}))
+    @dg.asset(
+        **asset_options(EARNINGS, settings, group="market_data", kinds={"source"}),
+        freshness_policy=freshness_policy(settings),
+    )
     def earnings(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> dg.MaterializeResult:
@@ -32,7 +37,12 @@ def _origin(update: EarningsUpdate, platform: Platform) -> dict[str, Any]:
     if update.nothing_given is not None:
         return {"why_empty": update.nothing_given}
     planned = update.rows.filter(pl.col("date") > platform.now().date())
-    metadata = {"source": platform.source().info.label, "planned_reports": planned.height}
+    labels = ", ".join(source.info.label for source in platform.earnings_sources())
+    metadata: dict[str, Any] = {"source": labels, "planned_reports": planned.height}
+    if planned.height:
+        coming = planned.sort("date", "ticker").head(SHOWN).iter_rows(named=True)
+        lines = (f"- {row['date']} {row['ticker']}, {row['status']}" for row in coming)
+        metadata["next_reports"] = dg.MetadataValue.md("\n".join(lines))
     if update.unknown:
         reasons = "\n".join(f"- {ticker}: {why}" for ticker, why in update.unknown.items())
         metadata["not_known"] = dg.MetadataValue.md(reasons)

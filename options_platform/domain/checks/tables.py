@@ -28,7 +28,7 @@ from options_platform.domain.market.coverage import holes_of
 SUM_TOLERANCE = 1e-9
 SHOWN = 5
 FROZEN_SESSIONS = 6
-LEAST_BETWEEN_REPORTS = 40
+BETWEEN_REPORTS_DAYS = 60, 120
 
 
 @dataclass(frozen=True)
@@ -179,11 +179,16 @@ def _reports_off_sessions(table: Table, frame: pl.DataFrame, _: ExpectedPartitio
     return _finding(frame.filter(pl.col("date").is_in(off.implode())), table, "source")
 
 
-def _reports_too_near(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
-    """Nearer than a quarter allows: one of them is doubled, or moved without being taken away."""
+def _reports_not_quarterly(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
+    """Another distance than a quarter's: one is doubled, has a wrong date, or is missing."""
     since = pl.col("date").diff().over("ticker", order_by="date").dt.total_days()
-    near = frame.filter((since < LEAST_BETWEEN_REPORTS).fill_null(value=False))
-    return _finding(near.sort("ticker", "date"), table, "source")
+    off = frame.filter((~since.is_between(*BETWEEN_REPORTS_DAYS)).fill_null(value=False))
+    return _finding(off.sort("ticker", "date"), table, "source")
+
+
+def _sources_differ(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
+    off = frame.filter(pl.col("other_date").is_not_null())
+    return _finding(off.sort("ticker", "date"), table, "source", "other_date")
 
 
 def _known_after(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
@@ -265,8 +270,15 @@ TABLE_RULES: dict[str, tuple[TableRule, ...]] = {
         ),
         TableRule(
             "reports_apart",
-            f"Reports of a ticker are at least {LEAST_BETWEEN_REPORTS} calendar days apart.",
-            _reports_too_near,
+            f"Reports of a ticker are {BETWEEN_REPORTS_DAYS[0]} to {BETWEEN_REPORTS_DAYS[1]} "
+            "calendar days apart.",
+            _reports_not_quarterly,
+            blocking=False,
+        ),
+        TableRule(
+            "sources_agree",
+            "The sources give the same day for each report.",
+            _sources_differ,
             blocking=False,
         ),
     ),

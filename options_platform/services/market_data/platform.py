@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from options_platform.adapters.ports.market_data import MarketDataSource
+from options_platform.adapters.ports.market_data import MarketDataSource, Source
 from options_platform.adapters.storage.chain_store import ChainStore
 from options_platform.adapters.storage.published.refreshing import publish_if_due
 from options_platform.adapters.storage.warehouse import Warehouse
@@ -28,7 +28,8 @@ class Platform:
     """The stores, sources and clock that an asset may use.
 
     `progress` is called with (what, done, total) during long work; `second_source` returns the
-    source that the first one is compared with, or None if none is configured. `settings_of` gives
+    source that the first one is compared with, or None if none is configured. `earnings_sources`
+    returns those that are asked for earnings reports, in order of preference. `settings_of` gives
     the settings by a rule set's name, with the rules of that set.
     """
 
@@ -36,6 +37,7 @@ class Platform:
     warehouse: Warehouse
     chains: ChainStore
     source: Callable[[], MarketDataSource]
+    earnings_sources: Callable[[], tuple[Source, ...]]
     second_source: Callable[[], MarketDataSource | None]
     now: Clock
     progress: Progress
@@ -73,7 +75,23 @@ def make_platform(settings: Settings, **overrides: Any) -> Platform:
         "progress": quiet,
         "settings_of": lambda name: _settings_of(settings, name),
     }
-    return Platform(**{**parts, **overrides})
+    parts |= overrides
+    parts.setdefault("earnings_sources", lambda: _earnings_sources(settings, parts["source"]))
+    return Platform(**parts)
+
+
+def _earnings_sources(
+    settings: Settings, source: Callable[[], MarketDataSource]
+) -> tuple[Source, ...]:
+    from options_platform.adapters.sources import open_earnings_source, source_options
+
+    names = settings.earnings_sources or (settings.source,)
+    return tuple(
+        source()
+        if name == settings.source
+        else open_earnings_source(name, source_options(settings))
+        for name in names
+    )
 
 
 def _settings_of(settings: Settings, name: str) -> Settings:

@@ -115,10 +115,10 @@ def test_a_ticker_that_cannot_be_had_keeps_its_rows_and_does_not_stop_the_others
 
 def test_reports_on_a_weekend_or_too_near_each_other_are_found():
     days = [date(2017, 1, 26), date(2017, 1, 28), date(2017, 4, 27)]
+    report = dict.fromkeys(EARNINGS.schema.names()) | {"ticker": "AAPL", "source": "csv"}
     frame = pl.DataFrame(
-        [(day, "AAPL", None, None, None, "csv", NOW) for day in days],
-        schema=EARNINGS.schema, orient="row",
-    )  # fmt: skip
+        [report | {"date": day, "fetched_at": NOW} for day in days], schema=EARNINGS.schema
+    )
     asked = ExpectedPartitions(sessions(START, END), ("AAPL",), {"AAPL": START})
     broken = {r.name: r.find(EARNINGS, frame, asked).examples for r in rules_for(EARNINGS)}
     assert {name: found for name, found in broken.items() if found} == {

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import polars as pl
 
-from options_platform.adapters.ports.market_data import EARNINGS_SCHEMA
+from options_platform.adapters.ports.market_data import EARNINGS_KNOWLEDGE, EARNINGS_SCHEMA
 from options_platform.adapters.sources.files.reading import (
     FileTable,
     read_table,
     with_dates,
     with_numbers,
+    with_times,
 )
 from options_platform.adapters.sources.files.symbols import (
     require_symbol,
@@ -36,6 +37,7 @@ TIMINGS = {
         "post market", "postmarket", "time after hours", "after hours",
     ),
 }  # fmt: skip
+STATUSES = ("reported", "confirmed", "estimated")
 # Unknown, or during the session (`dmh`).
 NO_TIMING = (
     "time not supplied", "tns", "tas", "unknown", "time not specified", "dmh", "during market",
@@ -122,10 +124,11 @@ def read_earnings(path: Path, ticker: str) -> pl.DataFrame:
 
 
 def reports_of(table: FileTable, ticker: str) -> pl.DataFrame:
-    """The rows as reports of `ticker` in EARNINGS_SCHEMA.
+    """The rows as reports of `ticker` in EARNINGS_SCHEMA, with what the file has of
+    EARNINGS_KNOWLEDGE.
 
     Without a column of timings, the time of day of the date decides. Raises
-    :class:`SourceError` for an unknown timing.
+    :class:`SourceError` for an unknown timing or status.
     """
     path, frame = table.path, table.frame
     if "timing" not in frame.columns and frame.schema["date"] == pl.String:
@@ -133,9 +136,26 @@ def reports_of(table: FileTable, ticker: str) -> pl.DataFrame:
     frame = with_dates(path, frame, order=table.layout.order)
     frame = with_numbers(path, frame, [name for name in EPS if name in frame.columns])
     frame = _with_timings(path, frame) if "timing" in frame.columns else frame
+    frame = _with_statuses(path, frame) if "status" in frame.columns else frame
+    frame = with_times(path, frame, "known_from") if "known_from" in frame.columns else frame
     unknown = {name: pl.lit(None) for name in EARNINGS_SCHEMA if name not in frame.columns}
     frame = frame.with_columns(**unknown).with_columns(ticker=pl.lit(ticker), source=pl.lit("csv"))
-    return frame.select(EARNINGS_SCHEMA.names()).cast(dict(EARNINGS_SCHEMA))  # type: ignore[arg-type]
+    given = {name: kind for name, kind in EARNINGS_KNOWLEDGE.items() if name in frame.columns}
+    schema = {**EARNINGS_SCHEMA, **given}
+    return frame.select(*schema).cast(schema)  # type: ignore[arg-type]
+
+
+def _with_statuses(path: Path, frame: pl.DataFrame) -> pl.DataFrame:
+    status = pl.col("status").cast(pl.String).str.strip_chars().str.to_lowercase()
+    frame = frame.with_columns(status=pl.when(status != "").then(status))
+    wrong = frame.filter(~pl.col("status").is_in(STATUSES))
+    if wrong.height:
+        line, text = wrong.select("line", "status").row(0)
+        raise SourceError(
+            f"{path.name} line {line}: the status {text!r} is none of {', '.join(STATUSES)}; "
+            "correct it, or leave it empty"
+        )
+    return frame
 
 
 def _timing_of(hours: pl.Series) -> pl.Series:

@@ -14,7 +14,7 @@ LONGEST_QUEUE_SECONDS = 600.0
 
 
 class Pace:
-    """At most `per_minute` requests in any 60 seconds, over all processes that share `path`.
+    """At most `most` requests in any minute, over all processes that share `path`.
 
     The file has the times at which the latest requests were or will be sent. A process reserves
     its time under a lock and sleeps without it; the lock of a process that dies is released.
@@ -23,13 +23,16 @@ class Pace:
     def __init__(
         self,
         path: Path,
-        per_minute: int,
+        most: int,
         *,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.time,
+        window_seconds: float = MINUTE_SECONDS,
     ) -> None:
+        """`window_seconds` takes the place of the minute where a source counts otherwise."""
         self._path = path
-        self._per_minute = per_minute
+        self._most = most
+        self._window_seconds = window_seconds
         self._sleep = sleep
         self._clock = clock
         self._waited_seconds = 0.0
@@ -52,9 +55,9 @@ class Pace:
         with FileLock(self._path.with_suffix(".lock")):
             now = self._clock()
             stamps = [at for at in self._stamps() if at <= now + LONGEST_QUEUE_SECONDS]
-            full = len(stamps) >= self._per_minute
-            at = max(now, stamps[-self._per_minute] + MINUTE_SECONDS) if full else now
-            self._store([*stamps, at][-self._per_minute :])
+            full = len(stamps) >= self._most
+            at = max(now, stamps[-self._most] + self._window_seconds) if full else now
+            self._store([*stamps, at][-self._most :])
         return at
 
     def _stamps(self) -> list[float]:

@@ -42,7 +42,7 @@ CONTRACT_COLUMNS = {
 }
 SHARES = {"REGULAR": 100.0, "MINI": 10.0}
 OPEN, CLOSE = time(9, 30), time(16, 0)
-MIDNIGHT = time(0, 0)
+MIDNIGHT, EARLIEST = time(0, 0), time(4, 0)
 
 
 def bars(ticker: str, frame: pd.DataFrame, chart: Any) -> pl.DataFrame:
@@ -123,25 +123,33 @@ def earnings(ticker: str, page: pd.DataFrame) -> pl.DataFrame:
     stamps = [stamp.to_pydatetime() for stamp in page.index.dropna()]
     if len(stamps) < len(page):
         raise FetchError("an earnings date cannot be read")
-    local = [stamp.astimezone(NEW_YORK) for stamp in stamps]
+    reports = [_day_and_timing(stamp) for stamp in stamps]
     return pl.DataFrame(
         {
-            "date": [stamp.date() for stamp in local],
-            "ticker": [ticker] * len(local),
-            "timing": [_timing(stamp.time()) for stamp in local],
+            "date": [day for day, _ in reports],
+            "ticker": [ticker] * len(reports),
+            "timing": [timing for _, timing in reports],
             "eps_estimate": _floats(page["EPS Estimate"]),
             "eps_reported": _floats(page["Reported EPS"]),
-            "source": ["yahoo"] * len(local),
+            "source": ["yahoo"] * len(reports),
         },
         schema=EARNINGS_SCHEMA,
     )
 
 
-def _timing(at: time) -> str | None:
-    # Yahoo rounds to hours, and gives midnight for an unknown time.
-    if at >= CLOSE:
-        return "after_close"
-    return "before_open" if MIDNIGHT < at < OPEN else None
+def _day_and_timing(stamp: datetime) -> tuple[date, str | None]:
+    """The day of a report and its timing, None where Yahoo gives no hour.
+
+    Midnight in UTC, 19:00 or 20:00 of the day before in New York, is a day without an hour, as is
+    midnight in New York.
+    """
+    in_utc, local = stamp.astimezone(UTC), stamp.astimezone(NEW_YORK)
+    if in_utc.time() == MIDNIGHT:
+        return in_utc.date(), None
+    if local.time() >= CLOSE:
+        return local.date(), "after_close"
+    is_early = EARLIEST <= local.time() < OPEN
+    return local.date(), "before_open" if is_early else None
 
 
 def _floats(column: pd.Series[Any]) -> pl.Series:

@@ -106,6 +106,13 @@ def test_a_real_file_of_prices_as_traded_is_refused_and_its_adjusted_twin_is_not
     assert off.median() < 0.001
 
 
+def test_an_actions_file_with_only_a_header_says_that_there_were_none(tmp_path):
+    (tmp_path / "SPY_actions.csv").write_text("date,dividend,split_ratio\n")
+    bars = source(tmp_path, HEADER + "\n".join(ROWS) + "\n").bars("SPY", *SPAN)
+    columns = ("dividend", "split_ratio", "split_factor")
+    assert bars.select(columns).unique().rows() == [(0.0, 1.0, 1.0)]
+
+
 def test_actions_of_one_day_on_several_lines_are_combined(tmp_path):
     (tmp_path / "SPY_actions.csv").write_text(
         "date,dividend,split_ratio\n2024-07-02,0.5,0\n2024-07-02,0.25,4\n2024-07-02,,\n"

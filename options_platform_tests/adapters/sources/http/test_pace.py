@@ -37,6 +37,15 @@ def test_no_minute_has_more_requests_than_allowed(tmp_path_factory, per_minute, 
         assert later - at >= MINUTE_SECONDS - 1e-6
 
 
+def test_a_source_may_count_by_the_second(tmp_path):
+    clock = Clock()
+    given = {"sleep": clock.sleep, "clock": lambda: clock.now, "window_seconds": 1.0}
+    pace = Pace(tmp_path / "requests.json", 8, **given)
+    for _ in range(24):
+        pace.wait()
+    assert clock.now == 1e9 + 2.0
+
+
 def test_requests_within_the_limit_do_not_wait(tmp_path):
     assert sent(tmp_path / "requests.json", 5, [0.0] * 5) == [1e9] * 5
 

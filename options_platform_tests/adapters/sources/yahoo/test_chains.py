@@ -193,6 +193,25 @@ def test_earnings_have_date_timing_and_reported_eps(yahoo, source):
     assert yahoo.count("/calendar/") == 2
 
 
+def test_a_day_without_an_hour_is_never_stored_a_day_early(yahoo, source):
+    # As Yahoo showed GOOG's report of 2024-10-29, and others whose hour it did not know.
+    yahoo.calendars["GOOG", 0] = calendar(
+        "GOOG",
+        [
+            ("October 28, 2024 at 8 PM EDT", "1.85", "2.12"),
+            ("July 23, 2024 at 3 AM EDT", "1.84", "1.89"),
+            ("April 25, 2024 at 4 AM EDT", "1.51", "1.89"),
+            ("February 3, 2024 at 7 PM EST", "1.59", "1.64"),
+        ],
+    )
+    assert source.earnings("GOOG", *YEAR).select("date", "timing").rows() == [
+        (date(2024, 2, 4), None),
+        (date(2024, 4, 25), "before_open"),
+        (date(2024, 7, 23), None),
+        (date(2024, 10, 29), None),
+    ]
+
+
 def test_a_long_history_of_earnings_is_read_page_by_page(yahoo, source):
     months = [date(2024 - n // 12, 12 - n % 12, 2) for n in range(150)]
     rows = [(f"{day:%B} {day.day}, {day.year} at 4 PM EST", "1", "1") for day in months]

@@ -92,6 +92,9 @@ ACTIONS = (
     ),
 )
 
+# What the csv layout may add: how sure a date is, and since when it is known.
+KNOWLEDGE = {"status": "status", "known_from": "known from"}
+
 EARNINGS = (
     Layout(
         "Alpha Vantage's calendar",
@@ -173,13 +176,16 @@ EARNINGS = (
         "the csv layout",
         "earnings",
         {"date": "date", "timing": "timing"},
-        {"eps_estimate": "eps estimate", "eps_reported": "eps reported"},
+        {"eps_estimate": "eps estimate", "eps_reported": "eps reported", **KNOWLEDGE},
     ),
     Layout(
         "the csv layout",
         "earnings",
         {"date": "date", "eps_reported": "eps reported"},
-        {"eps_estimate": "eps estimate"},
+        {"eps_estimate": "eps estimate", **KNOWLEDGE},
     ),
+    Layout("the csv layout", "earnings", {"date": "date", **KNOWLEDGE}, alone=True),
+    Layout("the csv layout", "earnings", {"date": "date", "status": "status"}, alone=True),
+    Layout("the csv layout", "earnings", {"date": "date", "known_from": "known from"}, alone=True),
     Layout("the csv layout", "earnings", {"date": "date"}, alone=True),
 )
