@@ -12,15 +12,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+)
 
-from options_platform.adapters.tracking.client import ensure_experiment, open_client
+from options_platform.adapters.tracking.client import NOTE_TAG, clear_errors, open_client
+from options_platform.adapters.tracking.experiments import DAGSTER_RUNS, ensure_experiment
+from options_platform.adapters.tracking.first_page import SCORED_TAG, run_page
 from options_platform.adapters.tracking.run_details import code_version
 from options_platform.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-EXPERIMENT = "dagster runs"
+RANGE_TAGS = (ASSET_PARTITION_RANGE_START_TAG, ASSET_PARTITION_RANGE_END_TAG)
 RUN_TAG = "mlflow/run_id"
 # Where `options-platform ui` and `make mlflow` serve by default.
 DAGSTER_UI, MLFLOW_UI = "http://127.0.0.1:3000", "http://127.0.0.1:5000"
@@ -34,6 +40,32 @@ class MlflowRun:
         self._home = home
         self._stack = stack
         self._run: Run | None = None
+        self._notes: dict[str, str] = {}
+
+    @property
+    def dagster_page(self) -> str:
+        """The page of the Dagster run in its web UI."""
+        return f"{DAGSTER_UI}/runs/{_run_id(self._context)}"
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Tags that lead from the MLflow runs of models to the Dagster run."""
+        return {
+            "dagster_run_id": _run_id(self._context),
+            NOTE_TAG: f"[Dagster run]({self.dagster_page})",
+        }
+
+    def describe(self, target: str, note: str) -> None:
+        """Show the note of a target, in Markdown, in the description of the run.
+
+        The run becomes the first page of MLflow's UI.
+        """
+        run_id = self.run_id()
+        self._notes[target] = note
+        client = open_client(self._home)
+        with clear_errors(self._home):
+            client.set_tag(run_id, SCORED_TAG, ", ".join(self._notes))
+            client.set_tag(run_id, NOTE_TAG, "\n\n".join(self._notes.values()))
 
     def run_id(self) -> str:
         """The id of the MLflow run; the first call opens it and links it with the Dagster run."""
@@ -46,7 +78,7 @@ class MlflowRun:
         if self._run is None:
             return {}
         info = self._run.info
-        address = f"{MLFLOW_UI}/#/experiments/{info.experiment_id}/runs/{info.run_id}"
+        address = f"{MLFLOW_UI}/{run_page(info.experiment_id, info.run_id)}"
         return {"mlflow_run": dg.MetadataValue.url(address)}
 
 
@@ -63,16 +95,17 @@ def make_mlflow(settings: Settings) -> dg.ResourceDefinition:
 
 @contextmanager
 def _opened(context: dg.InitResourceContext, home: Path) -> Iterator[Run]:
-    ensure_experiment(open_client(home), home, EXPERIMENT, "dagster_runs")
+    ensure_experiment(open_client(home), home, DAGSTER_RUNS, "dagster_runs")
     import mlflow
 
     run_id = _run_id(context)
     config = {
-        "experiment_name": EXPERIMENT,
+        "experiment_name": DAGSTER_RUNS,
         "mlflow_tracking_uri": f"sqlite:///{home / 'mlflow.db'}",
         "extra_tags": {
             **code_version(),
-            "mlflow.note.content": f"[Dagster run {run_id}]({DAGSTER_UI}/runs/{run_id})",
+            NOTE_TAG: f"[Dagster run {run_id}]({DAGSTER_UI}/runs/{run_id})",
+            "mlflow.runName": _name_of(context),
         },
     }
     before = mlflow.get_tracking_uri()
@@ -103,6 +136,15 @@ def _run_id(context: dg.InitResourceContext) -> str:
     if context.run is None:
         raise dg.DagsterInvariantViolationError("the resource mlflow belongs to a run")
     return context.run.run_id
+
+
+def _name_of(context: dg.InitResourceContext) -> str:
+    """The sessions of the run, or the name of its job if it has no range."""
+    tags = context.run.tags if context.run is not None else {}
+    first, last = (tags.get(name, "").partition("|")[0] for name in RANGE_TAGS)
+    if not first or not last:
+        return str(context.run.job_name) if context.run is not None else ""
+    return f"session {last}" if first == last else f"backfill {first} to {last}"
 
 
 def _has_failed(context: dg.InitResourceContext) -> bool:

@@ -18,11 +18,12 @@ from options_platform.adapters.tracking.run_details import checkout_commit, code
 from options_platform.contracts import MODEL_FOLDS
 from options_platform.domain.features.registry import feature_version
 from options_platform.errors import ModelStoreError
-from options_platform.models.dataset import model_inputs
+from options_platform.models.dataset import input_table, model_inputs
 from options_platform.models.direction import ScaledDirection
 from options_platform.models.promotion import DEFAULT
+from options_platform.models.study.model_study import OUTPUTS
 from options_platform.models.training import dataset_hash, walk_forward
-from options_platform_tests.models.rows import random_dataset
+from options_platform_tests.models.rows import random_dataset, random_rows
 
 START, END = date(2017, 4, 3), date(2017, 6, 30)
 
@@ -39,8 +40,9 @@ def store(tmp_path_factory):
     )
     newest = store.warehouse.read(MODEL_FOLDS).filter(fold="2017-06")["model_id"].item()
     store.log_model(
-        "direction", newest, target="direction", variant=DEFAULT["direction"], inputs=model_inputs()
-    )
+        "direction", newest, target="direction", variant=DEFAULT["direction"], inputs=model_inputs(),
+        outputs=OUTPUTS["direction"], example=input_table(random_rows()[0].tail(2)),
+    )  # fmt: skip
     os.umask(before)
     return store
 
@@ -134,6 +136,9 @@ def test_the_logged_model_predicts_the_same_bits_and_holds_no_pickle(store):
     rows = data.sample.take(np.flatnonzero(data.dates >= np.datetime64("2017-06-01")))
     table = pl.DataFrame(rows.inputs, schema=list(rows.names)).to_pandas()
     found = model.predict(table)
+    assert [column.name for column in model.metadata.signature.outputs] == list(found)
+    example = model.metadata.load_input_example(str(kept))
+    assert model.predict(example).shape == (2, len(OUTPUTS["direction"]))
     index = store.warehouse.read(MODEL_FOLDS).filter(pl.col("fold") == "2017-06")
     stored = store.load("direction", {"2017-06": index["input_hash"].item()})["2017-06"]
     wanted = ScaledDirection().predict(stored, rows)

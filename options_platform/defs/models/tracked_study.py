@@ -1,0 +1,130 @@
+"""What MLflow shows of a backfill's study: scores by fold and year, plots and descriptions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+import polars as pl
+
+from options_platform.adapters.tracking.first_page import run_page
+from options_platform.adapters.tracking.model_store import ModelStore
+from options_platform.adapters.tracking.run_details import StepScore
+from options_platform.common import PartitionRange
+from options_platform.defs.models.mlflow_run import MlflowRun
+from options_platform.models.dataset import model_inputs
+from options_platform.models.evaluation import ALL, headline
+from options_platform.models.fold_records import DataRange
+from options_platform.models.selection.importance import overall_importance
+from options_platform.models.study.fold_scores import fold_scores
+from options_platform.models.study.model_study import NAIVE, SHIPPED, Study, Tables
+from options_platform.reporting import figures
+from options_platform.reporting.model_notes import walk_note
+
+BY_YEAR = {
+    "direction": ("log_loss", "auc_macro", "accuracy"),
+    "iv_rank": ("rmse", "mae", "change_sign"),
+}
+"""Scores that are logged for each year, too."""
+
+
+def track(
+    store: ModelStore,
+    mlflow: MlflowRun,
+    target: str,
+    tables: Tables,
+    result: Study,
+    *,
+    selected: PartitionRange,
+    champion: str,
+) -> None:
+    """Log a study in the runs of the backfill and of the Dagster run, if a fold was trained."""
+    model = SHIPPED[target]
+    run = store.run_of(model)
+    if run is None:
+        return
+    known_labels = tables.labels.filter(pl.col("known_on") <= selected.end)
+    months = fold_scores(
+        tables.predictions, known_labels, target=target, model=model, naive=NAIVE[target]
+    )
+    plots = _plots(result, months, model)
+    page = run_page(*run)
+    note = walk_note(
+        result.scores,
+        target,
+        model,
+        variant=champion,
+        start=selected.start,
+        end=selected.end,
+        images={name: f"get-artifact?path={name}&run_uuid={run[1]}" for name in plots},
+        links={
+            "all scores, parameters and folds": page,
+            "scores by month and year": page.replace("?", "/model-metrics?"),
+            "registered model": f"#/models/{target}",
+            "Dagster run": mlflow.dagster_page,
+        },
+    )
+    store.log_walk(
+        model,
+        scores=_headline(result.scores, model),
+        steps=[*_by_month(months), *_by_year(result.scores, target)],
+        tags={"variant": champion},
+        plots=plots,
+        evaluated=DataRange(
+            digest=result.data_hash,
+            tickers=selected.tickers,
+            first=selected.start,
+            last=selected.end,
+            rows=int(months["rows"].sum()),
+            inputs=model_inputs(),
+        ),
+        note=note,
+    )
+    mlflow.describe(target, note)
+
+
+def _plots(result: Study, months: pl.DataFrame, model: str) -> dict[str, bytes]:
+    plots = {}
+    if months.height:
+        plots["skill.png"] = figures.skill_by_month(months)
+    if result.calibration.height:
+        plots["calibration.png"] = figures.calibration(result.calibration, model)
+    if result.importance.height:
+        plots["importance.png"] = figures.importance(overall_importance(result.importance))
+    return plots
+
+
+def _headline(scores: pl.DataFrame, model: str) -> dict[str, float]:
+    """Scores over all tickers and years with their naive baselines and intervals, by name."""
+    rows = scores.filter(model=model, ticker=ALL, period="all")
+    bounds = {
+        f"{row['metric']} {end}": row[end]
+        for row in rows.iter_rows(named=True)
+        for end in ("low", "high")
+        if row[end] is not None
+    }
+    return headline(scores, model) | bounds
+
+
+def _by_month(months: pl.DataFrame) -> Iterator[StepScore]:
+    """The steps are 1, 2, ..., each at the first day of its month."""
+    for step, row in enumerate(months.iter_rows(named=True), start=1):
+        day = date.fromisoformat(f"{row['fold']}-01")
+        for name in ("loss", "naive_loss", "skill", "skill_to_date"):
+            if row[name] is not None:
+                yield StepScore(f"fold/{name}", row[name], step, day)
+
+
+def _by_year(scores: pl.DataFrame, target: str) -> Iterator[StepScore]:
+    rows = scores.filter(
+        (pl.col("model") == SHIPPED[target])
+        & (pl.col("ticker") == ALL)
+        & pl.col("period").str.contains(r"^\d{4}$")
+        & pl.col("metric").is_in(BY_YEAR[target])
+    )
+    for row in rows.sort("metric", "period").iter_rows(named=True):
+        year = int(row["period"])
+        for column, suffix in (("value", ""), ("baseline", " baseline")):
+            if row[column] is not None:
+                name = f"year/{row['metric']}{suffix}"
+                yield StepScore(name, row[column], year, date(year, 1, 1))

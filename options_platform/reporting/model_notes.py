@@ -1,0 +1,128 @@
+"""The descriptions of MLflow's runs and registered models, in Markdown."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from options_platform.formats import cell
+from options_platform.models.evaluation import ALL
+
+TITLES = {
+    "direction": "Direction of the next 5 sessions",
+    "iv_rank": "IV rank in 5 sessions",
+}
+NAIVE_NAMES = {
+    "direction": "the class frequencies so far",
+    "iv_rank": "today's rank (persistence)",
+}
+LOWER_IS_BETTER = frozenset(
+    {"log_loss", "brier", "calibration_error", "rmse", "mae", "qlike", "shift_brier", "rv_rmse"}
+)
+SHOWN = {
+    "direction": (
+        "log_loss", "auc_macro", "auc_bull_vs_bear", "accuracy", "accuracy_top",
+        "calibration_error",
+    ),
+    "iv_rank": ("rmse", "mae", "skill", "change_sign", "shift_brier"),
+}  # fmt: skip
+"""The metrics of each target's table, in its order."""
+
+
+def registered_note(target: str) -> str:
+    """What a registered model predicts, from what, and what its aliases mean."""
+    predicts = {
+        "direction": "The probabilities that the close in 5 sessions is more than 1% lower "
+        "(`p_bearish`), within 1% (`p_neutral`) or more than 1% higher (`p_bullish`).",
+        "iv_rank": "The IV rank in 5 sessions (0 to 1), the realised volatility expected until "
+        "then (annualised fraction), and the probability that the regime differs.",
+    }
+    return (
+        f"{predicts[target]} Input: one row of the table `features` per session and ticker. A "
+        "version is the model of the newest month; `champion` is the one that plans are made "
+        "with, `previous` the one that a rollback brings back. Columns of other models in the "
+        "output are naive forecasts and baselines."
+    )
+
+
+def version_note(
+    scores: pl.DataFrame, target: str, model: str, *, variant: str, fold: dict[str, Any]
+) -> str:
+    """What a version was trained on, and how its walk-forward scored in the last backfill.
+
+    `fold` is its row of `model_folds`.
+    """
+    trained = (
+        f"`{variant}`, the model of {fold['fold']}: trained on {fold['train_rows']:,} rows up to "
+        f"{fold['train_end']} ({fold['model_id']}). Walk-forward of the last backfill, out of "
+        "sample:"
+    )
+    return f"{trained}\n\n{score_table(scores, target, model)}"
+
+
+def walk_note(
+    scores: pl.DataFrame,
+    target: str,
+    model: str,
+    *,
+    variant: str,
+    start: date,
+    end: date,
+    images: dict[str, str],
+    links: dict[str, str],
+) -> str:
+    """How a walk-forward scored beside the naive forecast, with its plots and further pages.
+
+    Args:
+        scores: rows of `model_scores` of the target.
+        target: direction or iv_rank.
+        model: the shipped model's name.
+        variant: its champion.
+        start: first predicted session.
+        end: last predicted session.
+        images: addresses of plots, by title.
+        links: addresses of pages, by title.
+    """
+    return "\n\n".join(
+        [
+            f"### {TITLES[target]}: {variant}",
+            f"Out of sample, {start} to {end}, all tickers. Naive: {NAIVE_NAMES[target]}.",
+            score_table(scores, target, model),
+            *(f"![{title}]({address})" for title, address in images.items()),
+            " | ".join(f"[{title}]({address})" for title, address in links.items()),
+        ]
+    )
+
+
+def score_table(scores: pl.DataFrame, target: str, model: str) -> str:
+    """Each score beside its 95% interval and that of the naive forecast, and which is better."""
+    shown = {
+        row["metric"]: row
+        for row in scores.filter(model=model, ticker=ALL, period="all").iter_rows(named=True)
+        if row["value"] is not None
+    }
+    lines = [
+        "| Score | Model | 95% interval | Naive | Better? |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name in SHOWN[target]:
+        if name in shown:
+            row = shown[name]
+            value, low, high, naive = (
+                cell(row[key], key, digits=4) for key in ("value", "low", "high", "baseline")
+            )
+            lines.append(f"| {name} | {value} | {low} to {high} | {naive} | {verdict(row)} |")
+    return "\n".join(lines)
+
+
+def verdict(row: dict[str, Any]) -> str:
+    """Whether a score is better than the naive one by more than chance: yes, no or by chance."""
+    low, high, naive = row["low"], row["high"], row["baseline"]
+    if low is None or high is None or naive is None:
+        return ""
+    better, worse = low > naive, high < naive
+    if row["metric"] in LOWER_IS_BETTER:
+        better, worse = worse, better
+    return "yes" if better else "no, worse" if worse else "within chance"
