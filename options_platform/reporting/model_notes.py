@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Iterable
 from typing import Any
 
 import polars as pl
@@ -55,7 +55,7 @@ def version_note(
     `fold` is its row of `model_folds`.
     """
     trained = (
-        f"`{variant}`, the model of {fold['fold']}: trained on {fold['train_rows']:,} rows up to "
+        f"{variant}, the model of {fold['fold']}: trained on {fold['train_rows']:,} rows up to "
         f"{fold['train_end']} ({fold['model_id']}). Walk-forward of the last backfill, out of "
         "sample:"
     )
@@ -68,8 +68,7 @@ def walk_note(
     model: str,
     *,
     variant: str,
-    start: date,
-    end: date,
+    months: tuple[str, str],
     images: dict[str, str],
     links: dict[str, str],
 ) -> str:
@@ -80,15 +79,17 @@ def walk_note(
         target: direction or iv_rank.
         model: the shipped model's name.
         variant: its champion.
-        start: first predicted session.
-        end: last predicted session.
+        months: first and last scored month.
         images: addresses of plots, by title.
         links: addresses of pages, by title.
     """
+    scored = (
+        f"**{TITLES[target]}**, champion {variant}, out of sample {' to '.join(months)}, all "
+        f"tickers. Naive: {NAIVE_NAMES[target]}."
+    )
     return "\n\n".join(
         [
-            f"### {TITLES[target]}: {variant}",
-            f"Out of sample, {start} to {end}, all tickers. Naive: {NAIVE_NAMES[target]}.",
+            scored,
             score_table(scores, target, model),
             *(f"![{title}]({address})" for title, address in images.items()),
             " | ".join(f"[{title}]({address})" for title, address in links.items()),
@@ -113,8 +114,13 @@ def score_table(scores: pl.DataFrame, target: str, model: str) -> str:
             value, low, high, naive = (
                 cell(row[key], key, digits=4) for key in ("value", "low", "high", "baseline")
             )
-            lines.append(f"| {name} | {value} | {low} to {high} | {naive} | {verdict(row)} |")
+            lines.append(_line((name, value, f"{low} to {high}", naive, verdict(row))))
     return "\n".join(lines)
+
+
+def _line(cells: Iterable[str]) -> str:
+    """A line of a table; MLflow shows tables without space between the columns."""
+    return f"| {' &emsp; | '.join(cells)} |"
 
 
 def verdict(row: dict[str, Any]) -> str:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from options_platform.models.fold_records import DataRange, FoldRecord
+from options_platform.models.fold_records import DataRange
 
 if TYPE_CHECKING:
     from mlflow.entities import DatasetInput
@@ -15,27 +14,17 @@ CONTEXT_TAG = "mlflow.data.context"
 TRAINED_ON, SCORED_ON = "features and labels", "features and labels, out of sample"
 
 
-def training_input(record: FoldRecord) -> DatasetInput:
-    """The rows of the walk-forward, with the range of a fold's own training as tags."""
-    tags = {
-        "first": record.train_start.isoformat(),
-        "last": record.train_end.isoformat(),
-        "rows": str(record.train_rows),
-    }
-    return _data_set(TRAINED_ON, record.data, "training", tags)
-
-
-def walk_input(data: DataRange) -> DatasetInput:
-    """All rows of the walk-forward of a backfill."""
-    return _data_set(TRAINED_ON, data, "training", {})
+def training_input(data: DataRange) -> DatasetInput:
+    """All rows of a walk-forward, of which its folds train on the first, up to their months."""
+    return _data_set(TRAINED_ON, data, "training")
 
 
 def evaluation_input(data: DataRange) -> DatasetInput:
     """The rows that a backfill predicted out of sample and scored."""
-    return _data_set(SCORED_ON, data, "evaluation", {})
+    return _data_set(SCORED_ON, data, "evaluation")
 
 
-def _data_set(name: str, data: DataRange, context: str, tags: Mapping[str, str]) -> DatasetInput:
+def _data_set(name: str, data: DataRange, context: str) -> DatasetInput:
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     tickers = ", ".join(data.tickers)
@@ -50,5 +39,5 @@ def _data_set(name: str, data: DataRange, context: str, tags: Mapping[str, str])
             schema=json.dumps({"mlflow_colspec": columns}),
             profile=json.dumps({"num_rows": data.rows, "tickers": tickers}),
         ),
-        [InputTag(key, value) for key, value in {CONTEXT_TAG: context, **tags}.items()],
+        [InputTag(CONTEXT_TAG, context)],
     )

@@ -28,7 +28,16 @@ try {{
   for (const [key, value] of Object.entries({choices}))
     if (localStorage.getItem(key) === null) localStorage.setItem(key, JSON.stringify(value));
 }} catch (error) {{ /* a browser without storage shows MLflow's own choices */ }}
-if (!location.hash) location.replace({page});
+if (!location.hash) {{
+  location.replace({page});
+  // MLflow folds a long description, which is what this page is opened for.
+  const folded = new MutationObserver(() => {{
+    const button = [...document.querySelectorAll("button")]
+      .find(each => each.textContent === "Show more");
+    if (button) {{ folded.disconnect(); button.click(); }}
+  }});
+  folded.observe(document, {{ childList: true, subtree: true }});
+}}
 </script>"""
 NEWEST = """
 SELECT r.experiment_id, r.run_uuid FROM runs r

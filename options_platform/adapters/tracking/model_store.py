@@ -20,15 +20,11 @@ import polars as pl
 
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.adapters.tracking.client import NOTE_TAG, clear_errors, open_client
-from options_platform.adapters.tracking.datasets import (
-    evaluation_input,
-    training_input,
-    walk_input,
-)
+from options_platform.adapters.tracking.datasets import evaluation_input, training_input
 from options_platform.adapters.tracking.experiments import ensure_experiment
 from options_platform.adapters.tracking.fold_files import hash_of, read_fold, write_whole
 from options_platform.adapters.tracking.logged_models import log_fold
-from options_platform.adapters.tracking.run_details import StepScore, code_version, log
+from options_platform.adapters.tracking.run_details import StepScore, code_version, flattened, log
 from options_platform.contracts import MODEL_FOLDS
 from options_platform.models.base import Artifacts
 from options_platform.models.fold_records import DataRange, FoldRecord
@@ -113,14 +109,15 @@ class ModelStore:
                     "train_end": record.train_end,
                     "purged_sessions": record.purged_sessions,
                     "features": code_version()["feature_version"],
-                    **record.parameters,
+                    # Each parameter has a row of its own with the parent: there are many folds.
+                    **flattened(record.parameters, depth=2),
                 },
                 metrics={
                     "train_rows": record.train_rows,
                     "trained_seconds": record.trained_seconds,
                 },
             )
-            client.log_inputs(run.info.run_id, [training_input(record)])
+            client.log_inputs(run.info.run_id, [training_input(record.data)])
             client.set_terminated(run.info.run_id)
         self._trained.setdefault(record.model, []).append(record.trained_seconds)
         self._unindexed.append(
@@ -267,7 +264,7 @@ class ModelStore:
             self._parents[record.model] = run.info.run_id
             with clear_errors(self.home):
                 log(client, run.info.run_id, params=record.parameters)
-                client.log_inputs(run.info.run_id, [walk_input(record.data)])
+                client.log_inputs(run.info.run_id, [training_input(record.data)])
         return self._parents[record.model]
 
     def _close_parent(self, model: str) -> None:

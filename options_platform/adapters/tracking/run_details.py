@@ -58,14 +58,22 @@ def checkout_commit() -> str | None:
     return done.stdout.strip()
 
 
-def flattened(values: Mapping[str, object], prefix: str = "") -> dict[str, object]:
-    """Nested parameters as dotted names for MLflow; values as text of at most 500 characters."""
+def flattened(
+    values: Mapping[str, object], prefix: str = "", depth: int | None = None
+) -> dict[str, object]:
+    """Nested parameters as dotted names for MLflow; values as text of at most 500 characters.
+
+    Parameters deeper than `depth` names are one text: `rounds 8, max_depth 2`.
+    """
     flat: dict[str, object] = {}
     for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= flattened(value, f"{prefix}{key}.")
-        else:
+        if not isinstance(value, Mapping):
             flat[f"{prefix}{key}"] = str(value)[:500]
+        elif depth == 1:
+            inner = flattened(value)
+            flat[f"{prefix}{key}"] = ", ".join(f"{k} {v}" for k, v in inner.items())[:500]
+        else:
+            flat |= flattened(value, f"{prefix}{key}.", None if depth is None else depth - 1)
     return flat
 
 

@@ -6,7 +6,7 @@ It is opened when a model is trained, since a daily run without training imports
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +18,11 @@ from dagster._core.storage.tags import (
 )
 
 from options_platform.adapters.tracking.client import NOTE_TAG, clear_errors, open_client
+from options_platform.adapters.tracking.datasets import evaluation_input
 from options_platform.adapters.tracking.experiments import DAGSTER_RUNS, ensure_experiment
 from options_platform.adapters.tracking.first_page import SCORED_TAG, run_page
-from options_platform.adapters.tracking.run_details import code_version
+from options_platform.adapters.tracking.run_details import StepScore, code_version, log
+from options_platform.models.fold_records import DataRange
 from options_platform.settings import Settings
 
 if TYPE_CHECKING:
@@ -53,10 +55,21 @@ class MlflowRun:
         return {
             "dagster_run_id": _run_id(self._context),
             NOTE_TAG: f"[Dagster run]({self.dagster_page})",
+            "mlflow.source.name": "options-platform",
+            "mlflow.source.type": "LOCAL",
         }
 
-    def describe(self, target: str, note: str) -> None:
-        """Show the note of a target, in Markdown, in the description of the run.
+    def show(
+        self,
+        target: str,
+        *,
+        note: str,
+        scores: Mapping[str, float],
+        steps: Sequence[StepScore],
+        params: Mapping[str, object],
+        evaluated: DataRange,
+    ) -> None:
+        """Log the scores of a target, in MLflow's groups by its name, and their description.
 
         The run becomes the first page of MLflow's UI.
         """
@@ -64,8 +77,21 @@ class MlflowRun:
         self._notes[target] = note
         client = open_client(self._home)
         with clear_errors(self._home):
-            client.set_tag(run_id, SCORED_TAG, ", ".join(self._notes))
-            client.set_tag(run_id, NOTE_TAG, "\n\n".join(self._notes.values()))
+            log(
+                client,
+                run_id,
+                params={f"{target} {name}": value for name, value in params.items()},
+                metrics={f"{target}/{name}": value for name, value in scores.items()},
+                steps=[
+                    each._replace(name=f"{target}/{each.name.removeprefix('fold/')} by month")
+                    for each in steps
+                ],
+                tags={
+                    SCORED_TAG: ", ".join(self._notes),
+                    NOTE_TAG: "\n\n".join(self._notes.values()),
+                },
+            )
+            client.log_inputs(run_id, [evaluation_input(evaluated)])
 
     def run_id(self) -> str:
         """The id of the MLflow run; the first call opens it and links it with the Dagster run."""

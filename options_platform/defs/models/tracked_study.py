@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 import polars as pl
@@ -13,19 +13,21 @@ from options_platform.adapters.tracking.run_details import StepScore
 from options_platform.common import PartitionRange
 from options_platform.defs.models.mlflow_run import MlflowRun
 from options_platform.models.dataset import model_inputs
-from options_platform.models.evaluation import ALL, headline
+from options_platform.models.evaluation import ALL
 from options_platform.models.fold_records import DataRange
 from options_platform.models.selection.importance import overall_importance
 from options_platform.models.study.fold_scores import fold_scores
 from options_platform.models.study.model_study import NAIVE, SHIPPED, Study, Tables
 from options_platform.reporting import figures
-from options_platform.reporting.model_notes import walk_note
+from options_platform.reporting.model_notes import SHOWN, walk_note
 
 BY_YEAR = {
     "direction": ("log_loss", "auc_macro", "accuracy"),
     "iv_rank": ("rmse", "mae", "change_sign"),
 }
 """Scores that are logged for each year, too."""
+SHOWN_PLOTS = ("skill.png", "calibration.png")
+"""Plots in the description of a run; the others are among its artifacts."""
 
 
 def track(
@@ -47,6 +49,9 @@ def track(
     months = fold_scores(
         tables.predictions, known_labels, target=target, model=model, naive=NAIVE[target]
     )
+    if months.is_empty():
+        return
+    first, last = months["fold"].to_list()[0], months["fold"].to_list()[-1]
     plots = _plots(result, months, model)
     page = run_page(*run)
     note = walk_note(
@@ -54,9 +59,12 @@ def track(
         target,
         model,
         variant=champion,
-        start=selected.start,
-        end=selected.end,
-        images={name: f"get-artifact?path={name}&run_uuid={run[1]}" for name in plots},
+        months=(first, last),
+        images={
+            name: f"get-artifact?path={name}&run_uuid={run[1]}"
+            for name in plots
+            if name in SHOWN_PLOTS
+        },
         links={
             "all scores, parameters and folds": page,
             "scores by month and year": page.replace("?", "/model-metrics?"),
@@ -64,29 +72,40 @@ def track(
             "Dagster run": mlflow.dagster_page,
         },
     )
+    by_month = list(_by_month(months))
+    evaluated = DataRange(
+        digest=result.data_hash,
+        tickers=selected.tickers,
+        first=selected.start,
+        last=selected.end,
+        rows=int(months["rows"].sum()),
+        inputs=model_inputs(),
+    )
     store.log_walk(
         model,
         scores=_headline(result.scores, model),
-        steps=[*_by_month(months), *_by_year(result.scores, target)],
+        steps=[*by_month, *_by_year(result.scores, target)],
         tags={"variant": champion},
         plots=plots,
-        evaluated=DataRange(
-            digest=result.data_hash,
-            tickers=selected.tickers,
-            first=selected.start,
-            last=selected.end,
-            rows=int(months["rows"].sum()),
-            inputs=model_inputs(),
-        ),
+        evaluated=evaluated,
         note=note,
     )
-    mlflow.describe(target, note)
+    mlflow.show(
+        target,
+        note=note,
+        scores=_headline(result.scores, model, SHOWN[target]),
+        steps=[each for each in by_month if each.name.startswith("fold/skill")],
+        params={
+            "champion": champion,
+            "first month": months["fold"].first(),
+            "rows": evaluated.rows,
+        },
+        evaluated=evaluated,
+    )
 
 
 def _plots(result: Study, months: pl.DataFrame, model: str) -> dict[str, bytes]:
-    plots = {}
-    if months.height:
-        plots["skill.png"] = figures.skill_by_month(months)
+    plots = {"skill.png": figures.skill_by_month(months)}
     if result.calibration.height:
         plots["calibration.png"] = figures.calibration(result.calibration, model)
     if result.importance.height:
@@ -94,16 +113,19 @@ def _plots(result: Study, months: pl.DataFrame, model: str) -> dict[str, bytes]:
     return plots
 
 
-def _headline(scores: pl.DataFrame, model: str) -> dict[str, float]:
-    """Scores over all tickers and years with their naive baselines and intervals, by name."""
+def _headline(
+    scores: pl.DataFrame, model: str, metrics: Sequence[str] | None = None
+) -> dict[str, float]:
+    """Scores over all tickers and years, each with its naive baseline and interval, by name."""
     rows = scores.filter(model=model, ticker=ALL, period="all")
-    bounds = {
-        f"{row['metric']} {end}": row[end]
-        for row in rows.iter_rows(named=True)
-        for end in ("low", "high")
-        if row[end] is not None
+    by_name = {row["metric"]: row for row in rows.iter_rows(named=True)}
+    suffixes = {"value": "", "baseline": " baseline", "low": " low", "high": " high"}
+    return {
+        f"{name}{suffix}": by_name[name][column]
+        for name in metrics or by_name
+        for column, suffix in suffixes.items()
+        if name in by_name and by_name[name][column] is not None
     }
-    return headline(scores, model) | bounds
 
 
 def _by_month(months: pl.DataFrame) -> Iterator[StepScore]:

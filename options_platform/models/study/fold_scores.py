@@ -24,7 +24,8 @@ def fold_scores(
         naive: name of its naive forecast.
     """
     keys = ["date", "ticker", "fold"]
-    ours = predictions.filter(model=model)
+    predicted = "p_neutral" if target == "direction" else "iv_rank_pred"
+    ours = predictions.filter(pl.col("model") == model, pl.col(predicted).is_not_null())
     rows = pl.concat([ours, predictions.filter(model=naive).join(ours, on=keys, how="semi")])
     losses = fold_losses(rows, labels, target)
     theirs = losses.filter(model=naive).select("fold", naive_loss="loss")

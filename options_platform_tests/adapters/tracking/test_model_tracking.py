@@ -40,8 +40,9 @@ def store(tmp_path_factory):
     )
     newest = store.warehouse.read(MODEL_FOLDS).filter(fold="2017-06")["model_id"].item()
     store.log_model(
-        "direction", newest, target="direction", variant=DEFAULT["direction"], inputs=model_inputs(),
-        outputs=OUTPUTS["direction"], example=input_table(random_rows()[0].tail(2)),
+        "direction", newest, target="direction", variant=DEFAULT["direction"],
+        inputs=model_inputs(), outputs=OUTPUTS["direction"],
+        example=input_table(random_rows()[0].tail(2)),
     )  # fmt: skip
     os.umask(before)
     return store
@@ -82,6 +83,21 @@ def test_runs_have_parameters_data_hash_and_code_version(store):
     assert fold.data.metrics["train_rows"] > 500
     folder = Path(parent.info.artifact_uri.removeprefix("file://"))
     assert (folder / "plot.png").read_bytes() == b"png"
+
+
+def test_a_fold_says_on_what_and_with_which_parameters_it_was_trained(store):
+    (parent,) = runs(store, "backfill")
+    (fold,) = (run for run in runs(store, "fold") if run.data.tags["fold"] == "2017-06")
+    params = fold.data.params
+    assert params["train_end"] == fold.data.tags["train_end"] < "2017-06-01"
+    assert int(params["purged_sessions"]) >= 4
+    assert params["features"] == feature_version()
+    assert "max_depth 2" in params["parts.calm_trees"]
+    (given,) = fold.inputs.dataset_inputs
+    assert given == parent.inputs.dataset_inputs[0]
+    assert given.dataset.digest == dataset_hash(random_dataset(END))
+    assert {tag.key: tag.value for tag in given.tags} == {"mlflow.data.context": "training"}
+    assert "2017-06-30" in given.dataset.source
 
 
 @pytest.fixture
@@ -217,6 +233,7 @@ def test_nested_parameters_become_dotted_names():
         "a.c.d": "(2,)",
         "e": "None",
     }
+    assert flattened({"a": {"b": {"c": 1, "d": {"e": 2}}}}, depth=2) == {"a.b": "c 1, d.e 2"}
 
 
 def test_a_moved_home_keeps_its_models_and_their_addresses(store, tmp_path):
