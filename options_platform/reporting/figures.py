@@ -141,7 +141,7 @@ def skill_by_month(months: pl.DataFrame) -> bytes:
     with new_figure(2.4, width=7.0) as (axes, made):
         days = (months["fold"] + "-01").str.to_date().to_numpy()
         axes.axhline(0, color=MUTED, linewidth=0.8)
-        axes.bar(days, months["skill"].to_numpy(), width=24, color=GRID, label="month")
+        axes.bar(days, months["skill"].to_numpy(), width=24, color="#b9c3cd", label="month")
         axes.plot(days, months["skill_to_date"], color=LINES[0], linewidth=1.4, label="to date")
         axes.set_ylabel("skill (0 = naive)")
         axes.set_ylim(max(-1.0, float(months["skill"].min() or 0) * 1.05), None)  # type: ignore[arg-type]

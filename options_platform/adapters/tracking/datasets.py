@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mlflow.entities import DatasetInput
 
 CONTEXT_TAG = "mlflow.data.context"
-TRAINED_ON, SCORED_ON = "features and labels", "features and labels, out of sample"
+TRAINED_ON, SCORED_ON = "features and labels", "scored sessions"
 
 
 def training_input(data: DataRange) -> DatasetInput:

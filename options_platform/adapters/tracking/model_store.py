@@ -24,7 +24,7 @@ from options_platform.adapters.tracking.datasets import evaluation_input, traini
 from options_platform.adapters.tracking.experiments import ensure_experiment
 from options_platform.adapters.tracking.fold_files import hash_of, read_fold, write_whole
 from options_platform.adapters.tracking.logged_models import log_fold
-from options_platform.adapters.tracking.run_details import StepScore, code_version, flattened, log
+from options_platform.adapters.tracking.run_details import StepScore, code_version, grouped, log
 from options_platform.contracts import MODEL_FOLDS
 from options_platform.models.base import Artifacts
 from options_platform.models.fold_records import DataRange, FoldRecord
@@ -110,7 +110,7 @@ class ModelStore:
                     "purged_sessions": record.purged_sessions,
                     "features": code_version()["feature_version"],
                     # Each parameter has a row of its own with the parent: there are many folds.
-                    **flattened(record.parameters, depth=2),
+                    **grouped(record.parameters),
                 },
                 metrics={
                     "train_rows": record.train_rows,

@@ -58,23 +58,31 @@ def checkout_commit() -> str | None:
     return done.stdout.strip()
 
 
-def flattened(
-    values: Mapping[str, object], prefix: str = "", depth: int | None = None
-) -> dict[str, object]:
-    """Nested parameters as dotted names for MLflow; values as text of at most 500 characters.
-
-    Parameters deeper than `depth` names are one text: `rounds 8, max_depth 2`.
-    """
+def flattened(values: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+    """Nested parameters as dotted names for MLflow; values as text of at most 500 characters."""
     flat: dict[str, object] = {}
     for key, value in values.items():
-        if not isinstance(value, Mapping):
-            flat[f"{prefix}{key}"] = str(value)[:500]
-        elif depth == 1:
-            inner = flattened(value)
-            flat[f"{prefix}{key}"] = ", ".join(f"{k} {v}" for k, v in inner.items())[:500]
+        if isinstance(value, Mapping):
+            flat |= flattened(value, f"{prefix}{key}.")
         else:
-            flat |= flattened(value, f"{prefix}{key}.", None if depth is None else depth - 1)
+            flat[f"{prefix}{key}"] = str(value)[:500]
     return flat
+
+
+def grouped(values: Mapping[str, object], name: str = "parameters") -> dict[str, object]:
+    """Nested parameters as one text a group, of at most 500 characters: `rounds 8, max_depth 2`.
+
+    The outermost group has the given name, the others dotted ones.
+    """
+    texts: dict[str, object] = {}
+    alone = [f"{key} {value}" for key, value in values.items() if not isinstance(value, Mapping)]
+    if alone:
+        texts[name] = ", ".join(alone)[:500]
+    prefix = "" if name == "parameters" else f"{name}."
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            texts |= grouped(value, f"{prefix}{key}")
+    return texts
 
 
 def plain(name: str) -> str:

@@ -69,7 +69,7 @@ class MlflowRun:
         params: Mapping[str, object],
         evaluated: DataRange,
     ) -> None:
-        """Log the scores of a target, in MLflow's groups by its name, and their description.
+        """Log the scores of a target, those by month as the first charts, and their description.
 
         The run becomes the first page of MLflow's UI.
         """
@@ -83,7 +83,7 @@ class MlflowRun:
                 params={f"{target} {name}": value for name, value in params.items()},
                 metrics={f"{target}/{name}": value for name, value in scores.items()},
                 steps=[
-                    each._replace(name=f"{target}/{each.name.removeprefix('fold/')} by month")
+                    each._replace(name=f"by month/{target} {each.name.removeprefix('fold/')}")
                     for each in steps
                 ],
                 tags={

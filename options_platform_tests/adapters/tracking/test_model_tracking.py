@@ -14,7 +14,12 @@ import options_platform
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.adapters.tracking.client import open_client
 from options_platform.adapters.tracking.model_store import FAMILY_TAG, PARENT_TAG, ModelStore
-from options_platform.adapters.tracking.run_details import checkout_commit, code_version, flattened
+from options_platform.adapters.tracking.run_details import (
+    checkout_commit,
+    code_version,
+    flattened,
+    grouped,
+)
 from options_platform.contracts import MODEL_FOLDS
 from options_platform.domain.features.registry import feature_version
 from options_platform.errors import ModelStoreError
@@ -233,7 +238,13 @@ def test_nested_parameters_become_dotted_names():
         "a.c.d": "(2,)",
         "e": "None",
     }
-    assert flattened({"a": {"b": {"c": 1, "d": {"e": 2}}}}, depth=2) == {"a.b": "c 1, d.e 2"}
+
+
+def test_the_parameters_of_a_group_become_one_text():
+    assert grouped({"a": {"b": {"c": 1, "d": (2,)}}, "e": None}) == {
+        "parameters": "e None",
+        "a.b": "c 1, d (2,)",
+    }
 
 
 def test_a_moved_home_keeps_its_models_and_their_addresses(store, tmp_path):
