@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -62,6 +62,23 @@ def version_note(
     return f"{trained}\n\n{score_table(scores, target, model)}"
 
 
+class WalkNote(NamedTuple):
+    """The parts of a description, so that scores of several models can precede all plots."""
+
+    scores: str
+    plots: str
+
+    def __str__(self) -> str:
+        return together([self])
+
+
+def together(notes: Iterable[WalkNote]) -> str:
+    """One description of several models: first all scores, then all plots."""
+    every = list(notes)
+    parts = [*(note.scores for note in every), *(note.plots for note in every)]
+    return "\n\n".join(part for part in parts if part)
+
+
 def walk_note(
     scores: pl.DataFrame,
     target: str,
@@ -71,7 +88,7 @@ def walk_note(
     months: tuple[str, str],
     images: dict[str, str],
     links: dict[str, str],
-) -> str:
+) -> WalkNote:
     """How a walk-forward scored beside the naive forecast, with its plots and further pages.
 
     Args:
@@ -87,13 +104,11 @@ def walk_note(
         f"**{TITLES[target]}**, champion {variant}, out of sample {' to '.join(months)}, all "
         f"tickers. Naive: {NAIVE_NAMES[target]}."
     )
-    return "\n\n".join(
-        [
-            scored,
-            score_table(scores, target, model),
-            *(f"![{title}]({address})" for title, address in images.items()),
-            " | ".join(f"[{title}]({address})" for title, address in links.items()),
-        ]
+    pages = " | ".join(f"[{title}]({address})" for title, address in links.items())
+    plots = [f"![{title}]({address})" for title, address in images.items()]
+    return WalkNote(
+        "\n\n".join([scored, score_table(scores, target, model), pages]),
+        "\n\n".join([f"**{TITLES[target]}**", *plots]) if plots else "",
     )
 
 

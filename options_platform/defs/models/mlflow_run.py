@@ -23,6 +23,7 @@ from options_platform.adapters.tracking.experiments import DAGSTER_RUNS, ensure_
 from options_platform.adapters.tracking.first_page import SCORED_TAG, run_page
 from options_platform.adapters.tracking.run_details import StepScore, code_version, log
 from options_platform.models.fold_records import DataRange
+from options_platform.reporting.model_notes import WalkNote, together
 from options_platform.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class MlflowRun:
         self._home = home
         self._stack = stack
         self._run: Run | None = None
-        self._notes: dict[str, str] = {}
+        self._notes: dict[str, WalkNote] = {}
 
     @property
     def dagster_page(self) -> str:
@@ -63,7 +64,7 @@ class MlflowRun:
         self,
         target: str,
         *,
-        note: str,
+        note: WalkNote,
         scores: Mapping[str, float],
         steps: Sequence[StepScore],
         params: Mapping[str, object],
@@ -88,7 +89,7 @@ class MlflowRun:
                 ],
                 tags={
                     SCORED_TAG: ", ".join(self._notes),
-                    NOTE_TAG: "\n\n".join(self._notes.values()),
+                    NOTE_TAG: together(self._notes.values()),
                 },
             )
             client.log_inputs(run_id, [evaluation_input(evaluated)])

@@ -88,7 +88,7 @@ def track(
         tags={"variant": champion},
         plots=plots,
         evaluated=evaluated,
-        note=note,
+        note=str(note),
     )
     mlflow.show(
         target,
