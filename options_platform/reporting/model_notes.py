@@ -139,11 +139,14 @@ def _line(cells: Iterable[str]) -> str:
 
 
 def verdict(row: dict[str, Any]) -> str:
-    """Whether a score is better than the naive one by more than chance: yes, no or by chance."""
+    """Whether the whole interval is better or worse than the naive score: yes, worse or unclear.
+
+    Empty without an interval or a naive score.
+    """
     low, high, naive = row["low"], row["high"], row["baseline"]
     if low is None or high is None or naive is None:
         return ""
     better, worse = low > naive, high < naive
     if row["metric"] in LOWER_IS_BETTER:
         better, worse = worse, better
-    return "yes" if better else "no, worse" if worse else "within chance"
+    return "yes" if better else "worse" if worse else "unclear"

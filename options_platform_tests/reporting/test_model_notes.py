@@ -13,10 +13,10 @@ def row(metric, low, high, baseline):
     ("score", "words"),
     [
         (row("auc_macro", 0.51, 0.60, 0.5), "yes"),
-        (row("auc_macro", 0.49, 0.60, 0.5), "within chance"),
-        (row("auc_macro", 0.40, 0.45, 0.5), "no, worse"),
+        (row("auc_macro", 0.49, 0.60, 0.5), "unclear"),
+        (row("auc_macro", 0.40, 0.45, 0.5), "worse"),
         (row("log_loss", 0.90, 0.95, 1.0), "yes"),
-        (row("log_loss", 1.10, 1.20, 1.0), "no, worse"),
+        (row("log_loss", 1.10, 1.20, 1.0), "worse"),
         (row("neutral_share", 0.1, 0.2, None), ""),
     ],
 )
