@@ -73,14 +73,7 @@ def track(
         },
     )
     by_month = list(_by_month(months))
-    evaluated = DataRange(
-        digest=result.data_hash,
-        tickers=selected.tickers,
-        first=selected.start,
-        last=selected.end,
-        rows=int(months["rows"].sum()),
-        inputs=model_inputs(),
-    )
+    evaluated = _scored_rows(tables.predictions.filter(model=model), result, months)
     store.log_walk(
         model,
         scores=_headline(result.scores, model),
@@ -101,6 +94,19 @@ def track(
             "rows": evaluated.rows,
         },
         evaluated=evaluated,
+    )
+
+
+def _scored_rows(predictions: pl.DataFrame, result: Study, months: pl.DataFrame) -> DataRange:
+    """The sessions of the months that were scored: all that are stored, not only the run's."""
+    scored = predictions.filter(pl.col("fold").is_in(months["fold"].to_list()))
+    return DataRange(
+        digest=result.data_hash,
+        tickers=tuple(scored["ticker"].unique().sort()),
+        first=min(scored["date"]),
+        last=max(scored["date"]),
+        rows=int(months["rows"].sum()),
+        inputs=model_inputs(),
     )
 
 
