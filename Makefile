@@ -19,9 +19,8 @@ demo: $(STAMP) ## run the whole platform on the bundled sample data
 ui: $(STAMP) ## the Dagster web UI on 127.0.0.1, with the demo's home
 	@OPTIONS_SOURCE="$${OPTIONS_SOURCE:-sample}" $(BIN)/options-platform ui --port $${PORT:-3000}
 
-mlflow: $(STAMP) ## the MLflow UI of the home, on 127.0.0.1
-	@home="$${OPTIONS_HOME:-.options}"; MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow server \
-	  --backend-store-uri "sqlite:///$$home/mlflow.db" --host 127.0.0.1 --port $${PORT:-5000}
+mlflow: $(STAMP) ## the MLflow UI on 127.0.0.1, opened on the newest scores of the models
+	@OPTIONS_SOURCE="$${OPTIONS_SOURCE:-sample}" $(BIN)/options-platform mlflow --port $${PORT:-5000}
 
 test: $(DEV_STAMP) ## the tests, without browser and long runs
 	@$(BIN)/python -m pytest -m "not long and not browser" $(WORKERS)

@@ -52,6 +52,7 @@ COMMANDS = {
     "import": ("importing", "import_files"),
     "chain-snapshot": ("market", "chain_snapshot"),
     "ui": ("ui", "ui"),
+    "mlflow": ("mlflow", "mlflow"),
     "config": ("config", "config"),
     "new": ("extending.new", "new"),
     "completion": ("terminal.completion", "completion"),

@@ -19,18 +19,19 @@ def ui(args: argparse.Namespace) -> int:
     Raises :class:`UsageError` if the port is taken.
     """
     settings = ready_settings()
-    _require_free(args.port)
+    require_free(args.port)
     say(f"Dagster UI: http://{HOST}:{args.port}  (home {settings.home}; stop with Ctrl+C)")
     command = [sys.executable, "-m", "dagster", "dev", "-m", "options_platform.definitions"]
     os.execv(sys.executable, [*command, "-h", HOST, "-p", str(args.port)])  # noqa: S606
 
 
-def _require_free(port: int) -> None:
+def require_free(port: int, host: str = HOST) -> None:
+    """Raise :class:`UsageError` if a server cannot listen on the port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
+            probe.bind((host, port))
         except (OSError, OverflowError) as error:
             raise UsageError(
-                f"port {port} of {HOST} cannot be used ({error}); choose another: --port 3001"
+                f"port {port} of {host} cannot be used ({error}); choose another: --port {port + 1}"
             ) from error

@@ -167,6 +167,15 @@ def model_inputs() -> tuple[str, ...]:
     return tuple(input_features())
 
 
+def input_table(features: pl.DataFrame) -> pl.DataFrame:
+    """The inputs of rows of `features` as numbers, one column each in the order of models.
+
+    Missing numbers are NaN.
+    """
+    columns = _columns(features)
+    return pl.DataFrame({name: columns[name] for name in model_inputs()})
+
+
 def make_dataset(
     features: pl.DataFrame,
     labels: pl.DataFrame,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from options_platform.models.base import Artifacts
-from options_platform.models.training import FoldRecord
+from options_platform.models.fold_records import FoldRecord
 
 
 class MemoryStore:

@@ -14,7 +14,7 @@ import hashlib
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -32,7 +32,8 @@ from options_platform.models.base import (
     to_json,
 )
 from options_platform.models.dataset import NO_ROW, Dataset, Sample
-from options_platform.models.walk_forward import Fold, monthly_folds, require_purged
+from options_platform.models.fold_records import DataRange, FoldRecord
+from options_platform.models.walk_forward import Fold, month_of, monthly_folds, require_purged
 
 LIBRARIES = ("scikit-learn", "xgboost-cpu", "numpy")
 FITTING_VERSION = "1"
@@ -48,30 +49,6 @@ WORTH_A_POOL = 4
 
 class NotStoredError(LookupError):
     """Folds are not stored, and this run must not train."""
-
-
-@dataclass(frozen=True)
-class FoldRecord:
-    """What the store records about a fold besides its files.
-
-    `input_hash` covers everything that determines the fit: training rows, parameters, fitting code
-    and libraries. `data_hash` covers all rows of the walk-forward (:func:`dataset_hash`), as in
-    trials. `trained_seconds` is wall time.
-    """
-
-    model: str
-    fold: str
-    input_hash: str
-    data_hash: str
-    train_rows: int
-    train_end: date
-    trained_seconds: float
-    parameters: Mapping[str, object]
-
-    @property
-    def model_id(self) -> str:
-        """Id of the fold's model; the same data and code give the same id."""
-        return f"{self.model}-{self.fold}-{self.input_hash[:12]}"
 
 
 class FoldStore(Protocol):
@@ -200,7 +177,7 @@ def _train_missing(
             _train(model, missing, sample, workers), start=1
         ):
             record = records[fold.name]
-            store.save(_timed(record, seconds), artifacts)
+            store.save(replace(record, trained_seconds=seconds), artifacts)
             fitted[fold.name] = artifacts
             if progress is not None:
                 progress(f"{model.name}: monthly folds trained", done, len(missing))
@@ -260,9 +237,16 @@ def _predict(
 def _records(model: FoldModel, folds: Sequence[Fold], data: Dataset) -> dict[str, FoldRecord]:
     """By name, the records of the folds with enough sessions to train on."""
     row_hashes = _row_hashes(data)
-    data_hash = _short_hash(row_hashes)
+    whole = DataRange(
+        digest=_short_hash(row_hashes),
+        tickers=tuple(data.keys["ticker"].unique().sort()),
+        first=data.dates.min().astype(date),
+        last=data.dates.max().astype(date),
+        rows=len(data.sample),
+        inputs=data.sample.names,
+    )
     return {
-        fold.name: _record(model, fold, data, row_hashes, data_hash)
+        fold.name: _record(model, fold, data, row_hashes, whole)
         for fold in folds
         if _enough(fold, data)
     }
@@ -277,7 +261,7 @@ def _record(
     fold: Fold,
     data: Dataset,
     row_hashes: np.ndarray[tuple[int], np.dtype[np.bytes_]],
-    data_hash: str,
+    whole: DataRange,
 ) -> FoldRecord:
     spec = {"model": model.name, **model.parameters}
     digest = hashlib.sha256(to_json(spec))
@@ -285,13 +269,18 @@ def _record(
     digest.update(fitting_digest())
     digest.update(row_hashes[fold.train].tobytes())
     digest.update(_extras(model, data, fold, row_hashes))
+    trained = data.dates[fold.train]
+    month = month_of(data.dates[fold.predict].min()).astype("datetime64[D]")
+    purged = data.dates[(data.dates > trained.max()) & (data.dates < month)]
     return FoldRecord(
         model=model.name,
         fold=fold.name,
         input_hash=digest.hexdigest()[:32],
-        data_hash=data_hash,
+        data=whole,
         train_rows=len(fold.train),
-        train_end=data.dates[fold.train].max().astype(date),
+        train_start=trained.min().astype(date),
+        train_end=trained.max().astype(date),
+        purged_sessions=len(np.unique(purged)),
         trained_seconds=0.0,
         parameters=model.parameters,
     )
@@ -333,10 +322,6 @@ def fitting_digest() -> bytes:
     if FITTING_VERSION == "1":
         return FIRST_FITTING
     return hashlib.sha256(FITTING_VERSION.encode()).digest()
-
-
-def _timed(record: FoldRecord, seconds: float) -> FoldRecord:
-    return FoldRecord(**{**record.__dict__, "trained_seconds": seconds})
 
 
 def dataset_hash(data: Dataset) -> str:

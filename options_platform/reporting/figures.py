@@ -133,6 +133,23 @@ def calibration(curve: pl.DataFrame, model: str) -> bytes:
     return made()
 
 
+def skill_by_month(months: pl.DataFrame) -> bytes:
+    """Skill over the naive forecast in each month, and of all months so far.
+
+    `months` has the columns of :func:`~options_platform.models.study.fold_scores.fold_scores`.
+    """
+    with new_figure(2.4, width=7.0) as (axes, made):
+        days = (months["fold"] + "-01").str.to_date().to_numpy()
+        axes.axhline(0, color=MUTED, linewidth=0.8)
+        axes.bar(days, months["skill"].to_numpy(), width=24, color="#b9c3cd", label="month")
+        axes.plot(days, months["skill_to_date"], color=LINES[0], linewidth=1.4, label="to date")
+        axes.set_ylabel("skill (0 = naive)")
+        axes.set_ylim(max(-1.0, float(months["skill"].min() or 0) * 1.05), None)  # type: ignore[arg-type]
+        date_axis(axes)
+        axes.legend(frameon=False, loc="lower left", ncols=2, fontsize=8)
+    return made()
+
+
 def importance(overall: pl.DataFrame, shown: int = 15) -> bytes:
     """The most important inputs of a model, by their share of the trees' SHAP values."""
     top = overall.sort("shap", "input", descending=[True, False]).head(shown).reverse()

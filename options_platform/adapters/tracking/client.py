@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 ARTIFACTS = "mlartifacts"
+NOTE_TAG = "mlflow.note.content"
+"""Tag with the description of a run or an experiment, in Markdown."""
 
 
 def open_client(home: Path) -> MlflowClient:
@@ -68,18 +70,6 @@ def _follow_home(home: Path) -> None:
 def artifacts_of(home: Path) -> str:
     """The `file://` address of the home's folder of artifacts."""
     return (home.absolute() / ARTIFACTS).as_uri()
-
-
-def ensure_experiment(
-    client: MlflowClient, home: Path, name: str, folder: str | None = None
-) -> str:
-    """The id of an experiment, whose artifacts lie in `folder` (default: its name) if it is new."""
-    with one_at_a_time(home), clear_errors(home):
-        existing = client.get_experiment_by_name(name)
-        if existing is not None:
-            return str(existing.experiment_id)
-        location = f"{artifacts_of(home)}/{folder or name}"
-        return str(client.create_experiment(name, artifact_location=location))
 
 
 @contextmanager

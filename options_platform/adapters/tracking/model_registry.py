@@ -10,15 +10,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.adapters.tracking.client import clear_errors, open_client
 from options_platform.adapters.tracking.model_store import ModelStore
-from options_platform.contracts import CHAMPIONS, MODEL_PREDICTIONS, TRIAL_FOLDS, TRIALS
+from options_platform.contracts import (
+    CHAMPIONS,
+    MODEL_FOLDS,
+    MODEL_PREDICTIONS,
+    TRIAL_FOLDS,
+    TRIALS,
+)
 from options_platform.errors import UsageError
+from options_platform.models.dataset import model_inputs
 from options_platform.models.promotion import (
     Contender,
     before,
@@ -27,12 +34,20 @@ from options_platform.models.promotion import (
     reigning,
     reigns_of,
 )
-from options_platform.models.study.model_study import SHIPPED
+from options_platform.models.study.model_study import OUTPUTS, SHIPPED
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 ALIASES = ("champion", "previous")
+
+
+class Published(NamedTuple):
+    """A version in the registry: its number, champion, and row of `model_folds`."""
+
+    number: int
+    variant: str
+    fold: dict[str, Any]
 
 
 class ModelRegistry:
@@ -143,34 +158,50 @@ class ModelRegistry:
         self.warehouse.upsert(CHAMPIONS, pl.DataFrame([row], schema=CHAMPIONS.schema))
 
     def publish(
-        self, target: str, predicted: pl.DataFrame, *, store: ModelStore, inputs: Sequence[str]
-    ) -> None:
+        self,
+        target: str,
+        predicted: pl.DataFrame,
+        *,
+        store: ModelStore,
+        example: pl.DataFrame | None = None,
+    ) -> Published | None:
         """Register the model of the newest session as a version, and set the aliases.
 
         A model that is registered already is not logged again. If later sessions are stored,
-        nothing is done, since their model may be another one.
+        nothing is done and None is returned, since their model may be another one.
 
         Args:
             target: direction or iv_rank.
             predicted: rows that the champion has just predicted, with date and model_id.
             store: the store of its folds.
-            inputs: names of the inputs, in their order.
+            example: a few rows of the inputs, stored with the model.
         """
         rows = predicted.drop_nulls("model_id").sort("date")
         if rows.is_empty():
-            return
+            return None
         model_id, last = rows["model_id"][-1], rows["date"][-1]
         stored = self.warehouse.read(MODEL_PREDICTIONS, columns=["date", "model"], start=last)
         if stored.filter(pl.col("model") == SHIPPED[target], pl.col("date") > last).height:
-            return
+            return None
         client = open_client(self.home)
         champions = self.warehouse.read(CHAMPIONS)
-        tags = {"variant": reigning(champions, target), "model_id": model_id}
+        variant = reigning(champions, target)
+        fold = self.warehouse.read(MODEL_FOLDS).filter(model=SHIPPED[target], model_id=model_id)
         versions = self._versions(client, target)
-        number = max((n for n, each in versions.items() if each == tags), default=None)
+        wanted = {"variant": variant, "model_id": model_id}
+        number = max(
+            (n for n, tags in versions.items() if wanted.items() <= tags.items()), default=None
+        )
+        published = fold.row(0, named=True)
         if number is None:
             logged = store.log_model(
-                SHIPPED[target], model_id, target=target, variant=tags["variant"], inputs=inputs
+                SHIPPED[target],
+                model_id,
+                target=target,
+                variant=variant,
+                inputs=model_inputs(),
+                outputs=OUTPUTS[target],
+                example=example,
             )
             with clear_errors(self.home):
                 if not client.search_registered_models(f"name = '{target}'"):
@@ -180,12 +211,25 @@ class ModelRegistry:
                     target,
                     client.get_logged_model(logged.model_id).artifact_location,
                     logged.run_id,
-                    tags=tags,
+                    tags={
+                        **wanted,
+                        "fold": published["fold"],
+                        "train_end": published["train_end"].isoformat(),
+                        "sha256": published["sha256"],
+                    },
                     model_id=logged.model_id,
                 )
             number = int(registered.version)
         previous = _newest(versions, before(champions, target))
         self._set_aliases(client, target, (number, previous))
+        return Published(number, variant, published)
+
+    def describe(self, target: str, number: int, *, model: str, version: str) -> None:
+        """Set the descriptions of a registered model and of one version, in Markdown."""
+        client = open_client(self.home)
+        with clear_errors(self.home):
+            client.update_registered_model(target, description=model)
+            client.update_model_version(target, str(number), description=version)
 
     def _set_aliases(
         self, client: MlflowClient, target: str, numbers: Sequence[int | None]

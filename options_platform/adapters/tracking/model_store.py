@@ -10,13 +10,8 @@ file.
 from __future__ import annotations
 
 import fcntl
-import shutil
-import tempfile
-import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
@@ -24,16 +19,15 @@ from urllib.parse import unquote, urlparse
 import polars as pl
 
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.adapters.tracking.client import (
-    clear_errors,
-    ensure_experiment,
-    open_client,
-)
+from options_platform.adapters.tracking.client import NOTE_TAG, clear_errors, open_client
+from options_platform.adapters.tracking.datasets import evaluation_input, training_input
+from options_platform.adapters.tracking.experiments import ensure_experiment
 from options_platform.adapters.tracking.fold_files import hash_of, read_fold, write_whole
-from options_platform.adapters.tracking.run_details import code_version, flattened, plain
+from options_platform.adapters.tracking.logged_models import log_fold
+from options_platform.adapters.tracking.run_details import StepScore, code_version, grouped, log
 from options_platform.contracts import MODEL_FOLDS
 from options_platform.models.base import Artifacts
-from options_platform.models.training import FoldRecord
+from options_platform.models.fold_records import DataRange, FoldRecord
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -42,20 +36,30 @@ if TYPE_CHECKING:
 FLUSH_EVERY = 25
 FAMILY_TAG = "options_platform.kind"
 PARENT_TAG = "mlflow.parentRunId"
-SERVED_FOLD = Path(__file__).with_name("served_fold.py")
-SERVING = ("numpy", "pandas", "polars", "scikit-learn", "xgboost-cpu")
 
 
 class ModelStore:
     """The models of one home; implements :class:`~options_platform.models.training.FoldStore`."""
 
     def __init__(
-        self, home: Path, warehouse: Warehouse, enclosing_run: Callable[[], str] | None = None
+        self,
+        home: Path,
+        warehouse: Warehouse,
+        enclosing_run: Callable[[], str] | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> None:
-        """`enclosing_run` returns the id of the MLflow run that new runs of backfills belong to."""
+        """A store that tracks what it trains.
+
+        Args:
+            home: the home.
+            warehouse: its warehouse.
+            enclosing_run: returns the id of the MLflow run that new runs of backfills belong to.
+            tags: tags of new runs of backfills.
+        """
         self.home = home
         self.warehouse = warehouse
         self._enclosing_run = enclosing_run
+        self._tags = dict(tags or {})
         self._client: MlflowClient | None = None
         self._experiments: dict[str, str] = {}
         self._unindexed: list[dict[str, object]] = []
@@ -86,7 +90,7 @@ class ModelStore:
                     PARENT_TAG: self._parent(record),
                     "fold": record.fold,
                     "input_hash": record.input_hash,
-                    "data_hash": record.data_hash,
+                    "data_hash": record.data.digest,
                     "model_id": record.model_id,
                     "train_end": record.train_end.isoformat(),
                     **code_version(),
@@ -96,16 +100,24 @@ class ModelStore:
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in artifacts.items():
             write_whole(folder / name, data)
-        # The parameters are logged with the parent, since all folds have the same.
-        self._log(
-            run.info.run_id,
-            params={},
-            metrics={
-                "train_rows": record.train_rows,
-                "trained_seconds": record.trained_seconds,
-            },
-        )
         with clear_errors(self.home):
+            log(
+                client,
+                run.info.run_id,
+                params={
+                    "train_start": record.train_start,
+                    "train_end": record.train_end,
+                    "purged_sessions": record.purged_sessions,
+                    "features": code_version()["feature_version"],
+                    # Each parameter has a row of its own with the parent: there are many folds.
+                    **grouped(record.parameters),
+                },
+                metrics={
+                    "train_rows": record.train_rows,
+                    "trained_seconds": record.trained_seconds,
+                },
+            )
+            client.log_inputs(run.info.run_id, [training_input(record.data)])
             client.set_terminated(run.info.run_id)
         self._trained.setdefault(record.model, []).append(record.trained_seconds)
         self._unindexed.append(
@@ -146,66 +158,76 @@ class ModelStore:
         model: str,
         *,
         scores: Mapping[str, float],
+        steps: Sequence[StepScore] = (),
         tags: Mapping[str, str],
         plots: Mapping[str, bytes],
+        evaluated: DataRange | None = None,
+        note: str | None = None,
     ) -> None:
         """Log a walk-forward's out-of-sample scores and plots in the backfill's run.
 
         Does nothing if no fold was trained, since there is no run then.
+
+        Args:
+            model: name of the model.
+            scores: scores of the whole walk-forward, by name.
+            steps: scores of its folds and years.
+            tags: further tags of the run.
+            plots: files of plots, by name.
+            evaluated: the rows that were scored.
+            note: the run's description, in Markdown.
         """
         run_id = self._parents.get(model)
         if run_id is None:
             return
         client = self._tracking()
-        self._log(run_id, params={}, metrics=scores)
+        notes = {} if note is None else {NOTE_TAG: note}
         with clear_errors(self.home):
-            for key, value in tags.items():
-                client.set_tag(run_id, key, value)
+            log(client, run_id, metrics=scores, steps=steps, tags={**tags, **notes})
+            if evaluated is not None:
+                client.log_inputs(run_id, [evaluation_input(evaluated)])
             folder = Path(unquote(urlparse(client.get_run(run_id).info.artifact_uri).path))
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in plots.items():
             write_whole(folder / name, data)
+
+    def run_of(self, model: str) -> tuple[str, str] | None:
+        """Ids of the experiment and of the backfill's run, if this store has trained a fold."""
+        if model not in self._parents:
+            return None
+        return self._experiment(model), self._parents[model]
 
     def has_trained(self, model: str) -> bool:
         """Whether this store has trained a fold of the model, and therefore opened MLflow."""
         return model in self._parents
 
     def log_model(
-        self, model: str, model_id: str, *, target: str, variant: str, inputs: Sequence[str]
+        self,
+        model: str,
+        model_id: str,
+        *,
+        target: str,
+        variant: str,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        example: pl.DataFrame | None = None,
     ) -> ModelInfo:
-        """Log a stored fold as an MLflow model with its signature.
+        """Log a stored fold as an MLflow model, in the run of the backfill that trained the fold.
 
-        It is logged in the run of the backfill that trained the fold. Requirements are listed,
-        because inferring them would take half a minute; nothing is pickled.
+        Arguments as in :func:`~options_platform.adapters.tracking.logged_models.log_fold`.
         """
         self._tracking()
-        import mlflow
-        from mlflow.models import ModelSignature
-        from mlflow.types import ColSpec, DataType, Schema
-
         folds = self.warehouse.read(MODEL_FOLDS).filter(model=model, model_id=model_id)
         fold = folds.row(0, named=True)
-        signature = ModelSignature(
-            inputs=Schema([ColSpec(DataType.double, name, required=False) for name in inputs])
+        return log_fold(
+            self.home,
+            self._backfill_of(fold),
+            self.home / fold["path"],
+            config={"target": target, "variant": variant},
+            inputs=inputs,
+            outputs=outputs,
+            example=example,
         )
-        with clear_errors(self.home), warnings.catch_warnings():
-            # The warning asks for an input example, with which MLflow would run the model.
-            warnings.simplefilter("ignore", UserWarning)
-            with (
-                mlflow_run(self.home, self._backfill_of(fold)),
-                tempfile.TemporaryDirectory() as folder,
-            ):
-                # MLflow copies permissions too, and files of the package are readable by all.
-                served = shutil.copyfile(SERVED_FOLD, Path(folder, SERVED_FOLD.name))
-                logged: ModelInfo = mlflow.pyfunc.log_model(
-                    name="model",
-                    python_model=str(served),
-                    artifacts={"fold": str(self.home / fold["path"])},
-                    model_config={"target": target, "variant": variant},
-                    signature=signature,
-                    pip_requirements=[f"{name}=={version(name)}" for name in SERVING],
-                )
-        return logged
 
     def _backfill_of(self, fold: Mapping[str, Any]) -> str:
         """The run of the backfill that trained a fold; a new run if the store was recreated."""
@@ -233,24 +255,24 @@ class ModelStore:
                 run_name=f"backfill from {record.fold}",
                 tags={
                     FAMILY_TAG: "backfill",
-                    "data_hash": record.data_hash,
+                    "data_hash": record.data.digest,
+                    **self._tags,
                     **enclosing,
                     **code_version(),
                 },
             )
             self._parents[record.model] = run.info.run_id
-            self._log(run.info.run_id, params=record.parameters, metrics={})
+            with clear_errors(self.home):
+                log(client, run.info.run_id, params=record.parameters)
+                client.log_inputs(run.info.run_id, [training_input(record.data)])
         return self._parents[record.model]
 
     def _close_parent(self, model: str) -> None:
         if model in self._parents and model in self._trained:
             seconds = self._trained.pop(model)
-            self._log(
-                self._parents[model],
-                params={},
-                metrics={"folds_trained": len(seconds), "trained_seconds": sum(seconds)},
-            )
+            trained = {"folds_trained": len(seconds), "trained_seconds": sum(seconds)}
             with clear_errors(self.home):
+                log(self._tracking(), self._parents[model], metrics=trained)
                 self._tracking().set_terminated(self._parents[model])
 
     def _flush(self) -> None:
@@ -268,38 +290,3 @@ class ModelStore:
         if model not in self._experiments:
             self._experiments[model] = ensure_experiment(self._tracking(), self.home, model)
         return self._experiments[model]
-
-    def _log(
-        self, run_id: str, *, params: Mapping[str, object], metrics: Mapping[str, float]
-    ) -> None:
-        client = self._tracking()
-        from mlflow.entities import Metric, Param
-
-        now = int(time.time() * 1000)
-        with clear_errors(self.home):
-            client.log_batch(
-                run_id,
-                metrics=[Metric(plain(k), float(value), now, 0) for k, value in metrics.items()],
-                params=[Param(plain(k), str(value)) for k, value in flattened(params).items()],
-            )
-
-
-@contextmanager
-def mlflow_run(home: Path, run_id: str) -> Iterator[None]:
-    """Within the block, MLflow's global functions log into a run of the home's store.
-
-    It may be within another active run, which is active again afterwards.
-    """
-    import mlflow
-
-    before, outer = mlflow.get_tracking_uri(), mlflow.active_run()
-    mlflow.set_tracking_uri(f"sqlite:///{home / 'mlflow.db'}")
-    try:
-        # A run can be started only in the experiment that is set.
-        mlflow.set_experiment(experiment_id=mlflow.get_run(run_id).info.experiment_id)
-        with mlflow.start_run(run_id=run_id, nested=True):
-            yield
-    finally:
-        mlflow.set_tracking_uri(before)
-        if outer is not None:
-            mlflow.set_experiment(experiment_id=outer.info.experiment_id)

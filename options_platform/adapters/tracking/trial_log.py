@@ -10,11 +10,8 @@ from pathlib import Path
 import polars as pl
 
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.adapters.tracking.client import (
-    clear_errors,
-    ensure_experiment,
-    open_client,
-)
+from options_platform.adapters.tracking.client import clear_errors, open_client
+from options_platform.adapters.tracking.experiments import ensure_experiment
 from options_platform.contracts import TRIAL_FOLDS, TRIALS
 from options_platform.models.selection.trials import Trial
 

@@ -279,6 +279,9 @@ def _add_care(add: AddCommand, reading: AddCommand) -> None:
 def _add_ui(add: AddCommand) -> None:
     ui = add("ui", "serve the Dagster web UI, with schedules, on 127.0.0.1")
     ui.add_argument("--port", type=int, default=3000)
+    mlflow = add("mlflow", "serve MLflow's UI, opened on the newest scores of the models")
+    mlflow.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    mlflow.add_argument("--port", type=int, default=5000)
 
 
 def _add_setup(add: AddCommand, reading: AddCommand) -> None:

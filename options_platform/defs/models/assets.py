@@ -35,12 +35,13 @@ from options_platform.defs.shared.context import (
     selected_range,
 )
 from options_platform.domain.features.table import FEATURES_TABLE
-from options_platform.models.dataset import model_inputs
+from options_platform.models.dataset import input_table
 from options_platform.models.direction import predict_direction
 from options_platform.models.evaluation import summary
 from options_platform.models.promotion import blend_of
 from options_platform.models.study.model_study import SHIPPED
 from options_platform.models.volatility import predict_volatility
+from options_platform.reporting.model_notes import registered_note, version_note
 from options_platform.services.market_data.listing import listed_pool
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.planning.ranked_calls import outdated_plans, unpredicted
@@ -50,6 +51,7 @@ SUMMARY = {
     "direction": ("auc_macro", "log_loss", "accuracy"),
     "iv_rank": ("rmse", "mae", "change_sign"),
 }
+EXAMPLE_ROWS = 3
 Predict = Callable[..., tuple[pl.DataFrame, pl.DataFrame]]
 
 
@@ -84,7 +86,7 @@ def _make_model(
     ) -> dg.MaterializeResult:
         selected = selected_range(context, settings)
         warehouse = platform.warehouse
-        store = ModelStore(settings.home, warehouse, mlflow.run_id)
+        store = ModelStore(settings.home, warehouse, mlflow.run_id, mlflow.tags)
         registry = ModelRegistry(settings.home, warehouse)
         champion = registry.champion(target)
         earlier = _to_predict_before(platform, selected, table)
@@ -110,10 +112,10 @@ def _make_model(
             report_rows(context, table, outdated)
         is_backfill = selected.start < selected.end
         if is_backfill:
-            study_backfill(platform, target, selected, store, champion, context.run.run_id)
+            study_backfill(platform, target, selected, store, champion, mlflow)
         # A daily run without training need not import MLflow, which is slow.
         if is_backfill or store.has_trained(SHIPPED[target]):
-            registry.publish(target, shipped, store=store, inputs=model_inputs())
+            _publish(registry, target, shipped, store, settings)
         study = stored_study(platform, target, selected.end, champion)
         scores = warehouse.read(MODEL_SCORES).filter(target=target)
         return result(
@@ -125,6 +127,36 @@ def _make_model(
         )
 
     return model
+
+
+def _publish(
+    registry: ModelRegistry,
+    target: str,
+    shipped: pl.DataFrame,
+    store: ModelStore,
+    settings: Settings,
+) -> None:
+    """Make the model of the newest session a version in MLflow's registry, and describe it."""
+    warehouse = registry.warehouse
+    last = max(shipped["date"])
+    newest = warehouse.read(FEATURES_TABLE, tickers=settings.tickers, start=last, end=last)
+    published = registry.publish(
+        target, shipped, store=store, example=input_table(newest).head(EXAMPLE_ROWS)
+    )
+    if published is not None:
+        scores = warehouse.read(MODEL_SCORES).filter(target=target)
+        registry.describe(
+            target,
+            published.number,
+            model=registered_note(target),
+            version=version_note(
+                scores,
+                target,
+                SHIPPED[target],
+                variant=published.variant,
+                fold=published.fold,
+            ),
+        )
 
 
 def _to_predict_before(platform: Platform, selected: PartitionRange, table: Table) -> pl.DataFrame:

@@ -16,13 +16,14 @@ from options_platform.contracts import (
     MODEL_SCORES,
     VOLATILITY_MODEL,
 )
+from options_platform.defs.models.mlflow_run import MlflowRun
+from options_platform.defs.models.tracked_study import track
 from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.formats import cell
-from options_platform.models.evaluation import calibration_curve, headline
+from options_platform.models.evaluation import calibration_curve
 from options_platform.models.selection.importance import overall_importance
 from options_platform.models.study.backfill_trials import backfill_trials
-from options_platform.models.study.model_study import SHIPPED, Study, Tables, study
-from options_platform.reporting import figures
+from options_platform.models.study.model_study import SHIPPED, Tables, study
 from options_platform.services.market_data.listing import listed_pool
 from options_platform.services.market_data.platform import Platform
 
@@ -46,7 +47,7 @@ def study_backfill(
     selected: PartitionRange,
     store: ModelStore,
     champion: str,
-    run_id: str,
+    mlflow: MlflowRun,
 ) -> None:
     """Score the models of a backfill; store scores, importance and trials, and log to MLflow."""
     warehouse, tickers = platform.warehouse, platform.settings.tickers
@@ -84,22 +85,7 @@ def study_backfill(
             tried_at=platform.now(),
         )
     )
-    _log(store, target, result, {"variant": champion, "dagster_run_id": run_id})
-
-
-def _log(store: ModelStore, target: str, result: Study, tags: dict[str, str]) -> None:
-    model = SHIPPED[target]
-    plots = {}
-    if result.calibration.height:
-        plots["calibration.png"] = figures.calibration(result.calibration, model)
-    if result.importance.height:
-        plots["importance.png"] = figures.importance(overall_importance(result.importance))
-    store.log_walk(
-        model,
-        scores=headline(result.scores, model),
-        tags=tags,
-        plots=plots,
-    )
+    track(store, mlflow, target, tables, result, selected=selected, champion=champion)
 
 
 def stored_study(platform: Platform, target: str, end: date, champion: str) -> dict[str, Any]:

@@ -25,12 +25,23 @@ from options_platform.models.evaluation.decay import evaluate_decay
 from options_platform.models.promotion import blend_of
 from options_platform.models.selection.importance import IMPORTANCE_SCHEMA, fold_importance
 from options_platform.models.training import FoldStore, dataset_hash, walk_forward
-from options_platform.models.volatility import shipped_volatility
+from options_platform.models.volatility import AR1, shipped_volatility
 
 NEWEST_FOLDS = 24
 NAIVE = {"direction": "prior", "iv_rank": "persistence"}
 SHIPPED = {"direction": "direction", "iv_rank": "volatility"}
 COLUMNS: dict[str, Sequence[str]] = {"direction": PROBABILITIES, "iv_rank": ("iv_rank_pred",)}
+OUTPUTS = {
+    "direction": tuple(
+        f"{model}:{name}" for model in (SHIPPED["direction"], "vix_logit", "prior")
+        for name in PROBABILITIES
+    ),
+    "iv_rank": (
+        "volatility:iv_rank_pred", "volatility:expected_rv", "volatility:p_regime_shift",
+        "persistence:iv_rank_pred", f"{AR1.name}:iv_rank_pred",
+    ),
+}  # fmt: skip
+"""Columns that a fold of the shipped models predicts, in their order."""
 
 
 @dataclass(frozen=True)

@@ -59,5 +59,5 @@ def mlflow_findings(settings: Settings) -> Iterator[Diagnosis]:
         detail = f"{path} cannot be read ({error}); run: options-platform doctor --deep"
         yield Diagnosis("mlflow store", Diagnosis.BROKEN, detail)
         return
-    detail = f"{runs} runs; see them: mlflow server --backend-store-uri sqlite:///{path}"
+    detail = f"{runs} runs; see them: options-platform mlflow"
     yield Diagnosis("mlflow store", Diagnosis.OK, detail)

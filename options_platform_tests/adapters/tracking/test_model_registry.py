@@ -13,7 +13,7 @@ from options_platform.adapters.tracking.client import open_client
 from options_platform.adapters.tracking.model_registry import ModelRegistry
 from options_platform.adapters.tracking.model_store import PARENT_TAG, ModelStore
 from options_platform.contracts import MODEL_FOLDS, MODEL_PREDICTIONS, TRIAL_FOLDS, TRIALS
-from options_platform.models.dataset import make_dataset, model_inputs
+from options_platform.models.dataset import input_table, make_dataset
 from options_platform.models.direction import PROBABILITIES, predict_direction
 from options_platform.models.promotion import DEFAULT, blend_of
 from options_platform.models.volatility import predict_volatility
@@ -43,7 +43,11 @@ def backfill(registry, target, *, start=START, end=END):
         champion=blend_of(target, registry.champion(target)),
     )  # fmt: skip
     registry.warehouse.write([(MODEL_PREDICTIONS, every)])
-    registry.publish(target, shipped, store=store, inputs=model_inputs())
+    published = registry.publish(
+        target, shipped, store=store, example=input_table(features.tail(2))
+    )
+    if published is not None:
+        registry.describe(target, published.number, model="predicts", version=published.variant)
 
 
 def stored_and_served(registry, target, alias="champion"):

@@ -14,19 +14,25 @@ from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.adapters.tracking.model_store import FLUSH_EVERY, PARENT_TAG, ModelStore
 from options_platform.contracts import MODEL_FOLDS
 from options_platform.errors import ModelStoreError
-from options_platform.models.training import FoldRecord, walk_forward
+from options_platform.models.fold_records import DataRange, FoldRecord
+from options_platform.models.training import walk_forward
 from options_platform_tests.models.rows import random_dataset
 from options_platform_tests.models.test_training import DIRECTION, LAST_MONTHS
 
+ROWS = DataRange(
+    "of all rows", ("QQQ", "SPY"), date(2014, 1, 2), date(2017, 12, 29), 2014, ("vix", "hv_20")
+)
 ARTIFACTS = {"linear.json": b'{"a": 1}', "trees.ubj": bytes(range(256))}
 
 
 def record(fold="2017-10", model="direction", **changes):
     values = {
         "input_hash": f"{model}-{fold}".encode().hex()[:32],
-        "data_hash": "of all rows",
+        "data": ROWS,
         "train_rows": 1000,
+        "train_start": date(2014, 1, 2),
         "train_end": date(2017, 9, 22),
+        "purged_sessions": 5,
         "trained_seconds": 0.25,
         "parameters": {"rounds": 8, "name": model},
     }

@@ -14,15 +14,21 @@ import options_platform
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.adapters.tracking.client import open_client
 from options_platform.adapters.tracking.model_store import FAMILY_TAG, PARENT_TAG, ModelStore
-from options_platform.adapters.tracking.run_details import checkout_commit, code_version, flattened
+from options_platform.adapters.tracking.run_details import (
+    checkout_commit,
+    code_version,
+    flattened,
+    grouped,
+)
 from options_platform.contracts import MODEL_FOLDS
 from options_platform.domain.features.registry import feature_version
 from options_platform.errors import ModelStoreError
-from options_platform.models.dataset import model_inputs
+from options_platform.models.dataset import input_table, model_inputs
 from options_platform.models.direction import ScaledDirection
 from options_platform.models.promotion import DEFAULT
+from options_platform.models.study.model_study import OUTPUTS
 from options_platform.models.training import dataset_hash, walk_forward
-from options_platform_tests.models.rows import random_dataset
+from options_platform_tests.models.rows import random_dataset, random_rows
 
 START, END = date(2017, 4, 3), date(2017, 6, 30)
 
@@ -39,8 +45,10 @@ def store(tmp_path_factory):
     )
     newest = store.warehouse.read(MODEL_FOLDS).filter(fold="2017-06")["model_id"].item()
     store.log_model(
-        "direction", newest, target="direction", variant=DEFAULT["direction"], inputs=model_inputs()
-    )
+        "direction", newest, target="direction", variant=DEFAULT["direction"],
+        inputs=model_inputs(), outputs=OUTPUTS["direction"],
+        example=input_table(random_rows()[0].tail(2)),
+    )  # fmt: skip
     os.umask(before)
     return store
 
@@ -80,6 +88,21 @@ def test_runs_have_parameters_data_hash_and_code_version(store):
     assert fold.data.metrics["train_rows"] > 500
     folder = Path(parent.info.artifact_uri.removeprefix("file://"))
     assert (folder / "plot.png").read_bytes() == b"png"
+
+
+def test_a_fold_says_on_what_and_with_which_parameters_it_was_trained(store):
+    (parent,) = runs(store, "backfill")
+    (fold,) = (run for run in runs(store, "fold") if run.data.tags["fold"] == "2017-06")
+    params = fold.data.params
+    assert params["train_end"] == fold.data.tags["train_end"] < "2017-06-01"
+    assert int(params["purged_sessions"]) >= 4
+    assert params["features"] == feature_version()
+    assert "max_depth 2" in params["parts.calm_trees"]
+    (given,) = fold.inputs.dataset_inputs
+    assert given == parent.inputs.dataset_inputs[0]
+    assert given.dataset.digest == dataset_hash(random_dataset(END))
+    assert {tag.key: tag.value for tag in given.tags} == {"mlflow.data.context": "training"}
+    assert "2017-06-30" in given.dataset.source
 
 
 @pytest.fixture
@@ -134,6 +157,9 @@ def test_the_logged_model_predicts_the_same_bits_and_holds_no_pickle(store):
     rows = data.sample.take(np.flatnonzero(data.dates >= np.datetime64("2017-06-01")))
     table = pl.DataFrame(rows.inputs, schema=list(rows.names)).to_pandas()
     found = model.predict(table)
+    assert [column.name for column in model.metadata.signature.outputs] == list(found)
+    example = model.metadata.load_input_example(str(kept))
+    assert model.predict(example).shape == (2, len(OUTPUTS["direction"]))
     index = store.warehouse.read(MODEL_FOLDS).filter(pl.col("fold") == "2017-06")
     stored = store.load("direction", {"2017-06": index["input_hash"].item()})["2017-06"]
     wanted = ScaledDirection().predict(stored, rows)
@@ -211,6 +237,13 @@ def test_nested_parameters_become_dotted_names():
         "a.b": "1",
         "a.c.d": "(2,)",
         "e": "None",
+    }
+
+
+def test_the_parameters_of_a_group_become_one_text():
+    assert grouped({"a": {"b": {"c": 1, "d": (2,)}}, "e": None}) == {
+        "parameters": "e None",
+        "a.b": "c 1, d (2,)",
     }
 
 

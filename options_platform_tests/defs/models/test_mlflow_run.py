@@ -4,7 +4,9 @@ import dagster as dg
 import pytest
 
 from options_platform.adapters.tracking.client import open_client
-from options_platform.defs.models.mlflow_run import EXPERIMENT, RUN_TAG, make_mlflow
+from options_platform.adapters.tracking.experiments import DAGSTER_RUNS
+from options_platform.adapters.tracking.first_page import first_page, run_page
+from options_platform.defs.models.mlflow_run import RUN_TAG, make_mlflow
 from options_platform_tests.platform import make_platform_settings
 
 
@@ -31,6 +33,7 @@ def test_a_run_that_trains_nothing_opens_no_store(settings):
 
     _, tags = materialized(settings, untrained)
     assert RUN_TAG not in tags
+    assert first_page(settings.home) == "#/experiments?workflowType=machine_learning"
     assert not (settings.home / "mlflow.db").exists()
 
 
@@ -45,9 +48,10 @@ def test_a_failed_run_of_dagster_is_a_failed_one_in_mlflow(settings):
 
     run_id, tags = materialized(settings, trained, fails_later)
     client = open_client(settings.home)
-    experiment = client.get_experiment_by_name(EXPERIMENT)
+    experiment = client.get_experiment_by_name(DAGSTER_RUNS)
     (run,) = client.search_runs([experiment.experiment_id])
     assert run.info.status == "FAILED"
     assert run.info.run_id == tags[RUN_TAG]
     assert run.data.tags["dagster_run_id"] == run_id
+    assert first_page(settings.home) == run_page(experiment.experiment_id, run.info.run_id)
     assert run.info.artifact_uri.startswith((settings.home / "mlartifacts").as_uri())

@@ -7,9 +7,11 @@ import pytest
 
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.adapters.tracking.client import open_client
+from options_platform.adapters.tracking.experiments import DAGSTER_RUNS
+from options_platform.adapters.tracking.first_page import first_page, run_page
 from options_platform.adapters.tracking.model_store import FAMILY_TAG, PARENT_TAG
 from options_platform.contracts import TRIAL_FOLDS, TRIALS
-from options_platform.defs.models.mlflow_run import EXPERIMENT, RUN_TAG
+from options_platform.defs.models.mlflow_run import RUN_TAG
 from options_platform.defs.shared.partitions import partition_key
 from options_platform.models.promotion import DEFAULT
 from options_platform.models.study.model_study import NAIVE
@@ -34,11 +36,12 @@ def test_the_mlflow_run_of_a_backfill_leads_to_its_dagster_run(simulated_home):
 
 def test_the_run_of_dagster_is_the_parent_in_mlflow_and_each_leads_to_the_other(simulated_home):
     client = open_client(simulated_home.home)
-    experiment = client.get_experiment_by_name(EXPERIMENT)
+    experiment = client.get_experiment_by_name(DAGSTER_RUNS)
     (parent,) = client.search_runs([experiment.experiment_id])
     assert parent.info.status == "FINISHED"
     run_id = parent.data.tags["dagster_run_id"]
     assert f"/runs/{run_id})" in parent.data.tags["mlflow.note.content"]
+    assert first_page(simulated_home.home) == run_page(experiment.experiment_id, parent.info.run_id)
     for model in ("direction", "volatility"):
         experiment = client.get_experiment_by_name(model)
         kinds = {FAMILY_TAG: "backfill", PARENT_TAG: parent.info.run_id}
@@ -50,7 +53,48 @@ def test_the_run_of_dagster_is_the_parent_in_mlflow_and_each_leads_to_the_other(
     with dg.DagsterInstance.from_config(str(simulated_home.home / "dagster")) as instance:
         assert instance.get_run_by_id(run_id).tags[RUN_TAG] == parent.info.run_id
         newest = metadata_of(instance, "volatility_model", partition_key(simulated_home.end, "SPY"))
-    assert newest["mlflow_run"].value.endswith(f"/runs/{parent.info.run_id}")
+    assert f"/runs/{parent.info.run_id}?" in newest["mlflow_run"].value
+
+
+@pytest.mark.parametrize(
+    ("model", "target", "metric"),
+    [("direction", "direction", "log_loss"), ("volatility", "iv_rank", "rmse")],
+)
+def test_a_backfill_has_its_scores_by_month_and_year_beside_the_naive_ones(
+    simulated_home, model, target, metric
+):
+    client = open_client(simulated_home.home)
+    run = client.get_run(client.get_model_version_by_alias(target, "champion").run_id)
+    losses, naive, skill = (
+        client.get_metric_history(run.info.run_id, f"fold/{name}")
+        for name in ("loss", "naive_loss", "skill")
+    )
+    assert [each.step for each in losses] == list(range(1, len(losses) + 1))
+    assert losses[-1].timestamp > losses[0].timestamp
+    assert len(losses) == len(naive)
+    assert skill[0].value == pytest.approx(1 - losses[0].value / naive[0].value)
+    years = client.get_metric_history(run.info.run_id, f"year/{metric} baseline")
+    assert [each.step for each in years] == sorted({each.step for each in years})
+    assert years[-1].step == simulated_home.end.year
+    metrics = run.data.metrics
+    assert metrics[f"{metric} low"] <= metrics[metric] <= metrics[f"{metric} high"]
+    contexts = {
+        tag.value: given.dataset for given in run.inputs.dataset_inputs for tag in given.tags
+    }
+    assert set(contexts) == {"training", "evaluation"}
+    assert {each.digest for each in contexts.values()} == {run.data.tags["data_hash"]}
+
+
+@pytest.mark.parametrize("target", ["direction", "iv_rank"])
+def test_registered_models_and_versions_say_what_they_are_and_how_they_scored(
+    simulated_home, target
+):
+    client = open_client(simulated_home.home)
+    assert "champion" in client.get_registered_model(target).description
+    version = client.get_model_version_by_alias(target, "champion")
+    assert DEFAULT[target] in version.description
+    assert "Naive" in version.description
+    assert version.tags["fold"] in version.description
 
 
 @pytest.mark.parametrize(

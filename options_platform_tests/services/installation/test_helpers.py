@@ -46,7 +46,7 @@ def test_the_store_of_mlflow_is_counted_or_called_unreadable(settings):
         database.execute("CREATE TABLE runs (run_uuid)")
         database.execute("INSERT INTO runs VALUES ('a'), ('b')")
     state, detail = by_name(mlflow_findings(settings))["mlflow store"]
-    assert (state, detail.startswith("2 runs; see them: mlflow server")) == ("ok", True)
+    assert (state, detail.startswith("2 runs; see them: options-platform mlflow")) == ("ok", True)
     path.write_bytes(b"garbage " * 100)
     state, detail = by_name(mlflow_findings(settings))["mlflow store"]
     assert state == "BROKEN"
