@@ -55,7 +55,7 @@ def build_parser() -> Parser:
 
 def _add_runs(add: AddCommand) -> None:
     demo = add("demo", "run the whole platform on the bundled sample data, then show a report")
-    demo.add_argument("--sessions", type=int, default=20, help="sessions to replay (default: 20)")
+    demo.add_argument("--sessions", type=int, default=126, help="sessions to replay (default: 126)")
     backfill = add("backfill", "compute a range of sessions, from raw bars to trade plans")
     backfill.add_argument("--start", type=_date, help="first session (default: setting start)")
     backfill.add_argument("--end", type=_date, help="last session (default: the newest)")
