@@ -15,6 +15,7 @@ import polars as pl
 from options_platform.adapters.storage.ledger import Ledger, open_ledger
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.commands.common import print_json, print_table, ready_settings, say
+from options_platform.commands.terminal.short_ids import found_by, shortened
 from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.domain.trading.closing import legs_text
 from options_platform.domain.trading.positions import Position
@@ -80,10 +81,37 @@ def orders(args: argparse.Namespace) -> int:
 
 
 def positions(args: argparse.Namespace) -> int:
-    """Print the open positions of the ledger, or of the replay's ledger."""
+    """Print the open positions of the ledger, or of the replay's; of one that is named its plan.
+
+    Raises :class:`UsageError` for an id that no open position has, or several.
+    """
     ledger = _ledger(args)
-    rows = [_position_row(position) for position in _open_positions(ledger)]
+    held = _open_positions(ledger)
+    short = shortened([position.position_id for position in held])
+    if args.id is not None:
+        chosen = found_by(args.id, short, "open position")
+        held = [position for position in held if position.position_id == chosen]
+        if not args.json:
+            return _show_plan(args, ledger, held[0])
+    rows = [_position_row(position) for position in held]
+    if not args.json:
+        rows = [{**row, "position_id": short[row["position_id"]]} for row in rows]
     return _show(args, ledger, rows, POSITION_COLUMNS, "no open positions")
+
+
+def _show_plan(args: argparse.Namespace, ledger: Ledger, position: Position) -> int:
+    from options_platform.services.trading.prices.stored_closes import stored_market
+    from options_platform.services.trading.replay import side_by_side
+    from options_platform.services.trading.summary import open_plans
+
+    settings = ready_settings()
+    settings = side_by_side(settings) if args.replay else settings
+    say(f"Position {position.position_id}", "bold")
+    for plan in open_plans(settings, ledger, stored_market(settings)):
+        if plan.position.position_id == position.position_id:
+            for line in plan.in_words():
+                say(f"  {line}")
+    return 0
 
 
 def features_export(args: argparse.Namespace) -> int:
@@ -155,9 +183,10 @@ def _show(
         print_json({"as_of": as_of, args.command: rows})
         return 0
     if rows:
-        # One set alone needs no column, and a position's id names it.
+        # One set alone needs no column; beside the names of several a row has no room for the days.
         is_one_set = len({row["rule_set"] for row in rows}) == 1
-        shown = {k: v for k, v in columns.items() if not (is_one_set and k == "rule_set")}
+        left_out = "rule_set" if is_one_set else "days_to_expiry"
+        shown = {name: heading for name, heading in columns.items() if name != left_out}
         print_table([_shown(row) for row in rows], tuple(shown), shown)
     else:
         say(nothing)

@@ -10,7 +10,7 @@ from typing import Any
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.accounting.position_plan import PositionPlan, position_plan
 from options_platform.domain.trading.exposures import newest_closes
-from options_platform.domain.trading.orders import WORKING, Order
+from options_platform.domain.trading.orders import Order
 from options_platform.domain.trading.positions import Position
 from options_platform.services.planning.plan_tables import Market
 from options_platform.settings import Settings
@@ -62,12 +62,6 @@ def trading_summary(settings: Settings, ledger: Ledger, market: Market) -> Tradi
         start_usd = ledger.start_usd() or settings.account_value_usd
     if marks.is_empty():
         return None
-    at = newest_closes(market)
-    leaving = {
-        order.position_id: (order.reason or "").partition(":")[0]
-        for order in orders
-        if order.purpose == "exit" and order.status in WORKING
-    }
     return TradingSummary(
         label=ledger.label,
         first=marks["session"][0],
@@ -75,18 +69,7 @@ def trading_summary(settings: Settings, ledger: Ledger, market: Market) -> Tradi
         start_usd=start_usd,
         equity_usd=marks["equity_usd"][-1],
         by_strategy=_by_strategy(positions),
-        open=[
-            position_plan(
-                each,
-                settings.of_set(each.rule_set).exits,
-                settings.expiry,
-                at.get(each.ticker),
-                settings.plan.chain,
-                leaving.get(each.position_id),
-            )
-            for each in positions
-            if each.closed_on is None
-        ],
+        open=open_plans(settings, ledger, market),
         exits=_exits(positions, orders),
         refused=dict(
             Counter(
@@ -97,6 +80,34 @@ def trading_summary(settings: Settings, ledger: Ledger, market: Market) -> Tradi
             ).most_common()
         ),
     )
+
+
+def open_plans(settings: Settings, ledger: Ledger, market: Market) -> list[PositionPlan]:
+    """The open positions of a ledger with their plans, in the order of their ids.
+
+    Each by the rules of the set that opened it; `market` as in :func:`trading_summary`.
+    """
+    if not ledger.exists:
+        return []
+    with ledger.holding():
+        positions, orders = ledger.positions(only_open=True), ledger.working_orders()
+    at = newest_closes(market)
+    leaving = {
+        order.position_id: (order.reason or "").partition(":")[0]
+        for order in orders
+        if order.purpose == "exit"
+    }
+    return [
+        position_plan(
+            each,
+            settings.of_set(each.rule_set).exits,
+            settings.expiry,
+            at.get(each.ticker),
+            settings.plan.chain,
+            leaving.get(each.position_id),
+        )
+        for each in positions
+    ]
 
 
 def _by_strategy(positions: list[Position]) -> list[dict[str, Any]]:
