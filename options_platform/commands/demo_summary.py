@@ -49,16 +49,14 @@ def show_trading(summary: TradingSummary) -> None:
     )
     say()
     say("Open positions, each with its plan", "bold")
-    # The newest have most of their plan ahead.
-    newest = sorted(summary.open, key=lambda plan: plan.position.opened_on, reverse=True)
-    for plan in newest[:SHOWN_POSITIONS]:
-        holding, *rest = plan.in_words()
-        say(f"  {holding}")
-        for line in rest:
+    for plan in summary.open[:SHOWN_POSITIONS]:
+        say(f"  {plan.title()}")
+        for line in plan.in_words():
             say(f"    {line}")
-    if len(newest) > SHOWN_POSITIONS:
-        say(f"  and {len(newest) - SHOWN_POSITIONS} more")
-    if not newest:
+    more = len(summary.open) - SHOWN_POSITIONS
+    if more > 0:
+        say(f"  and {count(more, 'more', 'more')}")
+    if not summary.open:
         say("  none is open at the end of these sessions")
     say()
     say("The last exits and their reasons", "bold")

@@ -106,11 +106,12 @@ def _show_plan(args: argparse.Namespace, ledger: Ledger, position: Position) -> 
 
     settings = ready_settings()
     settings = side_by_side(settings) if args.replay else settings
-    say(f"Position {position.position_id}", "bold")
     for plan in open_plans(settings, ledger, stored_market(settings)):
         if plan.position.position_id == position.position_id:
+            say(plan.title(), "bold")
             for line in plan.in_words():
                 say(f"  {line}")
+    say(f"Its id: {position.position_id}")
     return 0
 
 

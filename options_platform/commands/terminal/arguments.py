@@ -70,7 +70,9 @@ def _add_results(reading: AddCommand) -> None:
     status.add_argument("--tables", action="store_true", help="list the stored tables too")
     reading("report", "write the HTML report and print its path")
     orders = reading("orders", "list the orders in the ledger")
-    positions = reading("positions", "list the open positions in the ledger, or show the plan of one")
+    positions = reading(
+        "positions", "list the open positions in the ledger, or show the plan of one"
+    )
     positions.add_argument(
         "id", nargs="?", metavar="ID", help="the beginning of its id (default: list all)"
     )

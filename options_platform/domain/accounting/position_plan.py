@@ -48,17 +48,22 @@ class PositionPlan:
     probability: float | None = None
     leaving: str | None = None
 
+    def title(self) -> str:
+        """What it is, without its legs."""
+        p = self.position
+        return f"{p.ticker}: {p.contracts} x {words(p.strategy)} of rule set {p.rule_set}"
+
     def in_words(self) -> list[str]:
-        """What it is, what it can make, and when it is closed: a sentence or two each."""
+        """How it was opened, what it can make, and when it is closed: a sentence or two each."""
         return [self.holding_words(), self.bounds_words(), self.exit_words()]
 
     def holding_words(self) -> str:
-        """Legs, entry and profit so far."""
+        """Entry, legs and profit so far."""
         p = self.position
         return (
-            f"{p.ticker}: {p.contracts} x {words(p.strategy)} of rule set {p.rule_set}, opened "
-            f"{p.opened_on} for {net_price(p.entry_price)} a share: {legs_words([vars(leg) for leg in p.legs])}, expiring "
-            f"{p.expiry}. To close at {p.marked_on}: {closing_price(p.mark_price)}, profit "
+            f"Opened {p.opened_on} for {net_price(p.entry_price)} a share: "
+            f"{legs_words([vars(leg) for leg in p.legs])}, expiring {p.expiry}. To close at "
+            f"{p.marked_on}: {closing_price(p.mark_price)}, profit "
             f"{usd(p.profit_usd, signed=True)}."
         )
 

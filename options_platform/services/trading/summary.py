@@ -83,7 +83,7 @@ def trading_summary(settings: Settings, ledger: Ledger, market: Market) -> Tradi
 
 
 def open_plans(settings: Settings, ledger: Ledger, market: Market) -> list[PositionPlan]:
-    """The open positions of a ledger with their plans, in the order of their ids.
+    """The open positions of a ledger with their plans, the newest first.
 
     Each by the rules of the set that opened it; `market` as in :func:`trading_summary`.
     """
@@ -91,6 +91,8 @@ def open_plans(settings: Settings, ledger: Ledger, market: Market) -> list[Posit
         return []
     with ledger.holding():
         positions, orders = ledger.positions(only_open=True), ledger.working_orders()
+    # The newest have most of their plan ahead.
+    positions.sort(key=lambda each: each.opened_on, reverse=True)
     at = newest_closes(market)
     leaving = {
         order.position_id: (order.reason or "").partition(":")[0]
