@@ -1,4 +1,4 @@
-"""What the demo shows at its end: the trades, a position with its plan, exits, alerts, the report."""
+"""The end of the demo: the trades, positions with their plans, exits, alerts, and what is next."""
 
 from __future__ import annotations
 

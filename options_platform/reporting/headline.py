@@ -1,4 +1,4 @@
-"""The head of the report: what was traded, what is open with its plan, why positions were closed."""
+"""The head of the report: what was traded, what is open with its plan, and the last exits."""
 
 from __future__ import annotations
 
