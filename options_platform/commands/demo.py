@@ -18,7 +18,7 @@ from options_platform.contracts import TRADE_PLAN
 from options_platform.domain.calendar.sessions import sessions as sessions_between
 from options_platform.domain.calendar.sessions import shift
 from options_platform.errors import UsageError
-from options_platform.formats import count, pct, usd
+from options_platform.formats import count
 from options_platform.settings import Settings
 
 if TYPE_CHECKING:
@@ -43,7 +43,12 @@ def demo(args: argparse.Namespace) -> int:
     from options_platform.services.market_data.session_bounds import first_date, newest_date
     from options_platform.services.trading.account_state import alerts_of
     from options_platform.services.trading.prices.stored_closes import stored_market
-    from options_platform.services.trading.replay import plans_anew, replay, side_by_side
+    from options_platform.services.trading.replay import (
+        account_words,
+        plans_anew,
+        replay,
+        side_by_side,
+    )
     from options_platform.services.trading.summary import trading_summary
 
     if not 2 <= args.sessions <= 250:
@@ -78,7 +83,7 @@ def demo(args: argparse.Namespace) -> int:
     which = "the last" if replayed[-1] == newest else "the newest with a trade:"
     say(
         f"4. Replay of {which} {count(len(replayed), 'session')}, {replayed[0]} to {replayed[-1]}, "
-        f"into a separate ledger{_sets_in_words(trading)}"
+        f"into a separate ledger{': ' if trading.budgets else ''}{account_words(trading)}"
     )
     made = plans_anew(trading, warehouse, replayed[0], replayed[-1])
     ledger = replay(trading, warehouse, replayed, datetime.now(UTC), progress, made)
@@ -97,18 +102,6 @@ def demo(args: argparse.Namespace) -> int:
     say()
     show_next(settings, report_path(settings), time.monotonic() - began)
     return 0
-
-
-def _sets_in_words(settings: Settings) -> str:
-    """The rule sets that share the account, and what it may hold."""
-    if not settings.budgets:
-        return ""
-    shares = ", ".join(f"{name} {pct(share, 0)}" for name, share in settings.budgets.items())
-    risk = settings.risk
-    return (
-        f": the rule sets {shares} of one account of {usd(settings.account_value_usd)}, at most "
-        f"{risk.max_positions} positions, {risk.max_positions_per_ticker} a ticker"
-    )
 
 
 def sessions_to_replay(traded: Sequence[date], newest: date, count: int) -> list[date]:

@@ -14,7 +14,12 @@ from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.trading.account_state import alerts_of
 from options_platform.services.trading.morning_brief import decisions_in_words
 from options_platform.services.trading.prices.stored_closes import stored_market
-from options_platform.services.trading.replay import LABEL, replay_ledger, side_by_side
+from options_platform.services.trading.replay import (
+    LABEL,
+    account_words,
+    replay_ledger,
+    side_by_side,
+)
 from options_platform.services.trading.summary import TradingSummary, trading_summary
 from options_platform.settings import Settings
 
@@ -38,6 +43,7 @@ def headline_section(
     newest = warehouse.read(TRADE_PLAN, columns=["date"])["date"].max()
     return {
         "trading": None if summary is None else _trading(summary),
+        "account": account_words(trading),
         "alerts": alerts_of(trading, ledger, now),
         "newest": newest,
         "decisions": [] if newest is None else decisions_in_words(settings, warehouse, newest),  # type: ignore[arg-type]

@@ -22,6 +22,7 @@ from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.common import DEFAULT_RULE_SET, Progress
 from options_platform.contracts import RAW_OHLCV, VIX
 from options_platform.domain.planning.alternates import plans_of_sets
+from options_platform.formats import pct, usd
 from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.market_data.stored_chains import stored_chains
 from options_platform.services.market_data.yields_and_tenors import stored_dividends, stored_tenors
@@ -63,6 +64,21 @@ def side_by_side(settings: Settings) -> Settings:
         max_positions_per_ticker=max(POSITIONS_PER_TICKER, settings.risk.max_positions_per_ticker),
     )
     return replace(settings, budgets=dict(SHARES), risk=risk)
+
+
+def account_words(settings: Settings) -> str:
+    """The rule sets that share the account and how many positions it may hold; empty for one set.
+
+    Without a full stop, as the part of a sentence.
+    """
+    if not settings.budgets:
+        return ""
+    shares = ", ".join(f"{name} {pct(share, 0)}" for name, share in settings.budgets.items())
+    risk = settings.risk
+    return (
+        f"the rule sets {shares} of one account of {usd(settings.account_value_usd)}, at most "
+        f"{risk.max_positions} positions, {risk.max_positions_per_ticker} a ticker"
+    )
 
 
 def stored_plans(warehouse: Warehouse, first: date, last: date) -> PlanFrames:
