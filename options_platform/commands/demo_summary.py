@@ -47,6 +47,7 @@ def show_trading(summary: TradingSummary) -> None:
         f"{count(summary.trades, 'trade')}, {summary.won} of {closed:,} closed ones won; equity "
         f"{usd(summary.start_usd)} to {usd(summary.equity_usd)}. {_refused(summary)}"
     )
+    say("A replay that was set up to show several strategies, not a track record.")
     say()
     say("Open positions, each with its plan", "bold")
     for plan in summary.open[:SHOWN_POSITIONS]:
