@@ -6,11 +6,11 @@ Workers take whole files in this order, so that none is left alone with a long o
 LONGEST = (
     "faults/sequences/test_random_sequences.py",
     "faults/sequences/test_more_random_sequences.py",
+    "test_wheel.py",
     "defs/market_data/test_absent_tickers.py",
     "services/trading/test_backtest_equals_alpaca.py",
     "faults/storage/test_canary_secrets.py",
     "defs/market_data/test_real_market.py",
-    "test_wheel.py",
     "defs/test_web_ui.py",
     "commands/test_trading.py",
     "commands/test_cli.py",

@@ -7,22 +7,21 @@ import hashlib
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import options_platform
-from options_platform.commands.common import ConsoleProgress, print_table, ready_settings, say
+from options_platform.commands.common import ConsoleProgress, ready_settings, say
 from options_platform.contracts import TRADE_PLAN
 from options_platform.domain.calendar.sessions import sessions as sessions_between
 from options_platform.domain.calendar.sessions import shift
 from options_platform.errors import UsageError
-from options_platform.formats import count, usd
+from options_platform.formats import count
 from options_platform.settings import Settings
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from options_platform.adapters.storage.warehouse import Warehouse
     from options_platform.common import PartitionRange
 
@@ -37,17 +36,29 @@ def demo(args: argparse.Namespace) -> int:
     Raises :class:`UsageError` for a number of sessions outside 2 to 250.
     """
     from options_platform.adapters.storage.warehouse import Warehouse
+    from options_platform.commands.demo_summary import show_alerts, show_next, show_trading
     from options_platform.common import PartitionRange
     from options_platform.reporting.report import report_path
     from options_platform.runs import run_backtest, run_job, run_reporting
     from options_platform.services.market_data.session_bounds import first_date, newest_date
-    from options_platform.services.trading.replay import replay
+    from options_platform.services.trading.account_state import alerts_of
+    from options_platform.services.trading.prices.stored_closes import stored_market
+    from options_platform.services.trading.replay import (
+        account_words,
+        plans_anew,
+        replay,
+        side_by_side,
+    )
+    from options_platform.services.trading.summary import trading_summary
 
     if not 2 <= args.sessions <= 250:
         raise UsageError(f"--sessions {args.sessions}: choose 2 to 250 sessions to replay")
     began = time.monotonic()
     os.environ.setdefault("OPTIONS_SOURCE", "sample")
     settings = ready_settings()
+    if "OPTIONS_BASELINES" not in os.environ:
+        # They take a fifth of the time, and the naive forecasts stay.
+        settings = replace(settings, baselines=())
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
     newest = newest_date(settings, datetime.now(UTC))
     progress = ConsoleProgress()
@@ -68,23 +79,28 @@ def demo(args: argparse.Namespace) -> int:
     run_job(settings, PartitionRange(newest, newest, settings.tickers), progress=progress)
 
     replayed = sessions_to_replay(_traded_dates(warehouse), newest, args.sessions)
+    trading = side_by_side(settings)
     which = "the last" if replayed[-1] == newest else "the newest with a trade:"
     say(
         f"4. Replay of {which} {count(len(replayed), 'session')}, {replayed[0]} to {replayed[-1]}, "
-        "into a separate ledger"
+        f"into a separate ledger{': ' if trading.budgets else ''}{account_words(trading)}"
     )
-    ledger = replay(settings, warehouse, replayed, datetime.now(UTC), progress)
-    _show_replay(ledger.table("orders"), ledger.table("marks"))
+    made = plans_anew(trading, warehouse, replayed[0], replayed[-1])
+    ledger = replay(trading, warehouse, replayed, datetime.now(UTC), progress, made)
 
     say("5. Backtest of the rules over all stored predictions, with naive baselines")
     run_backtest(settings, progress)
 
     say("6. SQL marts and the report")
     run_reporting(settings)
+    summary = trading_summary(trading, ledger, stored_market(warehouse))
+    if summary is not None:
+        say()
+        show_trading(summary)
     say()
-    say(f"Done in {time.monotonic() - began:.0f} s. Open the report: {report_path(settings)}")
-    start = f"OPTIONS_SOURCE={settings.source} options-platform"
-    say(f"Next: {start} ui (the Dagster web UI on this home), {start} status")
+    show_alerts(alerts_of(trading, ledger, datetime.now(UTC)))
+    say()
+    show_next(settings, report_path(settings), time.monotonic() - began)
     return 0
 
 
@@ -131,16 +147,3 @@ def _fingerprint(settings: Settings) -> str:
     for file in sorted(package.rglob("*.py")):
         digest.update(file.read_bytes())
     return digest.hexdigest()
-
-
-def _show_replay(orders: pl.DataFrame, marks: pl.DataFrame) -> None:
-    counts = orders.group_by("purpose", "status").len(name="orders").sort("purpose", "status")
-    print_table(counts.to_dicts(), ("purpose", "status", "orders"))
-    if marks.height:
-        last = marks.to_dicts()[-1]
-        say(
-            f"   equity {usd(last['equity_usd'])}: cash {usd(last['cash_usd'])}, positions "
-            f"{usd(last['positions_usd'])}; realised {usd(last['realised_usd'], signed=True)}, "
-            f"unrealised {usd(last['unrealised_usd'], signed=True)}, "
-            f"{count(last['open_positions'], 'open position')}"
-        )

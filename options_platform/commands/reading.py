@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from options_platform.adapters.storage.ledger import Ledger
+from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.commands.common import (
     print_json,
     print_table,
@@ -20,11 +21,13 @@ from options_platform.commands.common import (
     ready_settings,
     say,
 )
+from options_platform.commands.terminal.short_ids import found_by, shortened
 from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.domain.trading.closing import legs_text
 from options_platform.domain.trading.positions import Position
 from options_platform.errors import IncompleteDataError
 from options_platform.formats import count, words
+from options_platform.settings import Settings
 
 # Columns to print and their short headings: a row has to fit a terminal. An order is decided at the
 # close of its session and works in the next one.
@@ -84,10 +87,40 @@ def orders(args: argparse.Namespace) -> int:
 
 
 def positions(args: argparse.Namespace) -> int:
-    """Print the open positions of the ledger, or of the replay's ledger."""
-    ledger = _ledger(args)
-    rows = [_position_row(position) for position in _open_positions(ledger)]
+    """Print the open positions of the ledger, or of the replay's; of one that is named its plan.
+
+    Raises :class:`UsageError` for an id that no open position has, or several.
+    """
+    from options_platform.services.trading.replay import side_by_side
+
+    settings = ready_settings()
+    copy = read_home(settings)
+    ledger = copy.replay if args.replay else copy.ledger
+    held = _open_positions(ledger)
+    short = shortened([position.position_id for position in held])
+    if args.id is not None:
+        chosen = found_by(args.id, short, "open position")
+        held = [position for position in held if position.position_id == chosen]
+        if not args.json:
+            trading = side_by_side(settings) if args.replay else settings
+            return _show_plan(trading, copy.warehouse, ledger, held[0])
+    rows = [_position_row(position) for position in held]
+    if not args.json:
+        rows = [{**row, "position_id": short[row["position_id"]]} for row in rows]
     return _show(args, ledger, rows, POSITION_COLUMNS, "no open positions")
+
+
+def _show_plan(settings: Settings, warehouse: Warehouse, ledger: Ledger, position: Position) -> int:
+    from options_platform.services.trading.prices.stored_closes import stored_market
+    from options_platform.services.trading.summary import open_plans
+
+    for plan in open_plans(settings, ledger, stored_market(warehouse)):
+        if plan.position.position_id == position.position_id:
+            say(plan.title(), "bold")
+            for line in plan.in_words():
+                say(f"  {line}")
+    say(f"Its id: {position.position_id}")
+    return 0
 
 
 def features_export(args: argparse.Namespace) -> int:
@@ -158,9 +191,10 @@ def _show(
         print_json({"as_of": as_of, args.command: rows})
         return 0
     if rows:
-        # One set alone needs no column, and a position's id names it.
+        # One set alone needs no column; beside the names of several a row has no room for the days.
         is_one_set = len({row["rule_set"] for row in rows}) == 1
-        shown = {k: v for k, v in columns.items() if not (is_one_set and k == "rule_set")}
+        left_out = "rule_set" if is_one_set else "days_to_expiry"
+        shown = {name: heading for name, heading in columns.items() if name != left_out}
         print_table([_shown(row) for row in rows], tuple(shown), shown)
     else:
         say(nothing)

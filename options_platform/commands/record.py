@@ -35,6 +35,7 @@ from options_platform.formats import count, metric, usd
 from options_platform.services.accounting.trading_record import paper_record
 from options_platform.services.backtesting.outlook import outlook_or_problem, until_text
 from options_platform.services.forward.recording import forward_record
+from options_platform.services.trading.replay import plans_anew, side_by_side
 from options_platform.settings import Settings
 
 TARGETS = ("metric", "value", "low", "high", "target", "state")
@@ -55,7 +56,11 @@ def record(args: argparse.Namespace) -> int:
     copy = read_home(settings)
     warehouse, ledger = copy.warehouse, copy.replay if args.replay else copy.ledger
     chain = Chain(()) if args.replay else forward_record(settings).read()
-    paper = paper_record(settings, warehouse, ledger)
+    paper = (
+        _replayed(settings, warehouse, ledger)
+        if args.replay
+        else paper_record(settings, warehouse, ledger)
+    )
     if paper is None and not chain.links and chain.fault is None:
         raise IncompleteDataError("no session was traded yet; run: options-platform daily")
     if paper is not None and args.csv:
@@ -76,6 +81,17 @@ def record(args: argparse.Namespace) -> int:
         say()
         show_forward(settings, warehouse, chain)
     return 0
+
+
+def _replayed(settings: Settings, warehouse: Warehouse, ledger: Ledger) -> Record | None:
+    """The record of the replay, beside a backtest of the plans that it has traded."""
+    last = ledger.last_marked() if ledger.exists else None
+    if last is None:
+        return None
+    trading = side_by_side(settings)
+    first = ledger.table("marks")["session"].min()
+    made = plans_anew(trading, warehouse, first, last)  # type: ignore[arg-type]
+    return paper_record(trading, warehouse, ledger, made)
 
 
 def _paper_json(paper: Record | None) -> dict[str, Any]:

@@ -61,8 +61,8 @@ def work(args: argparse.Namespace) -> int:
     :class:`UsageError` for a broker that fills every order at the close.
     """
     settings = ready_settings()
-    closes = newest_closes(stored_market(settings))
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
+    closes = newest_closes(stored_market(warehouse))
     trading = _trading(with_fits(settings, warehouse), closes)
     worker = OrderWorker(trading)
     if trading.broker.takes_market_orders:

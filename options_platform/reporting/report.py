@@ -11,7 +11,7 @@ import polars as pl
 from options_platform import __version__, formats
 from options_platform.adapters.sources import open_source, source_options
 from options_platform.adapters.storage.chain_store import ChainStore
-from options_platform.adapters.storage.ledger import Ledger, open_ledger, replay_ledger
+from options_platform.adapters.storage.ledger import open_ledger, replay_ledger
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import (
     BACKTEST_CURVES,
@@ -46,7 +46,6 @@ from options_platform.contracts import (
 from options_platform.contracts.backtest import CONFIGURED
 from options_platform.domain.calendar.sessions import newest_session
 from options_platform.domain.features.registry import feature_version
-from options_platform.domain.trading.positions import Position
 from options_platform.formats import (
     closing_price,
     confident,
@@ -60,6 +59,7 @@ from options_platform.formats import (
 from options_platform.reporting import sections
 from options_platform.reporting.data_page import StoredData, data_section
 from options_platform.reporting.forward_section import forward_section
+from options_platform.reporting.headline import headline_section
 from options_platform.reporting.outlook_section import outlook_section
 from options_platform.reporting.provenance import settings_digest, settings_rows, versions
 from options_platform.reporting.record_page import paper_section
@@ -69,7 +69,6 @@ from options_platform.reporting.rule_sets_section import rule_sets_section
 from options_platform.reporting.studies import studies_section
 from options_platform.reporting.tearsheet import (
     StoredBacktest,
-    position_cards,
     tearsheet_section,
 )
 from options_platform.services.market_data.learned_surface import measured_notes
@@ -113,6 +112,7 @@ def render(
     regime = warehouse.read(REGIME)
     ledger = replay_ledger(settings) if copy is None else copy.replay
     account = open_ledger(settings) if copy is None else copy.ledger
+    backtest = tearsheet_section(stored_backtest(warehouse))
     content: dict[str, Any] = {
         "title": f"options-platform: {', '.join(settings.tickers)}",
         "version": __version__,
@@ -142,14 +142,14 @@ def render(
         else None,
         "outlook": outlook_section(settings, warehouse, account) if plans.height else None,
         "measured_prices": measured_notes(settings, warehouse),
-        "backtest": tearsheet_section(stored_backtest(warehouse)),
+        "headline": headline_section(settings, warehouse, account, ledger, backtest, now),
+        "backtest": backtest,
         "refusals": refusals_section(
             warehouse.read(BACKTEST_REFUSAL_PRICES).filter(pl.col("run") == CONFIGURED)
         ),
         "rule_sets": rule_sets_section(settings, warehouse),
         "studies": studies_section(settings, warehouse),
         "forward": forward_section(settings, warehouse, now),
-        "paper_positions": position_cards(_paper_positions(account)),
         "orders": sections.order_section(
             warehouse.read(PAPER_ORDERS),
             ledger.table("orders") if ledger.exists else None,
@@ -176,10 +176,6 @@ def stored_backtest(warehouse: Warehouse) -> StoredBacktest:
     return StoredBacktest(
         **{name: warehouse.read(table).filter(is_shown) for name, table in read.items()}
     )
-
-
-def _paper_positions(ledger: Ledger) -> list[Position]:
-    return ledger.positions(only_open=True) if ledger.exists else []
 
 
 def _data(

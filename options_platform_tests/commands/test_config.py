@@ -27,6 +27,13 @@ def test_what_was_changed_is_shown_with_its_place(capsys):
     assert "All of these are defaults." in shown(capsys, "fills", "--changed")
 
 
+def test_names_may_stand_before_or_after_the_options(capsys):
+    wanted = shown(capsys, "exits", "risk", "--changed", "--json")
+    assert len(json.loads(wanted)) == 2
+    assert shown(capsys, "--changed", "exits", "risk", "--json") == wanted
+    assert shown(capsys, "exits", "--json", "risk", "--changed") == wanted
+
+
 def test_every_line_fits_and_every_setting_is_there(capsys):
     text = shown(capsys)
     assert all(len(line) <= 100 for line in text.splitlines())

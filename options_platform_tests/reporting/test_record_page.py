@@ -4,13 +4,12 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from options_platform.adapters.storage.ledger import open_ledger
+from options_platform.adapters.storage.ledger import open_ledger, replay_ledger
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import RAW_OHLCV, TRADE_PLAN, TRADE_PLAN_LEGS, VIX
 from options_platform.reporting.record_page import paper_section
 from options_platform.reporting.report import render
 from options_platform.services.accounting.trading_record import paper_record
-from options_platform.services.trading.replay import replay_ledger
 from options_platform.testing.market import NOW
 from options_platform_tests.paper_run import paper_run
 from options_platform_tests.reporting.test_report import Page

@@ -77,6 +77,14 @@ def test_every_section_is_there_with_its_content(report):
     assert "{%" not in text
 
 
+def test_it_begins_with_what_was_traded_and_decided(report):
+    _, page = report
+    assert page.all("h2")[0]["id"] == "short"
+    head = page.text.partition("Data TickerFirst")[0]
+    assert "Nothing was traded yet: run options-platform daily" in head
+    assert re.search(r"Decisions of \d{4}-\d\d-\d\d QQQ: ", head)
+
+
 def test_live_trading_is_shown_at_the_top_and_paper_trading_is_not(simulated_home, report):
     live = {"broker": "alpaca", "alpaca": {"live": True, "accounts": ["1"]}}
     text, page = page_of(make_platform_settings(simulated_home.home, **live))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from options_platform.adapters.storage.stored_legs import count_by_the_share
 
@@ -40,8 +41,19 @@ BY_THE_SHARE = "counted_by_the_share"
 """Marks a file whose orders for shares count single shares, not lots of 100."""
 
 
+_prepared: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
+"""Connections whose file has the newest layout: one that is held over many steps asks once."""
+
+
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the tables of a new file or migrate an older one, in one transaction."""
+    if connection in _prepared:
+        return
+    _migrate(connection)
+    _prepared.add(connection)
+
+
+def _migrate(connection: duckdb.DuckDBPyConnection) -> None:
     rows = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
     tables = {name for (name,) in rows}
     if NEWEST in tables:

@@ -55,7 +55,7 @@ def build_parser() -> Parser:
 
 def _add_runs(add: AddCommand) -> None:
     demo = add("demo", "run the whole platform on the bundled sample data, then show a report")
-    demo.add_argument("--sessions", type=int, default=20, help="sessions to replay (default: 20)")
+    demo.add_argument("--sessions", type=int, default=126, help="sessions to replay (default: 126)")
     backfill = add("backfill", "compute a range of sessions, from raw bars to trade plans")
     backfill.add_argument("--start", type=_date, help="first session (default: setting start)")
     backfill.add_argument("--end", type=_date, help="last session (default: the newest)")
@@ -70,7 +70,12 @@ def _add_results(reading: AddCommand) -> None:
     status.add_argument("--tables", action="store_true", help="list the stored tables too")
     reading("report", "write the HTML report and print its path")
     orders = reading("orders", "list the orders in the ledger")
-    positions = reading("positions", "list the open positions in the ledger")
+    positions = reading(
+        "positions", "list the open positions in the ledger, or show the plan of one"
+    )
+    positions.add_argument(
+        "id", nargs="?", metavar="ID", help="the beginning of its id (default: list all)"
+    )
     record = reading(
         "record", "show how paper trading did, and what each rule set's recorded plans brought"
     )

@@ -12,6 +12,8 @@ from options_platform.errors import UsageError, nearest
 class Parser(argparse.ArgumentParser):
     """An argument parser that reports errors as the platform does: one line, exit code 2."""
 
+    _is_intermixing = False
+
     def error(self, message: str) -> NoReturn:
         """Raise :class:`UsageError`, which `main` prints."""
         raise UsageError(f"{message}; see: {self.prog} --help")
@@ -23,6 +25,18 @@ class Parser(argparse.ArgumentParser):
         names = [str(choice) for choice in action.choices]
         what = "command" if isinstance(action, argparse._SubParsersAction) else _named(action)  # noqa: SLF001
         self.error(f"unknown {what} {value!r}; {nearest(str(value), names)}")
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> Any:
+        """The arguments of a command, in any order: a name may follow an option."""
+        if self._is_intermixing or subparsers(self):
+            return super().parse_known_args(args, namespace)
+        self._is_intermixing = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._is_intermixing = False
 
     def parse_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: Any = None

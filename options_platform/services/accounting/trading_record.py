@@ -8,14 +8,7 @@ import polars as pl
 
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.contracts import (
-    PLAN_ALTERNATE_LEGS,
-    PLAN_ALTERNATES,
-    RAW_OHLCV,
-    TRADE_PLAN,
-    TRADE_PLAN_LEGS,
-    VIX,
-)
+from options_platform.contracts import RAW_OHLCV, TRADE_PLAN, TRADE_PLAN_LEGS, VIX
 from options_platform.domain.accounting.trading_record import Record, make_record
 from options_platform.domain.backtest import AssignmentRules, make_market
 from options_platform.services.accounting.portfolio_views import (
@@ -25,12 +18,21 @@ from options_platform.services.accounting.portfolio_views import (
 )
 from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.market_data.yields_and_tenors import stored_dividends, stored_tenors
+from options_platform.services.planning.later_plans import PLAN_TABLES, PlanFrames
 from options_platform.settings import Settings
 from options_platform.settings.brokers import broker_entry
 
 
-def paper_record(settings: Settings, warehouse: Warehouse, ledger: Ledger) -> Record | None:
-    """The record of the ledger's account; None before the first traded session."""
+def paper_record(
+    settings: Settings,
+    warehouse: Warehouse,
+    ledger: Ledger,
+    made: PlanFrames | None = None,
+) -> Record | None:
+    """The record of the ledger's account; None before the first traded session.
+
+    `made` are the plans that it has traded, by default the stored ones.
+    """
     snapshot = ledger_snapshot(ledger)
     if snapshot is None or snapshot.marks.is_empty():
         return None
@@ -46,8 +48,9 @@ def paper_record(settings: Settings, warehouse: Warehouse, ledger: Ledger) -> Re
         tenors=stored_tenors(warehouse),
         dividends=stored_dividends(warehouse),
     )
-    tables = (TRADE_PLAN, TRADE_PLAN_LEGS, PLAN_ALTERNATES, PLAN_ALTERNATE_LEGS)
-    plans, legs, alternates, their_legs = (warehouse.read(table, start=first) for table in tables)
+    plans, legs, alternates, their_legs = made or (
+        warehouse.read(table, start=first) for table in PLAN_TABLES
+    )
     rules = with_fits(settings, warehouse, recorded_from(snapshot)).account_rules
     if not broker_entry(settings.broker).assigns_as_backtest:
         rules = replace(rules, assignment=AssignmentRules(enabled=False))

@@ -1,7 +1,11 @@
 """The completion scripts are those of a shell, and complete what the parser has."""
 
+import os
+import pty
+import select
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -32,7 +36,11 @@ def completed(tmp_path, *words):
     return set(done.stdout.split())
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+def needs(shell):
+    return pytest.mark.skipif(shutil.which(shell) is None, reason=f"there is no {shell}")
+
+
+@needs("bash")
 def test_bash_completes_commands_choices_and_options(tmp_path):
     assert completed(tmp_path, "back") == {"backfill", "backtest", "backup"}
     assert completed(tmp_path, "models", "pro") == {"promote"}
@@ -46,3 +54,60 @@ def test_every_command_is_in_the_script_of_each_shell(shell):
     assert all(name in script for name in COMMANDS)
     opened = {"bash": "complete -o", "zsh": "#compdef options-platform", "fish": "complete -c"}
     assert opened[shell] in script
+
+
+@needs("fish")
+def test_fish_completes_commands_choices_and_options(tmp_path):
+    script = tmp_path / "completion.fish"
+    script.write_text(completion_script("fish"))
+
+    def offered(line):
+        asked = f"source {script}; complete -C 'options-platform {line}'"
+        done = subprocess.run(
+            ["fish", "--no-config", "-c", asked],
+            capture_output=True, text=True, check=True, env={**os.environ, "HOME": str(tmp_path)},
+        )  # fmt: skip
+        assert done.stderr == ""
+        return {row.partition("\t")[0] for row in done.stdout.splitlines()}
+
+    assert offered("back") == {"backfill", "backtest", "backup"}
+    assert offered("models pro") == {"promote"}
+    assert offered("backfill --t") == {"--tickers"}
+    assert offered("completion ") == {"bash", "zsh", "fish"}
+
+
+@needs("zsh")
+def test_zsh_completes_commands_choices_and_options(tmp_path):
+    (tmp_path / "_options-platform").write_text(completion_script("zsh"))
+    assert zsh_shows(tmp_path, "back", "backfill", "backtest", "backup")
+    assert zsh_shows(tmp_path, "models pro", "models promote ")
+    assert zsh_shows(tmp_path, "backfill --t", "backfill --tickers ")
+    assert zsh_shows(tmp_path, "completion ", "bash", "fish", "zsh")
+
+
+def zsh_shows(folder, typed, *wanted):
+    """Whether zsh shows all of these once Tab is pressed behind what was typed."""
+    terminal, end = pty.openpty()
+    zsh = subprocess.Popen(
+        ["zsh", "-f", "-i"], stdin=end, stdout=end, stderr=end, start_new_session=True,
+        env={**os.environ, "TERM": "dumb", "HOME": str(folder)},
+    )  # fmt: skip
+    os.close(end)
+    try:
+        setup = f"fpath=({folder} $fpath); autoload -Uz compinit; compinit -u -D; print $((6*7))\n"
+        os.write(terminal, setup.encode())
+        assert shown(terminal, "\n42")
+        os.write(terminal, f"options-platform {typed}\t".encode())
+        return shown(terminal, *wanted)
+    finally:
+        zsh.kill()
+        zsh.wait()
+        os.close(terminal)
+
+
+def shown(terminal, *wanted, seconds=30.0):
+    text, until = "", time.monotonic() + seconds
+    while time.monotonic() < until and not all(word in text for word in wanted):
+        if select.select([terminal], [], [], 0.1)[0]:
+            text += os.read(terminal, 65536).decode(errors="replace")
+    return all(word in text for word in wanted)

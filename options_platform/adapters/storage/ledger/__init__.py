@@ -9,6 +9,11 @@ changes without an order, the account's marks, halts. Here rows are written and 
 from them is decided in `domain/trading`.
 """
 
-from options_platform.adapters.storage.ledger.ledger import Ledger, open_ledger, replay_ledger
+from options_platform.adapters.storage.ledger.ledger import (
+    REPLAY,
+    Ledger,
+    open_ledger,
+    replay_ledger,
+)
 
-__all__ = ["Ledger", "open_ledger", "replay_ledger"]
+__all__ = ["REPLAY", "Ledger", "open_ledger", "replay_ledger"]

@@ -68,6 +68,35 @@ class PositionMark:
     at_pin_risk: bool = False
 
 
+@dataclass(frozen=True)
+class ExitLevels:
+    """A profit and a loss, USD a share and positive, at which the rules close a position."""
+
+    take_profit: float
+    stop_loss: float
+
+
+def exit_levels(
+    entry_price: float, max_loss: float, max_profit: float, rules: ExitRules
+) -> ExitLevels:
+    """The levels of a position that was entered at `entry_price` (debit positive), USD a share.
+
+    `max_profit` is infinite without a bound. A level beyond what the position can make or lose is
+    never reached.
+    """
+    if entry_price < 0:
+        credit = -entry_price
+        stop = min(rules.credit_stop * credit, rules.credit_stop_cap * max_loss)
+        return ExitLevels(rules.credit_take_profit * credit, stop)
+    most = max_profit if math.isfinite(max_profit) else entry_price
+    return ExitLevels(rules.debit_take_profit * most, rules.debit_stop * entry_price)
+
+
+def days_at_time_exit(entry_dte: int, rules: ExitRules) -> int:
+    """The days to expiry from which on the rules close a position, whatever it is worth."""
+    return min(rules.exit_dte, entry_dte // 2)
+
+
 def is_due(session: date, last_decision_on: date | None) -> bool:
     """Whether the calendar alone asks to leave at the close of `session`."""
     return last_decision_on is not None and session >= last_decision_on
@@ -82,21 +111,14 @@ def exit_reason(mark: PositionMark, rules: ExitRules) -> str | None:
     profit = mark.close_price - mark.entry_price
     if is_due(mark.session, mark.last_decision_on):
         return "EXPIRY_NEAR"
-    if mark.entry_price < 0:
-        credit = -mark.entry_price
-        stop = min(rules.credit_stop * credit, rules.credit_stop_cap * mark.max_loss)
-        target = rules.credit_take_profit * credit
-    else:
-        stop = rules.debit_stop * mark.entry_price
-        most = mark.max_profit if math.isfinite(mark.max_profit) else mark.entry_price
-        target = rules.debit_take_profit * most
-    if -profit >= stop:
+    levels = exit_levels(mark.entry_price, mark.max_loss, mark.max_profit, rules)
+    if -profit >= levels.stop_loss:
         return "STOP_LOSS"
     if mark.before_ex_date:
         return "EX_DIVIDEND"
-    if profit >= target:
+    if profit >= levels.take_profit:
         return "TAKE_PROFIT"
     days_left = (mark.expiry - mark.session).days
-    if days_left <= min(rules.exit_dte, mark.entry_dte // 2):
+    if days_left <= days_at_time_exit(mark.entry_dte, rules):
         return "TIME"
     return "PIN_RISK" if mark.at_pin_risk else None

@@ -17,14 +17,11 @@ BUSY_SECONDS = 5.0
 """How long a way out of positions waits for the warehouse."""
 
 
-def stored_market(settings: Settings, *, wait_seconds: float | None = None) -> Market:
+def stored_market(warehouse: Warehouse) -> Market:
     """The closes of the two newest stored sessions; empty before anything is stored.
 
-    Raises :class:`WarehouseBusyError` if another process holds the warehouse for `wait_seconds`
-    (by default those of the settings).
+    Raises :class:`WarehouseBusyError` if another process holds the warehouse for too long.
     """
-    wait = settings.warehouse_wait_seconds if wait_seconds is None else wait_seconds
-    warehouse = Warehouse(settings.warehouse_path, wait_seconds=wait)
     newest = warehouse.read(RAW_OHLCV, columns=["date"])["date"].max()
     if newest is None:
         return {}
@@ -43,12 +40,12 @@ def readable_prices(settings: Settings, warn: Callable[[str], None]) -> tuple[Ma
     closing of positions waits for the warehouse.
     """
     market: Market = {}
+    warehouse = Warehouse(settings.warehouse_path, wait_seconds=BUSY_SECONDS)
     try:
-        market = stored_market(settings, wait_seconds=BUSY_SECONDS)
+        market = stored_market(warehouse)
     except PlatformError as error:
         warn(f"without stored closes only quotes value positions: {error}")
     try:
-        warehouse = Warehouse(settings.warehouse_path, wait_seconds=BUSY_SECONDS)
         return market, with_fits(settings, warehouse)
     except PlatformError as error:
         warn(f"the model prices each ticker as its class, without the stored fits: {error}")
