@@ -12,6 +12,7 @@ import dagster as dg
 
 from options_platform import errors
 from options_platform.adapters.event_log import quiet_fallback
+from options_platform.adapters.home_instance import open_instance
 from options_platform.adapters.storage.chain_store import ChainStore
 from options_platform.adapters.storage.storage_faults import fault_in_words
 from options_platform.common import PartitionRange, Progress
@@ -65,7 +66,7 @@ def run_job(
     groups = neighbours(selected.tickers, settings.tickers)
     phases = [assets] if len(groups) == 1 else _phases(assets)
     outcomes = []
-    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+    with open_instance(settings.dagster_home) as instance:
         for phase in phases:
             for tickers in groups:
                 part = PartitionRange(selected.start, selected.end, tickers)
@@ -91,7 +92,7 @@ def run_backtest(settings: Settings, progress: Progress | None = None) -> str:
 
 def _run_whole(settings: Settings, job: str, progress: Progress | None = None) -> str:
     definitions = build_defs(settings, **({} if progress is None else {"progress": progress}))
-    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance, quiet_fallback():
+    with open_instance(settings.dagster_home) as instance, quiet_fallback():
         outcome = definitions.resolve_job_def(job).execute_in_process(
             instance=instance, raise_on_error=False
         )
