@@ -12,7 +12,6 @@ import dagster as dg
 
 from options_platform import errors
 from options_platform.adapters.event_log import quiet_fallback
-from options_platform.adapters.home_instance import open_instance
 from options_platform.adapters.storage.chain_store import ChainStore
 from options_platform.adapters.storage.storage_faults import fault_in_words
 from options_platform.common import PartitionRange, Progress
@@ -21,6 +20,7 @@ from options_platform.defs.jobs import BACKTEST_JOB_NAME, JOB_NAME, REPORTING_JO
 from options_platform.defs.shared.partitions import BACKFILL_TAG, neighbours, range_tags
 from options_platform.errors import PlatformError, UsageError
 from options_platform.services.market_data.own_chains import by_chain
+from options_platform.serving.instance import open_instance
 from options_platform.settings import Settings
 
 DATA_ASSETS = ("raw_ohlcv", "vix", "features", "labels")

@@ -38,6 +38,8 @@ def require_sensible(settings: Settings) -> None:
         )
     if settings.workers < 1:
         raise SettingsError("setting workers: at least 1")
+    if not 1024 <= settings.reports_port <= 65535:
+        raise SettingsError("setting reports_port: a port from 1024 to 65535")
     unknown = sorted(set(settings.iv_symbol) - set(settings.tickers))
     if unknown:
         raise SettingsError(f"setting iv_symbol: {unknown[0]} is not among the tickers")

@@ -1,21 +1,21 @@
 """Dagster's instance of the home: the storage that commands, `dagster dev` and `dg dev` share.
 
-Dagster finds its storage by the variable `DAGSTER_HOME` alone. In a folder without it, `dagster dev`
-makes a new, temporary storage; unless the folder's `dagster.yaml` names a class of instance, as that
-of this repository does. The class here leads to the home of the settings.
-
-`dagster.yaml` names this module and its class, so their names cannot change.
+Dagster finds its storage by the variable `DAGSTER_HOME` alone. Without it `dagster dev` makes a
+temporary storage, unless the `dagster.yaml` of the folder names a class of instance, as that of this
+repository does. The class here leads to the home of the settings, whose `dagster.yaml` names it too.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.instance.config import DAGSTER_CONFIG_YAML_FILENAME
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.remote_origin import (
     ManagedGrpcPythonEnvCodeLocationOrigin,
@@ -26,10 +26,14 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._serdes import ConfigurableClassData
 
 from options_platform.adapters.storage.home import enter_home, prepare_home
+from options_platform.serving.pages import serve_beside
 from options_platform.settings import load_settings
 
 DEFINITIONS = "options_platform.definitions"
 """The module with the definitions, which is also the name of their code location."""
+
+DEV = "DAGSTER_IS_DEV_CLI"
+"""Set by `dagster dev` for itself and its processes; they are given the instance that it made."""
 
 REPOSITORY = "__repository__"
 """The name that Dagster gives to definitions without a repository."""
@@ -48,15 +52,23 @@ class HomeInstance(dg.DagsterInstance):
 
     @classmethod
     def config_defaults(cls, base_dir: str) -> Mapping[str, ConfigurableClassData | None]:
-        """What `dagster.yaml` leaves out: that of the home of the settings, which is prepared.
+        """What the `dagster.yaml` of the home or of the working directory leaves out.
 
-        Dagster's processes that this one starts use the same home. `base_dir` is ignored.
+        In place of `base_dir`, where that is a temporary folder, the home of the settings is
+        prepared and used, also by the processes that this one starts. `dagster dev` serves the
+        report as well.
         """
+        if Path(base_dir, DAGSTER_CONFIG_YAML_FILENAME).exists():
+            if DEV in os.environ:
+                serve_beside(load_settings())
+            return InstanceRef.config_defaults(base_dir)
         settings = load_settings()
         prepare_home(settings)
         enter_home(settings)
         logging.getLogger("dagster").info("Storage, in place of a temporary directory: the home %s", settings.home)
         ref = InstanceRef.from_dir(str(settings.dagster_home))
+        if ref.custom_instance_class_data is None and DEV in os.environ:
+            serve_beside(settings)
         return {
             "local_artifact_storage": ref.local_artifact_storage_data,
             "compute_logs": ref.compute_logs_data,
