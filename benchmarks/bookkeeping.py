@@ -46,7 +46,10 @@ def make_job(days: int) -> tuple[dg.JobDefinition, Sequence[str]]:
             deps=[f"asset_{index - 1}"] if index else [],
         )
         def asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-            tell(context, {f"{day}|{ticker}": story(day, ticker) for day in dates for ticker in TICKERS})
+            tell(
+                context,
+                {f"{day}|{ticker}": story(day, ticker) for day in dates for ticker in TICKERS},
+            )
             return dg.MaterializeResult()
 
         return asset

@@ -45,7 +45,9 @@ class EventTexts:
         if frame is None:
             return _serialised(_slim(event))
         entries = ",".join([self._entry(name, value) for name, value in made.metadata.items()])
-        return _filled(frame, f"[{entries}]", made.partition, dict(made.tags or {}), event.timestamp)
+        return _filled(
+            frame, f"[{entries}]", made.partition, dict(made.tags or {}), event.timestamp
+        )
 
     def for_log(self, event: EventLogEntry) -> str:
         """A materialisation without its metadata and tags, as the log of a long run has it."""

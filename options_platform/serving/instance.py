@@ -65,7 +65,9 @@ class HomeInstance(dg.DagsterInstance):
         settings = load_settings()
         prepare_home(settings)
         enter_home(settings)
-        logging.getLogger("dagster").info("Storage, in place of a temporary directory: the home %s", settings.home)
+        logging.getLogger("dagster").info(
+            "Storage, in place of a temporary directory: the home %s", settings.home
+        )
         ref = InstanceRef.from_dir(str(settings.dagster_home))
         if ref.custom_instance_class_data is None and DEV in os.environ:
             serve_beside(settings)

@@ -49,7 +49,12 @@ CODES: Mapping[str, tuple[str, tuple[str, ...], Callable[[Row], str]]] = {
 
 
 def stories(
-    settings: Settings, warehouse: Warehouse, asset: str, rows: pl.DataFrame, *, newest: bool = False
+    settings: Settings,
+    warehouse: Warehouse,
+    asset: str,
+    rows: pl.DataFrame,
+    *,
+    newest: bool = False,
 ) -> Stories:
     """What the partitions of `rows` say; empty for an asset that is not one of the nine.
 

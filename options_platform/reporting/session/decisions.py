@@ -31,9 +31,7 @@ def plan_facts(plans: Sequence[Row], legs: Sequence[Row], likely: str | None) ->
     return facts | ({"probabilities": likely} if likely else {})
 
 
-def order_facts(
-    orders: Sequence[Row], plans: Sequence[Row], legs: Sequence[Row]
-) -> dict[str, str]:
+def order_facts(orders: Sequence[Row], plans: Sequence[Row], legs: Sequence[Row]) -> dict[str, str]:
     """What became of each plan: the state of its order, its fill, and the plan itself."""
     facts: dict[str, str] = {}
     for order in orders:
@@ -65,7 +63,9 @@ def _named(facts: dict[str, str], row: Row, rows: Sequence[Row]) -> dict[str, st
 
 
 def _reasons(plan: Row) -> str:
-    meant = [(code, REASONS.get(code, "unknown").removeprefix("trade: ")) for code in plan["reasons"]]
+    meant = [
+        (code, REASONS.get(code, "unknown").removeprefix("trade: ")) for code in plan["reasons"]
+    ]
     return "; ".join(f"{meaning} ({code})" for code, meaning in meant)
 
 
