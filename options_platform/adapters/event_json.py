@@ -1,7 +1,7 @@
-"""Events of Dagster as JSON; the thousands of materialisations of a backfill from one frame an asset.
+"""Events of Dagster as JSON; the materialisations of a backfill from one frame an asset.
 
 The partitions of an asset in a run differ in partition, tags, metadata and time alone. To serialise
-each as a whole takes a tenth of what a backfill costs, and their log repeats what the index has.
+each as a whole takes a tenth of what such a run costs, and its log repeats what the index has.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PLACE, MOMENT = "<partition>", -1.0
 TEXTS = (TextMetadataValue, UrlMetadataValue)
 
 Frame = tuple[str, str, str] | None
-"""What stands before, between and after the partition's own fields and the time; None if unclear."""
+"""The text before, between and after the partition's fields and the time; None if unclear."""
 
 
 class EventTexts:

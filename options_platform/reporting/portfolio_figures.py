@@ -22,7 +22,7 @@ WIDTH, HEIGHT, COLOURS = 6.4, 2.0, 48
 
 def equity(rows: pl.DataFrame) -> bytes:
     """Equity at each close, in USD."""
-    with _over_time(rows, "equity (USD)") as (axes, made):
+    with _over_time("equity (USD)") as (axes, made):
         values = rows["equity_usd"].to_numpy()
         axes.plot(rows["date"].to_numpy(), values, color=LINES[0], linewidth=1.4)
         axes.axhline(values[0], color=MUTED, linewidth=0.8, linestyle="--")
@@ -32,7 +32,7 @@ def equity(rows: pl.DataFrame) -> bytes:
 
 def drawdown(rows: pl.DataFrame) -> bytes:
     """How far the equity is below its peak, in per cent, downwards."""
-    with _over_time(rows, "below its peak") as (axes, made):
+    with _over_time("below its peak") as (axes, made):
         below = -100.0 * rows["drawdown"].fill_null(0.0).to_numpy()
         axes.fill_between(rows["date"].to_numpy(), below, 0.0, color=LINES[1], alpha=0.5)
         axes.set_ylim(min(-1.0, 1.1 * below.min()), 0.0)
@@ -51,7 +51,7 @@ def other_greeks(rows: pl.DataFrame) -> bytes:
 
 
 def _lines(rows: pl.DataFrame, names: Sequence[str]) -> bytes:
-    with _over_time(rows, "USD") as (axes, made):
+    with _over_time("USD") as (axes, made):
         for colour, name in zip(LINES, names, strict=False):
             values = rows[name].cast(pl.Float64).to_numpy()
             label = name.removesuffix("_usd")
@@ -63,7 +63,7 @@ def _lines(rows: pl.DataFrame, names: Sequence[str]) -> bytes:
 
 
 @contextmanager
-def _over_time(rows: pl.DataFrame, label: str) -> Iterator[tuple[Axes, Callable[[], bytes]]]:
+def _over_time(label: str) -> Iterator[tuple[Axes, Callable[[], bytes]]]:
     with new_figure(HEIGHT, WIDTH) as (axes, made):
         yield axes, lambda: _in_few_colours(made())
         date_axis(axes)

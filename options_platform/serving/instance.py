@@ -1,8 +1,9 @@
 """Dagster's instance of the home: the storage that commands, `dagster dev` and `dg dev` share.
 
 Dagster finds its storage by the variable `DAGSTER_HOME` alone. Without it `dagster dev` makes a
-temporary storage, unless the `dagster.yaml` of the folder names a class of instance, as that of this
-repository does. The class here leads to the home of the settings, whose `dagster.yaml` names it too.
+temporary storage, unless the `dagster.yaml` of the folder names a class of instance, as that of
+this repository does. The class here leads to the home of the settings, whose own `dagster.yaml`
+names it too.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ def make_app(settings: Settings) -> Starlette:
             response.headers.update(HEADERS)
             return response
 
-    def unwritten(_: Request, error: Exception) -> Response:
+    def unwritten(_request: Request, _error: Exception) -> Response:
         text = f"There is no such page of {settings.home}. The report: options-platform report\n"
         return PlainTextResponse(text, 404, HEADERS)
 

@@ -67,8 +67,8 @@ class Settings:
     (:mod:`options_platform.settings.rule_sets`); its settings are in the others already. `budgets`
     names the sets that trade at once, each with its share of the account, above 0 and together at
     most 1; without it `rule_set` trades with the whole account.
-    `logs_dir` is the folder of the rotating logs, by default that of the home. `reports_port` is the
-    port on 127.0.0.1 at which the report is served while the web UI runs.
+    `logs_dir` is the folder of the rotating logs, by default that of the home. `reports_port` is
+    the port of 127.0.0.1 at which the report is served while the web UI runs.
 
     No settings are: `rules_of`, which reads the rules of any set by its name and raises
     :class:`SettingsError` for one whose file has gone or cannot be used; `lost_sets`, which says of

@@ -142,7 +142,8 @@ def _refusals(
     counts = list(refusals_by_reason(plans).iter_rows())
     if not counts:
         return {}
-    picture = svg_uri(bars_svg(counts, f"Plans refused, {plans['date'].min()} to {selected.end}"))
+    title = f"Plans refused by reason, {plans['date'].min()!s} to {selected.end}"
+    picture = svg_uri(bars_svg(counts, title))
     return {"refusals": dg.MetadataValue.md(f"![refusals]({picture})")}
 
 

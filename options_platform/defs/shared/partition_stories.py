@@ -121,7 +121,7 @@ def tell(context: dg.AssetExecutionContext, told: Stories) -> None:
     """
     step = context.get_step_execution_context()
     kept = step._metadata_accumulator.per_output_metadata  # noqa: SLF001
-    added = {
+    added: dict[Any, Mapping[str, Any]] = {
         AssetMetadataHandle(asset_key=context.asset_key, partition_key=key): {
             **kept.get(AssetMetadataHandle(asset_key=context.asset_key, partition_key=key), {}),
             **entries,
