@@ -75,8 +75,8 @@ def make_report() -> dg.AssetsDefinition:
     """The asset `report`: the HTML report of the home."""
 
     @dg.asset(
-        description="The self-contained HTML report of all stored data. Its address is served on this "
-        "machine while the web UI runs; `options-platform report` shows where the file is.",
+        description="The self-contained HTML report of all stored data. Its address is served on "
+        "this machine while the web UI runs; `options-platform report` shows where the file is.",
         group_name="reporting",
         kinds={"html"},
         owners=OWNERS,
