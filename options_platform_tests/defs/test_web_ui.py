@@ -1,5 +1,6 @@
 """The web UI as a user starts it: a backfill launched there, and its pages."""
 
+import json
 import time
 import urllib.request
 from datetime import date
@@ -9,6 +10,7 @@ import pytest
 from options_platform.adapters.storage.tables import ASSET_TABLES
 from options_platform.domain.calendar.sessions import sessions
 from options_platform.runs import DATA_ASSETS, run_reporting
+from options_platform.serving.instance import DEFINITIONS
 from options_platform_tests.platform import (
     PARITY_TABLES,
     assert_same_tables,
@@ -64,8 +66,8 @@ TOLD = {
     "labels": "not known before the close of",
     "direction_model": "none: too little history",
     "volatility_model": "none: too little history",
-    "regime": "rules_that_match",
-    "trade_plan": "no trade: the models give no prediction for this session (NO_PREDICTION)",
+    "regime": "none: an input of its rules is missing",
+    "trade_plan": "no trade: an input of the regime rules is missing (NO_REGIME)",
     "paper_orders": "simulated:paper",
 }
 """Of the newest session, on the page of each asset's partition."""
@@ -153,10 +155,10 @@ def test_a_plain_dagster_dev_uses_the_home_and_a_backfilled_partition_leads_to_i
         details = entries_of(web, name, date(2015, 6, 3))["details"]
         assert details.startswith(f"http://127.0.0.1:{web.reports_port}/")
         assert details.endswith("/2015-06-03/SPY")
-    assert entries_of(web, "trade_plan", date(2015, 6, 3))["decision"] == "no_trade NO_PREDICTION"
+    assert entries_of(web, "trade_plan", date(2015, 6, 3))["decision"] == "no_trade NO_REGIME"
     with urllib.request.urlopen(details, timeout=60) as page:
         text = page.read().decode()
-    assert "the models give no prediction for this session (NO_PREDICTION)" in text
+    assert "an input of the regime rules is missing (NO_REGIME)" in text
 
 
 @pytest.fixture(scope="module")
@@ -197,17 +199,21 @@ def test_the_page_of_each_assets_partition_says_what_happened(web, backfilled):
 
 @pytest.mark.browser
 def test_the_timeline_shows_the_runs_of_commands_under_their_jobs(web, reported):
-    completed = "CompletedRunTimelineQuery"
+    name = "CompletedRunTimelineQuery"
     with browser_page() as page:
-        with page.expect_response(lambda r: completed in (r.request.post_data or "")) as answered:
+        with page.expect_request(lambda request: name in (request.post_data or "")) as asked:
             page.goto(f"{web.address}/overview/activity/timeline")
-        runs = answered.value.json()["data"]["completed"]["results"]
         for job in ("daily", "reporting"):
-            page.get_by_role("link", name=job, exact=True).first.wait_for()
-    at = {run["pipelineName"]: run["repositoryOrigin"] for run in runs}
-    assert {at[job]["repositoryLocationName"] for job in ("daily", "reporting")} == {
-        "options_platform.definitions"
-    }
+            page.locator(f'[title="{job}"]').first.wait_for()
+    # The page asks for each hour; here its query is asked for all of them.
+    ended = {"statuses": ["SUCCESS", "FAILURE", "CANCELED"]}
+    query = json.loads(asked.value.post_data)["query"]
+    runs = web.ask(query, completedFilter=ended, limit=50)["completed"]["results"]
+    at = {run["pipelineName"]: run for run in runs}
+    for job in ("daily", "reporting"):
+        assert at[job]["repositoryOrigin"]["repositoryName"] == "__repository__"
+        assert at[job]["repositoryOrigin"]["repositoryLocationName"] == DEFINITIONS
+        assert at[job]["startTime"] <= at[job]["endTime"]
 
 
 @pytest.mark.browser
@@ -217,7 +223,7 @@ def test_the_report_and_a_sessions_page_open_by_a_click_without_errors(web, repo
     pages = {"assets/report?view=events": "options-platform", partition: f"SPY, {END}"}
     asked, messages, pictures = [], [], []
     with browser_page() as page:
-        page.context.on("request", asked.append)
+        page.context.on("request", lambda request: asked.extend([request]))
         page.context.on("console", lambda message: messages.append((message.page, message.text)))
         for path, title in pages.items():
             page.goto(f"{web.address}/{path}")
