@@ -20,6 +20,7 @@ from options_platform.defs.jobs import BACKTEST_JOB_NAME, JOB_NAME, REPORTING_JO
 from options_platform.defs.shared.partitions import BACKFILL_TAG, neighbours, range_tags
 from options_platform.errors import PlatformError, UsageError
 from options_platform.services.market_data.own_chains import by_chain
+from options_platform.serving.instance import open_instance
 from options_platform.settings import Settings
 
 DATA_ASSETS = ("raw_ohlcv", "vix", "features", "labels")
@@ -65,7 +66,7 @@ def run_job(
     groups = neighbours(selected.tickers, settings.tickers)
     phases = [assets] if len(groups) == 1 else _phases(assets)
     outcomes = []
-    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+    with open_instance(settings.dagster_home) as instance:
         for phase in phases:
             for tickers in groups:
                 part = PartitionRange(selected.start, selected.end, tickers)
@@ -91,7 +92,7 @@ def run_backtest(settings: Settings, progress: Progress | None = None) -> str:
 
 def _run_whole(settings: Settings, job: str, progress: Progress | None = None) -> str:
     definitions = build_defs(settings, **({} if progress is None else {"progress": progress}))
-    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance, quiet_fallback():
+    with open_instance(settings.dagster_home) as instance, quiet_fallback():
         outcome = definitions.resolve_job_def(job).execute_in_process(
             instance=instance, raise_on_error=False
         )

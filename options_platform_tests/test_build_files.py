@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
+from options_platform.serving.instance import DEFINITIONS, HomeInstance
 from options_platform_tests.conftest import pytest_collection_modifyitems
 from options_platform_tests.longest import LONGEST
 
@@ -23,6 +24,26 @@ def test_locks_hold_hashes_and_no_addresses(lock):
     assert len(pinned) > 100
     blocks = re.split(r"^(?=[a-zA-Z0-9])", text, flags=re.MULTILINE)[1:]
     assert all("--hash=sha256:" in block for block in blocks)
+
+
+def test_every_way_to_load_the_definitions_gives_one_code_location():
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+    (workspace,) = yaml.safe_load((ROOT / "workspace.yaml").read_text())["load_from"]
+    project = tool["dg"]["project"]
+    modules = {
+        tool["dagster"]["module_name"],
+        project["code_location_target_module"],
+        workspace["python_module"]["module_name"],
+    }
+    # Switched schedules are kept by location; the web UI of `options-platform ui` names the module.
+    names = {
+        tool["dagster"]["code_location_name"],
+        project["code_location_name"],
+        workspace["python_module"]["location_name"],
+    }
+    assert modules == names == {DEFINITIONS}
+    ours = yaml.safe_load((ROOT / "dagster.yaml").read_text())["instance_class"]
+    assert ours == {"module": HomeInstance.__module__, "class": HomeInstance.__name__}
 
 
 def test_the_compose_file_parses_and_shares_one_home():

@@ -7,6 +7,7 @@ import pytest
 from options_platform.adapters.storage.tables import ASSET_TABLES
 from options_platform.errors import UsageError
 from options_platform.runs import DATA_ASSETS, RunFailedError, asset_names
+from options_platform.serving.instance import DEFINITIONS, open_instance
 from options_platform_tests.platform import make_platform_settings, run
 
 NINE = [table.name for table in ASSET_TABLES]
@@ -39,6 +40,10 @@ def test_a_failed_step_says_its_own_error_in_one_line(tmp_path):
     assert shown.startswith("features: raw_ohlcv has no rows for 1 session(s) of SPY")
     assert "run: options-platform backfill" in shown
     assert "\n" not in shown
+    with open_instance(settings.dagster_home) as instance:
+        (failed,) = instance.get_runs()
+    # The timeline of the web UI leaves out runs without a code location.
+    assert (failed.job_name, failed.remote_job_origin.location_name) == ("daily", DEFINITIONS)
 
 
 def test_models_of_an_incomplete_pool_fail_by_the_name_of_what_is_missing(tmp_path):

@@ -33,17 +33,21 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
     SqliteEventLogStorage,
 )
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
-from dagster._serdes import ConfigurableClassData, serialize_value
+from dagster._serdes import ConfigurableClassData
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import NullPool
 
+from options_platform.adapters.event_json import MATERIALISATION, EventTexts
 from options_platform.adapters.storage.storage_faults import storage_fault
 
 KEPT_ENGINES = 16
 # An event takes some 1.3 KB: pages of 4 KB, SQLite's default, would be a third empty. A database
 # keeps the page size it was created with.
 PAGE_SIZE = 32768
+
+LONG_BATCH = 200
+"""Events of a batch, above which a run's log has materialisations without metadata and tags."""
 
 # Dagster prints these lines if an event or a batch fails, before it continues or tries the events
 # one by one.
@@ -91,44 +95,41 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         return cls(inst_data=inst_data, **config_value)
 
     def _event_to_row(self, event: EventLogEntry) -> Row:
-        """The stock row with compact JSON and without redundant fields of a materialisation.
+        """The stock row with compact JSON, see :mod:`.event_json`."""
+        return self._row(event, EventTexts())
 
-        A backfill stores each materialisation twice. Its logging tags and handles repeat the
-        names of the run and the step, and its message repeats the event; no reader shows them.
-        """
-        dagster_event = event.dagster_event
-        if event.dagster_event_type == DagsterEventType.ASSET_MATERIALIZATION:
-            event = event._replace(
-                user_message="",
-                dagster_event=event.get_dagster_event()._replace(
-                    logging_tags={}, step_handle=None, node_handle=None
-                ),
-            )
+    def _row(self, event: EventLogEntry, texts: EventTexts) -> Row:
+        inner = event.dagster_event
+        key = inner.asset_key if inner else None
         return {
             "run_id": event.run_id,
-            "event": serialize_value(event, separators=(",", ":")),
-            "dagster_event_type": dagster_event.event_type_value if dagster_event else None,
+            "event": texts.whole(event),
+            "dagster_event_type": inner.event_type_value if inner else None,
             "timestamp": self._event_insert_timestamp(event),  # type: ignore[no-untyped-call]
-            "step_key": dagster_event.step_key if dagster_event else event.step_key,
-            "asset_key": dagster_event.asset_key.to_string()
-            if dagster_event and dagster_event.asset_key
-            else None,
-            "partition": dagster_event.partition if dagster_event else None,
+            "step_key": inner.step_key if inner else event.step_key,
+            "asset_key": key.to_string() if key else None,
+            "partition": inner.partition if inner else None,
         }
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store the events in order, in one transaction per database.
 
         Materialisations of an asset are sorted by partition: Dagster's order is that of a set,
-        which would show a random partition as the asset's newest.
+        which would show a random partition as the asset's newest. The log of a run repeats what the
+        index has; for thousands of partitions it is without their metadata and tags.
         """
-        if all(
-            event.dagster_event_type == DagsterEventType.ASSET_MATERIALIZATION for event in events
-        ):
+        if all(_is_materialisation(event) for event in events):
             events = sorted(events, key=_asset_and_partition)
-        rows = [self._event_to_row(event) for event in events]
+        texts = EventTexts()
+        rows = [self._row(event, texts) for event in events]
+        logged = rows
+        if len(events) > LONG_BATCH:
+            logged = [
+                {**row, "event": texts.for_log(event)} if _is_materialisation(event) else row
+                for event, row in zip(events, rows, strict=True)
+            ]
         for run_id in dict.fromkeys(event.run_id for event in events):
-            of_run = [row for row in rows if row["run_id"] == run_id]
+            of_run = [row for row in logged if row["run_id"] == run_id]
             with self.run_connection(run_id) as connection:
                 connection.execute(SqlEventLogStorageTable.insert(), of_run)
 
@@ -273,6 +274,11 @@ def _tune(connection: Any, _record: Any) -> None:
     # lose the newest events, but never rows of the warehouse or the ledger.
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute(f"PRAGMA page_size={PAGE_SIZE}")
+
+
+def _is_materialisation(event: EventLogEntry) -> bool:
+    inner = event.dagster_event
+    return inner is not None and inner.event_type_value == MATERIALISATION
 
 
 def _asset_and_partition(event: EventLogEntry) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""`ui`: serves Dagster's web UI and daemon for this home, on this machine only."""
+"""`ui`: serves Dagster's web UI and daemon for this home, and its report, on this machine only."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ def ui(args: argparse.Namespace) -> int:
     settings = ready_settings()
     require_free(args.port)
     say(f"Dagster UI: http://{HOST}:{args.port}  (home {settings.home}; stop with Ctrl+C)")
-    command = [sys.executable, "-m", "dagster", "dev", "-m", "options_platform.definitions"]
-    os.execv(sys.executable, [*command, "-h", HOST, "-p", str(args.port)])  # noqa: S606
+    command = [sys.executable, "-m", "options_platform.serving", "dev"]
+    served = ["-m", "options_platform.definitions", "-h", HOST, "-p", str(args.port)]
+    os.execv(sys.executable, [*command, *served])  # noqa: S606
 
 
 def require_free(port: int, host: str = HOST) -> None:

@@ -39,6 +39,8 @@ def require_sensible(settings: Settings) -> None:
         )
     if settings.workers < 1:
         raise SettingsError("setting workers: at least 1")
+    if not 1024 <= settings.reports_port <= 65535:
+        raise SettingsError("setting reports_port: a port from 1024 to 65535")
     _require_own_tickers(settings)
 
 

@@ -71,7 +71,8 @@ class Settings:
     `earnings_sources` are asked for earnings reports in place of `source`; the first that has a
     report of the past dates it. Among them may be edgar, the filings at the SEC, which wants to
     know a name and an e-mail address (`edgar_contact`).
-    `logs_dir` is the folder of the rotating logs, by default that of the home.
+    `logs_dir` is the folder of the rotating logs, by default that of the home. `reports_port` is
+    the port of 127.0.0.1 at which the report is served while the web UI runs.
 
     No settings are: `rules_of`, which reads the rules of any set by its name and raises
     :class:`SettingsError` for one whose file has gone or cannot be used; `lost_sets`, which says of
@@ -114,6 +115,7 @@ class Settings:
     baselines: tuple[Literal["seed"], ...] = ("seed",)
     workers: int = 2
     warehouse_wait_seconds: float = 60.0
+    reports_port: int = 3080
     chain_snapshot_minutes: int = 30
     chain_gates: ChainGates = field(default_factory=ChainGates)
     own_iv: AtTheMoneyRules = field(default_factory=AtTheMoneyRules)

@@ -12,7 +12,9 @@ import pytest
 from dagster import DagsterEventType
 from dagster._core.instance import types
 from dagster._core.instance.methods import event_methods
+from dagster._serdes import deserialize_value
 
+from options_platform.adapters.event_json import EventTexts
 from options_platform.adapters.event_log import FALLBACK, quiet_fallback
 
 OURS = "options_platform.adapters.event_log", "BatchedSqliteEventLogStorage"
@@ -254,6 +256,44 @@ def test_two_processes_write_at_once(tmp_path):
         assert writer.wait(timeout=60) == 0
         writer.stdout.close()
     assert len(stored(tmp_path)) == 2 * 10 * 200
+
+
+@pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
+def test_a_materialisation_reads_back_as_dagster_wrote_it(tmp_path):
+    metadata = {
+        "a text": 'with "quotes", \\ and Ü',
+        "link": dg.MetadataValue.url("http://127.0.0.1/<partition>"),
+        "rows": 6,
+        "nested": {"tags": {"partition": "<partition>"}, "timestamp": -1.0},
+    }
+
+    @dg.asset(partitions_def=PARTITIONS, backfill_policy=dg.BackfillPolicy.single_run())
+    def told(context):
+        for partition in context.partition_keys:
+            context.add_asset_metadata({**metadata, "key": partition}, partition_key=partition)
+        return dg.MaterializeResult(tags={"own": "tag"})
+
+    job = dg.define_asset_job("ranged", ["told"], executor_def=dg.in_process_executor)
+    job = dg.Definitions(assets=[told], jobs=[job]).resolve_job_def("ranged")
+    with instance_at(tmp_path, OURS) as instance:
+        run = job.execute_in_process(instance=instance, tags=TAGS)
+        events = [e for e in run.all_events if e.is_step_materialization]
+        stored = {
+            record.partition_key: record.event_log_entry.get_dagster_event()
+            for record in instance.fetch_materializations(dg.AssetKey("told"), limit=100).records
+        }
+        texts, emitted = EventTexts(), instance.all_logs(run.run_id)
+    assert len(events) == len(stored) == 6
+    for event in events:
+        read = stored[event.partition]
+        assert read.event_specific_data == event.event_specific_data
+        assert read.message == event.message
+    made = [e for e in emitted if e.is_dagster_event and e.get_dagster_event().asset_key]
+    assert {deserialize_value(texts.whole(e)) == e for e in made} == {True}
+    logged = [deserialize_value(texts.for_log(e)).get_dagster_event() for e in made]
+    assert {e.partition for e in logged if e.is_step_materialization} == set(stored)
+    whole = [e.step_materialization_data for e in logged if e.is_step_materialization]
+    assert not any(data.materialization.metadata for data in whole)
 
 
 def test_dagsters_messages_about_a_failed_batch_do_not_reach_the_console(capsys):

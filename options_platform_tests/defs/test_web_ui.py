@@ -1,21 +1,16 @@
 """The web UI as a user starts it: a backfill launched there, and its pages."""
 
 import json
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import sys
 import time
 import urllib.request
-from datetime import date, datetime
+from datetime import date
 
 import pytest
 
 from options_platform.adapters.storage.tables import ASSET_TABLES
-from options_platform.domain.calendar.sessions import NEW_YORK, sessions
-from options_platform.runs import DATA_ASSETS
+from options_platform.domain.calendar.sessions import sessions
+from options_platform.runs import DATA_ASSETS, run_reporting
+from options_platform.serving.instance import DEFINITIONS
 from options_platform_tests.platform import (
     PARITY_TABLES,
     assert_same_tables,
@@ -23,6 +18,7 @@ from options_platform_tests.platform import (
     run,
     tables,
 )
+from options_platform_tests.web_ui import WebUI, as_a_clone, browser_page
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
@@ -50,68 +46,31 @@ NODES = """
   metadataEntries { label } } }"""
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class WebUI:
-    def __init__(self, home, **environment):
-        self.address = f"http://127.0.0.1:{free_port()}"
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("OPTIONS_")}
-        own = {
-            "OPTIONS_HOME": str(home),
-            "OPTIONS_SOURCE": "simulated",
-            "OPTIONS_TICKERS": ",".join(TICKERS),
-            "OPTIONS_START": START.isoformat(),
-            "OPTIONS_END": END.isoformat(),
-            "OPTIONS_BASELINES": "none",
-            "OPTIONS_ACCOUNT_VALUE_USD": "1000000",
-        }
-        self.process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "options_platform",
-                "ui",
-                "--port",
-                self.address.rsplit(":", 1)[1],
-            ],
-            env=kept | own | environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-
-    def wait(self):
-        until = time.monotonic() + 120
-        while True:
-            try:
-                if self.ask("{ version }")["version"]:
-                    return
-            except OSError:
-                assert time.monotonic() < until, "the web UI did not start"
-                assert self.process.poll() is None
-                time.sleep(1)
-
-    def ask(self, query, **variables):
-        body = json.dumps({"query": query, "variables": variables}).encode()
-        request = urllib.request.Request(
-            f"{self.address}/graphql", body, {"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            found = json.load(answer)
-        assert "errors" not in found, found["errors"]
-        return found["data"]
-
-    def stop(self):
-        os.killpg(self.process.pid, signal.SIGINT)
-        try:
-            self.process.wait(timeout=40)
-        except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+SETTINGS = {
+    "OPTIONS_SOURCE": "simulated",
+    "OPTIONS_TICKERS": ",".join(TICKERS),
+    "OPTIONS_START": START.isoformat(),
+    "OPTIONS_END": END.isoformat(),
+    "OPTIONS_BASELINES": "none",
+    "OPTIONS_ACCOUNT_VALUE_USD": "1000000",
+}
+MATERIALISED = """
+query($asset: AssetKeyInput!, $partitions: [String!]) {
+  assetNodeOrError(assetKey: $asset) { ... on AssetNode {
+    assetMaterializations(partitions: $partitions, limit: 1) { metadataEntries {
+      label ... on TextMetadataEntry { text } ... on UrlMetadataEntry { url } } } } } }"""
+TOLD = {
+    "raw_ohlcv": "a good bar",
+    "vix": "VIX of this session",
+    "features": "67 features",
+    "labels": "not known before the close of",
+    "direction_model": "none: too little history",
+    "volatility_model": "none: too little history",
+    "regime": "none: an input of its rules is missing",
+    "trade_plan": "no trade: an input of the regime rules is missing (NO_REGIME)",
+    "paper_orders": "simulated:paper",
+}
+"""Of the newest session, on the page of each asset's partition."""
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +80,8 @@ def home(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def web(home):
-    found = WebUI(home)
+    clone = as_a_clone(home.parent / "clone")
+    found = WebUI(home, clone, **SETTINGS)
     try:
         found.wait()
         yield found
@@ -180,18 +140,41 @@ def test_a_backfill_of_the_ui_equals_one_of_the_shell(backfilled, home, tmp_path
     assert_same_tables({k: v for k, v in left.items() if k not in empty}, right)
 
 
+def entries_of(web, asset, day):
+    found = web.ask(MATERIALISED, asset={"path": [asset]}, partitions=[f"{day}|SPY"])
+    (made,) = found["assetNodeOrError"]["assetMaterializations"]
+    return {e["label"]: e.get("text") or e.get("url") for e in made["metadataEntries"]}
+
+
+def test_a_plain_dagster_dev_uses_the_home_and_a_backfilled_partition_leads_to_its_page(
+    web, backfilled, home
+):
+    assert f"base_dir: {home / 'dagster'}\n" in web.ask("{ instance { info } }")["instance"]["info"]
+    assert not list(home.parent.glob("clone/.tmp_dagster_home_*/*"))
+    for name in NINE:
+        details = entries_of(web, name, date(2015, 6, 3))["details"]
+        assert details.startswith(f"http://127.0.0.1:{web.reports_port}/")
+        assert details.endswith("/2015-06-03/SPY")
+    assert entries_of(web, "trade_plan", date(2015, 6, 3))["decision"] == "no_trade NO_REGIME"
+    with urllib.request.urlopen(details, timeout=60) as page:
+        text = page.read().decode()
+    assert "an input of the regime rules is missing (NO_REGIME)" in text
+
+
+@pytest.fixture(scope="module")
+def reported(web, backfilled, home):
+    """The home after two runs of commands: bars of the newest session, and the report."""
+    options = {"start": START, "end": END, "tickers": TICKERS, "reports_port": web.reports_port}
+    settings = make_platform_settings(home, **options)
+    run(settings, END, END, assets=["raw_ohlcv"], backfill=False)
+    run_reporting(settings)
+    return settings
+
+
 @pytest.mark.browser
 def test_the_pages_show_the_graph_without_errors(web, backfilled, tmp_path):
-    playwright = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("no chromium on this machine")
-    errors = []
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        # What lies outside the view is not drawn at all.
-        page = browser.new_page(viewport={"width": 2400, "height": 2400})
-        page.on("pageerror", lambda error: errors.append(str(error)))
+    # What lies outside the view is not drawn at all.
+    with browser_page(viewport={"width": 2400, "height": 2400}) as page:
         groups = {
             node["groupName"]
             for node in web.ask(NODES)["assetNodes"]
@@ -200,44 +183,62 @@ def test_the_pages_show_the_graph_without_errors(web, backfilled, tmp_path):
         expanded = ",".join(f"global@global:{group}" for group in sorted(groups))
         page.goto(f"{web.address}/asset-groups?expanded={expanded}")
         for name in NINE:
-            page.get_by_text(name, exact=True).first.wait_for(timeout=60_000)
+            page.get_by_text(name, exact=True).first.wait_for()
         page.wait_for_timeout(4000)
         page.screenshot(path=tmp_path / "asset-graph.png")
-        for name, view in (("trade_plan", "overview"), ("features", "checks")):
-            page.goto(f"{web.address}/assets/{name}?view={view}")
-            page.get_by_text(name).first.wait_for(timeout=60_000)
-            page.wait_for_timeout(4000)
-            page.screenshot(path=tmp_path / f"{name}-{view}.png")
-        browser.close()
-    assert errors == []
     assert (tmp_path / "asset-graph.png").stat().st_size > 20_000
 
 
 @pytest.mark.browser
-def test_the_report_opens_without_errors_in_its_console(home, backfilled, tmp_path):
-    playwright = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("no chromium on this machine")
-    from options_platform.adapters.storage.warehouse import Warehouse
-    from options_platform.reporting.report import write_report
+def test_the_page_of_each_assets_partition_says_what_happened(web, backfilled):
+    with browser_page() as page:
+        for name in NINE:
+            page.goto(f"{web.address}/assets/{name}?view=partitions&partition={END}%7CSPY")
+            page.get_by_text(TOLD[name]).first.wait_for()
 
-    settings = make_platform_settings(home, start=START, end=END, tickers=TICKERS)
-    warehouse = Warehouse(settings.warehouse_path, wait_seconds=30)
-    path = write_report(settings, warehouse, now=datetime(2026, 1, 2, tzinfo=NEW_YORK))
-    messages, asked = [], []
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page()
-        page.on("console", lambda message: messages.append(message.text))
-        page.on("pageerror", lambda error: messages.append(str(error)))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(path.as_uri())
+
+@pytest.mark.browser
+def test_the_timeline_shows_the_runs_of_commands_under_their_jobs(web, reported):
+    name = "CompletedRunTimelineQuery"
+    with browser_page() as page:
+        with page.expect_request(lambda request: name in (request.post_data or "")) as asked:
+            page.goto(f"{web.address}/overview/activity/timeline")
+        for job in ("daily", "reporting"):
+            page.locator(f'[title="{job}"]').first.wait_for()
+    # The page asks for each hour; here its query is asked for all of them.
+    ended = {"statuses": ["SUCCESS", "FAILURE", "CANCELED"]}
+    query = json.loads(asked.value.post_data)["query"]
+    runs = web.ask(query, completedFilter=ended, limit=50)["completed"]["results"]
+    at = {run["pipelineName"]: run for run in runs}
+    for job in ("daily", "reporting"):
+        assert at[job]["repositoryOrigin"]["repositoryName"] == "__repository__"
+        assert at[job]["repositoryOrigin"]["repositoryLocationName"] == DEFINITIONS
+        assert at[job]["startTime"] <= at[job]["endTime"]
+
+
+@pytest.mark.browser
+def test_the_report_and_a_sessions_page_open_by_a_click_without_errors(web, reported):
+    served = f"http://127.0.0.1:{web.reports_port}/"
+    partition = f"assets/trade_plan?view=partitions&partition={END}%7CSPY"
+    pages = {"assets/report?view=events": "options-platform", partition: f"SPY, {END}"}
+    asked, messages, pictures = [], [], []
+    with browser_page() as page:
+        page.context.on("request", lambda request: asked.extend([request]))
+        page.context.on("console", lambda message: messages.append((message.page, message.text)))
+        for path, title in pages.items():
+            page.goto(f"{web.address}/{path}")
+            with page.context.expect_page() as opened:
+                page.locator(f'a[href^="{served}"]').first.click()
+            shown = opened.value
+            shown.wait_for_load_state()
+            assert shown.title().startswith(title)
+            pictures.append(shown.locator("img").count())
+            of_page = [request.url for request in asked if request.frame.page == shown]
+            assert [url for url in of_page if not url.startswith((served, "data:"))] == []
+            assert [text for where, text in messages if where == shown] == []
+        page.goto((reported.reports_path / "report.html").as_uri())
         assert page.title().startswith("options-platform")
-        assert page.locator("img").count() >= 2
-        browser.close()
-    assert messages == []
-    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    assert pictures[0] >= 2
 
 
 def test_the_comparison_covers_every_asset():

@@ -30,6 +30,9 @@ EVENT_BATCH_SIZE = 20_000
 
 DAGSTER_YAML = """\
 # Written by options-platform; remove this first line to keep your own changes.
+instance_class:
+  module: options_platform.serving.instance
+  class: HomeInstance
 telemetry:
   enabled: false
 # No pop-up that asks for an address.

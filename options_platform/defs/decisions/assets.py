@@ -1,6 +1,7 @@
 """`regime` and `trade_plan`: the market regime, and the trading decision of each session."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 import dagster as dg
 import polars as pl
@@ -14,6 +15,7 @@ from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.domain.planning.alternates import plans_of_sets
 from options_platform.domain.planning.reasons import refusals_by_reason
 from options_platform.reporting import figures
+from options_platform.reporting.session.bars import bars_svg, svg_uri
 from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.market_data.stored_chains import stored_chains
@@ -21,6 +23,7 @@ from options_platform.services.planning.later_plans import PlanFrames, make_plan
 from options_platform.services.planning.plan_inputs import require_premium_features
 from options_platform.settings import Settings
 
+YEAR_DAYS = 365
 PLAN_INPUTS = ("raw_ohlcv", "vix", "features", "direction_model", "volatility_model", "regime")
 
 
@@ -107,7 +110,6 @@ def make_trade_plan(settings: Settings, *, with_chains: bool = False) -> dg.Asse
         later = report_rows(context, TRADE_PLAN, made.later)
         plans = made.plans.filter(pl.col("date") <= selected.end)
         counts = refusals_by_reason(plans)
-        drawn = (lambda: figures.refusals(counts)) if counts.height else None
         return result(
             context,
             plans,
@@ -118,11 +120,31 @@ def make_trade_plan(settings: Settings, *, with_chains: bool = False) -> dg.Asse
                 "trades": plans.filter(pl.col("decision") == "trade").height,
                 "on_real_chains": plans.filter(pl.col("chain_source") == "real").height,
                 "no_trades_by_reason": dict(counts.iter_rows()),
-                **pictures(selected, refusals=drawn),
+                **_refusals(platform, selected, settings.tickers),
             },
         )
 
     return trade_plan
+
+
+def _refusals(
+    platform: Platform, selected: PartitionRange, tickers: Sequence[str]
+) -> dict[str, dg.MetadataValue]:
+    """Refusals by reason as a picture: of the run's sessions, at least of the last year."""
+    start = min(selected.start, selected.end - timedelta(days=YEAR_DAYS))
+    plans = platform.warehouse.read(
+        TRADE_PLAN,
+        columns=[*KEY, "rule_set", "decision", "reasons"],
+        tickers=tickers,
+        start=start,
+        end=selected.end,
+    )
+    counts = list(refusals_by_reason(plans).iter_rows())
+    if not counts:
+        return {}
+    title = f"Plans refused by reason, {plans['date'].min()!s} to {selected.end}"
+    picture = svg_uri(bars_svg(counts, title))
+    return {"refusals": dg.MetadataValue.md(f"![refusals]({picture})")}
 
 
 def _ribbon(platform: Platform, regime: pl.DataFrame) -> Callable[[], bytes] | None:

@@ -8,6 +8,7 @@ from options_platform.adapters.storage.marts import SCHEMA, Mart, build_marts, l
 from options_platform.contracts import BACKTEST_TABLES
 from options_platform.defs.shared.asset_options import OWNERS
 from options_platform.reporting.report import write_report
+from options_platform.reporting.session.links import report_url
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.trading.home_copy import home_copy
 
@@ -75,7 +76,8 @@ def make_report() -> dg.AssetsDefinition:
     """The asset `report`: the HTML report of the home."""
 
     @dg.asset(
-        description="The self-contained HTML report of all stored data.",
+        description="The self-contained HTML report of all stored data. Its address is served on "
+        "this machine while the web UI runs; `options-platform report` shows where the file is.",
         group_name="reporting",
         kinds={"html"},
         owners=OWNERS,
@@ -92,6 +94,11 @@ def make_report() -> dg.AssetsDefinition:
         # What this run has made of marts and views is published first, and then shown.
         copy = home_copy(platform.settings)
         path = write_report(platform.settings, copy.warehouse, now=platform.now(), copy=copy)
-        return dg.MaterializeResult(metadata={"report": dg.MetadataValue.path(path)})
+        return dg.MaterializeResult(
+            metadata={
+                "report": dg.MetadataValue.url(report_url(platform.settings)),
+                "file": dg.MetadataValue.path(path),
+            }
+        )
 
     return report

@@ -22,8 +22,10 @@ from dagster._core.storage.tags import (
 
 from options_platform.common import PartitionRange
 from options_platform.contracts import Table
+from options_platform.defs.shared.partition_stories import Stories, stories, tell
 from options_platform.defs.shared.partitions import partition_key, range_between
 from options_platform.reporting.figures import data_uri
+from options_platform.services.market_data.platform import Platform
 from options_platform.settings import Settings
 
 
@@ -67,19 +69,37 @@ def result(
     *,
     summary: str | None = None,
 ) -> dg.MaterializeResult[Any]:
-    """The result of an asset's run, with metadata on the partitions of the newest session.
+    """The result of an asset's run: what each partition says, and the run itself on the newest.
 
     Dagster copies the metadata of a `MaterializeResult` to every partition of the run, thousands
-    of times in a backfill; so all partitions get only the line `summary`.
+    of times in a backfill; so all partitions get only the line `summary`, and their stories.
     """
     metadata = {
         "dagster/row_count": written.height,
         "range": f"{selected.start} to {selected.end}, {', '.join(selected.tickers)}",
         **(extra or {}),
     }
+    told = dict(_stories(context, context.asset_key.path[-1], _within(written, selected)))
     for ticker in selected.tickers:
-        context.add_asset_metadata(metadata, partition_key=str(partition_key(selected.end, ticker)))
+        key = str(partition_key(selected.end, ticker))
+        told[key] = {**told.get(key, {}), **metadata}
+    tell(context, told)
     return dg.MaterializeResult(metadata=None if summary is None else {"summary": summary})
+
+
+def _within(written: pl.DataFrame, selected: PartitionRange) -> pl.DataFrame:
+    """The rows of the run's own partitions; a run before a ticker is listed writes none at all."""
+    if written.is_empty():
+        return written
+    inside = pl.col("date").is_between(selected.start, selected.end)
+    return written.filter(inside & pl.col("ticker").is_in(selected.tickers))
+
+
+def _stories(
+    context: dg.AssetExecutionContext, asset: str, rows: pl.DataFrame, *, newest: bool = True
+) -> Stories:
+    platform: Platform = context.resources.platform
+    return stories(platform.settings, platform.warehouse, asset, rows, newest=newest)
 
 
 def pictures(
@@ -120,6 +140,7 @@ def report_rows(
     change = "brought up to date" if versions is None else "computed anew, and not changed,"
     step = context.get_step_execution_context()
     batch = generate_event_batch_id()  # type: ignore[no-untyped-call]
+    told = _stories(context, table.name, rows, newest=False)
     for at, (day, ticker) in enumerate(rows.select("date", "ticker").iter_rows(), start=1):
         partition = str(partition_key(day, ticker))
         # In a batch, as Dagster reports the run's partitions: a restated history has thousands.
@@ -128,7 +149,10 @@ def report_rows(
             dg.AssetMaterialization(
                 asset_key=table.name,
                 partition=partition,
-                metadata={"by": f"{change} by another session's run"},
+                metadata={
+                    **told.get(partition, {}),
+                    "by": f"{change} by another session's run",
+                },
                 tags={DATA_VERSION_TAG: (versions or {}).get(partition, context.run.run_id)},
             ),
             DagsterEventBatchMetadata(batch, is_end=at == rows.height),

@@ -12,9 +12,12 @@ from options_platform.defs.jobs import ORDERS_GROUP
 from options_platform.defs.shared.asset_options import OWNERS
 from options_platform.defs.shared.context import table_schema
 from options_platform.domain.accounting.portfolio import Portfolio
+from options_platform.reporting import portfolio_figures
+from options_platform.reporting.figures import data_uri
 from options_platform.services.accounting.portfolio_views import ledger_portfolio, store_portfolio
 from options_platform.services.market_data.platform import Platform
 
+PLOTTED_SESSIONS = 252
 DEPS: dict[str, tuple[str, ...]] = {
     FILLS.name: ("paper_orders",),
     POSITIONS.name: ("raw_ohlcv", "vix", FILLS.name),
@@ -51,7 +54,24 @@ def _newest(views: Portfolio) -> Mapping[str, Any]:
         return {}
     row = views.portfolio.sort("date").row(-1, named=True)
     shown = ("equity_usd", "pnl_day_usd", "drawdown", "open_positions", "halted")
-    return {"session": row["date"].isoformat(), **{name: row[name] for name in shown}}
+    return {
+        "session": row["date"].isoformat(),
+        **{name: row[name] for name in shown},
+        **_plots(views.portfolio.sort("date").tail(PLOTTED_SESSIONS)),
+    }
+
+
+def _plots(rows: pl.DataFrame) -> Mapping[str, dg.MetadataValue]:
+    """The account's plots over its newest sessions; none before there are two."""
+    if rows.height < 2:
+        return {}
+    drawn = {
+        "equity": portfolio_figures.equity(rows),
+        "drawdown": portfolio_figures.drawdown(rows),
+        "delta": portfolio_figures.delta(rows),
+        "other_greeks": portfolio_figures.other_greeks(rows),
+    }
+    return {name: dg.MetadataValue.md(f"![{name}]({data_uri(png)})") for name, png in drawn.items()}
 
 
 def _spec(table: Table) -> dg.AssetSpec:

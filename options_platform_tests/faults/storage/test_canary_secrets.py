@@ -27,9 +27,9 @@ from options_platform.fake_alpaca import FakeAlpaca
 from options_platform.settings import ALERT_URLS
 from options_platform.settings.broker_rules import LIVE_SWITCH
 from options_platform_tests.adapters.sources.test_secrets import everything_behind
-from options_platform_tests.defs.test_web_ui import WebUI
 from options_platform_tests.fakes.receiver import receiver
 from options_platform_tests.platform import END, START, make_platform_settings, run
+from options_platform_tests.web_ui import WebUI
 
 KEYS = Keys("PKCANARYKEY0123456789", "canarysecretcanarysecretcanarysecret1234")
 NUMBER, PASSWORD = "CANARYACCOUNT77", "canary-password"

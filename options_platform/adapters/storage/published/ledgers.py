@@ -74,7 +74,7 @@ class PublishedLedger(Ledger):
         yield self.database.connection()
 
     @contextmanager
-    def _transaction(self, *tables: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _transaction(self, *_tables: str) -> Iterator[duckdb.DuckDBPyConnection]:
         raise LedgerError("the published copy of a ledger is only read; change the ledger itself")
         yield  # pragma: no cover
 
