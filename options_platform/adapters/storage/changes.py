@@ -21,7 +21,7 @@ from options_platform.adapters.storage.readers import identity
 
 HOME_FILE = "home.json"
 State = list[list[int]]
-"""Inode, size and time of a store's file and of its log; empty for what does not exist."""
+"""Size and time of a store's file and of its log; empty for what does not exist."""
 
 
 @dataclass(frozen=True)
@@ -96,10 +96,10 @@ def is_marked(store: Path) -> bool:
 def state_of(store: Path) -> State:
     """The state of a store without opening it: equal states are of equal content.
 
-    Reading a store leaves its state as it is. A copied store is another one.
+    Reading a store leaves its state as it is, and so does a copy in its place that keeps the time.
     """
     found = (identity(store), identity(store.with_name(f"{store.name}.wal")))
-    return [[] if one is None else [*one[1:]] for one in found]
+    return [[] if one is None else [*one[2:]] for one in found]
 
 
 def _place(store: Path) -> Path:

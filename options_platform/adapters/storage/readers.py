@@ -129,6 +129,9 @@ def _prepare(path: Path) -> None:
         owner = path.stat()
         shutil.copymode(path, copied)
         os.chown(copied, owner.st_uid, owner.st_gid)
+        if len(files) == 1:
+            # The same content, and so the same state, see `changes.state_of`.
+            os.utime(copied, ns=(owner.st_atime_ns, owner.st_mtime_ns))
         _note(path).write_text(json.dumps([identity(path), identity(log) or []]))
         copied.replace(_prepared(path))
     finally:

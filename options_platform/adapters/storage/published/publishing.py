@@ -18,7 +18,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,11 @@ from options_platform.adapters.storage.published.exporting import (
     share,
     stored_tables,
 )
+from options_platform.adapters.storage.published.retention import (
+    UNFINISHED,
+    remove_leftovers,
+    remove_old,
+)
 from options_platform.adapters.storage.published.staleness import (
     has_lost_a_store,
     is_due,
@@ -46,18 +51,11 @@ from options_platform.adapters.storage.published.versions import (
     MANIFEST,
     VERSIONS,
     Version,
-    moved_unless_read,
     newest_version,
     published_folder,
     version_folders,
 )
 from options_platform.errors import DamagedError, HomeError, WarehouseBusyError
-
-NEWEST_KEPT = 2
-KEPT_SECONDS = 300.0
-"""How long a version stays that nobody keeps, for a user who reads its files by their names."""
-
-UNFINISHED, LEAVING = ".new-", ".old-"
 
 
 def publish(home: Path, *, wait_seconds: float) -> Version:
@@ -76,14 +74,14 @@ def publish(home: Path, *, wait_seconds: float) -> Version:
     with _alone(home, wait_seconds):
         mine = changed_here(home)
         newest = newest_version(home)
-        _remove_leftovers(home, newest)
+        remove_leftovers(home, newest)
         work = _Publication(home, newest, wait_seconds)
         if newest is None or is_due(home, newest):
             newest = work.new_version() or newest
         for store in mine:
             end_change(store)
         if newest is not None:
-            _remove_old(home, newest)
+            remove_old(home, newest)
         if work.problem is not None or newest is None:
             raise work.problem or HomeError(f"{home} has nothing to publish")
         (folder / FAILURE).unlink(missing_ok=True)
@@ -202,34 +200,6 @@ def _make_current(home: Path, number: int) -> None:
         shutil.rmtree(current)
     link.replace(current)
     _sync_folder(folder)
-
-
-def _remove_leftovers(home: Path, current: Version | None) -> None:
-    """Remove what killed processes have left: unfinished versions, and ones not made current."""
-    versions = published_folder(home) / VERSIONS
-    for path in versions.iterdir():
-        if path.name.startswith((UNFINISHED, LEAVING)):
-            shutil.rmtree(path, ignore_errors=True)
-    newest = 0 if current is None else current.number
-    for number, path in [*version_folders(home)]:
-        if number > newest:
-            _remove(path)
-
-
-def _remove_old(home: Path, current: Version) -> None:
-    """Remove the versions that are no longer needed and that nobody keeps."""
-    older = sorted((number, path) for number, path in version_folders(home))
-    for number, path in older[:-NEWEST_KEPT]:
-        with suppress(OSError):
-            if number != current.number and time.time() - path.stat().st_mtime > KEPT_SECONDS:
-                _remove(path)
-
-
-def _remove(path: Path) -> None:
-    leaving = path.with_name(f"{LEAVING}{path.name}")
-    with suppress(OSError):
-        if moved_unless_read(path, leaving):
-            shutil.rmtree(leaving, ignore_errors=True)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from options_platform.adapters.storage.changes import end_change
-from options_platform.adapters.storage.published import exporting, publishing
+from options_platform.adapters.storage.published import exporting, publishing, retention
 from options_platform.adapters.storage.published.versions import (
     kept_version,
     newest_version,
@@ -37,13 +37,13 @@ KILLED_AT = {
     "before the name": "Path.rename = lambda *_: kill()",
     "before it is current": "publishing._make_current = lambda *_: kill()",
     "with the link made": "Path.replace = lambda *_: kill()",
-    "before the former are removed": "publishing._remove_old = lambda *_: kill()",
+    "before the former are removed": "publishing.remove_old = lambda *_: kill()",
 }
 KILL = """
 import os, signal, sys
 from pathlib import Path
 from options_platform.adapters.storage.changes import end_change
-from options_platform.adapters.storage.published import exporting, publishing
+from options_platform.adapters.storage.published import exporting, publishing, retention
 def kill():
     os.kill(os.getpid(), signal.SIGKILL)
 home, at = Path(sys.argv[1]), sys.argv[2]
@@ -140,7 +140,7 @@ def test_a_kill_leaves_the_former_version_or_the_new_one_and_the_next_repairs(ho
 
 
 def test_a_version_that_another_process_reads_stays_and_then_goes(home, monkeypatch):
-    monkeypatch.setattr(publishing, "KEPT_SECONDS", 0.0)
+    monkeypatch.setattr(retention, "KEPT_SECONDS", 0.0)
     first = published(home)
     with another_process(READ, home):
         for by in range(1, 5):
@@ -162,7 +162,7 @@ def test_a_young_version_stays_for_who_reads_its_files_by_name(home):
 
 
 def test_a_version_that_is_removed_at_this_moment_is_not_read(home, monkeypatch):
-    monkeypatch.setattr(publishing, "KEPT_SECONDS", 0.0)
+    monkeypatch.setattr(retention, "KEPT_SECONDS", 0.0)
     seen = []
     for by in range(1, 6):
         version = kept_version(home) or published(home)
