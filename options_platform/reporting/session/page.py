@@ -6,8 +6,6 @@ from datetime import date
 from urllib.parse import quote
 
 from options_platform.adapters.sources import open_source, source_options
-from options_platform.adapters.storage.duck import held
-from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import (
     DIRECTION_MODEL,
     LABELS,
@@ -22,6 +20,7 @@ from options_platform.domain.calendar.sessions import is_session, shift
 from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.reporting.report import environment
 from options_platform.reporting.session.facts import READ, facts_of, read_rows
+from options_platform.services.trading.home_copy import home_copy
 from options_platform.settings import Settings
 
 TITLES = {
@@ -37,22 +36,18 @@ TITLES = {
 }
 """The sections, the decision first."""
 
-WAIT_SECONDS = 10.0
-"""For a warehouse that a run holds; a reader of pages rather asks again."""
-
 
 def session_page(settings: Settings, day: date, ticker: str) -> str | None:
     """The page as HTML, also where nothing is stored; None for no session or no ticker of ours.
 
-    Raises :class:`WarehouseBusyError` while another process holds the warehouse.
+    It shows the published copy, and says so if the warehouse is ahead of it.
     """
     if ticker not in settings.tickers or not is_session(day):
         return None
-    stored = {}
+    stored, behind = {}, None
     if settings.warehouse_path.exists():
-        warehouse = Warehouse(settings.warehouse_path, wait_seconds=WAIT_SECONDS)
-        with held(settings.warehouse_path, wait_seconds=WAIT_SECONDS):
-            stored = read_rows(warehouse, list(READ), day, day, [ticker])
+        copy = home_copy(settings)
+        stored, behind = read_rows(copy.warehouse, list(READ), day, day, [ticker]), copy.behind
     rows = stored.get((day, ticker), {})
     # The plan stands above its order already.
     without_plans = {name: of_table for name, of_table in rows.items() if name != TRADE_PLAN.name}
@@ -66,6 +61,7 @@ def session_page(settings: Settings, day: date, ticker: str) -> str | None:
         "ticker": ticker,
         "quoted": quote(ticker, safe=""),
         "day": day,
+        "behind": behind,
         "source": open_source(settings.source, source_options(settings)).info,
         "before": before if before >= settings.start else None,
         "after": after if settings.end is None or after <= settings.end else None,
