@@ -1,5 +1,6 @@
 """A session and a ticker in words, and the pages that are served of them."""
 
+from contextlib import closing
 from dataclasses import replace
 from datetime import date, timedelta
 from http.client import HTTPConnection
@@ -94,12 +95,14 @@ def get(simulated_home):
     own = home_token(settings.home)
 
     def ask(path, method="GET", host="127.0.0.1", token=own):
-        connection = HTTPConnection("127.0.0.1", settings.reports_port, timeout=30)
-        connection.request(method, f"/{token}{path}", headers={"Host": host})
-        answer = connection.getresponse()
-        return answer.status, dict(answer.headers), answer.read().decode()
+        with closing(HTTPConnection("127.0.0.1", settings.reports_port, timeout=30)) as connection:
+            connection.request(method, f"/{token}{path}", headers={"Host": host})
+            with connection.getresponse() as answer:
+                return answer.status, dict(answer.headers), answer.read().decode()
 
-    return ask
+    yield ask
+    for name in ("report.html", "leak"):
+        (simulated_home.reports_path / name).unlink()
 
 
 def test_the_page_of_a_session_says_what_was_decided(get, simulated_home, warehouse):
