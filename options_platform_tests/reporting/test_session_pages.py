@@ -1,5 +1,6 @@
 """A session and a ticker in words, and the pages that are served of them."""
 
+from contextlib import closing
 from dataclasses import replace
 from datetime import date, timedelta
 from http.client import HTTPConnection
@@ -94,10 +95,10 @@ def get(simulated_home):
     own = home_token(settings.home)
 
     def ask(path, method="GET", host="127.0.0.1", token=own):
-        connection = HTTPConnection("127.0.0.1", settings.reports_port, timeout=30)
-        connection.request(method, f"/{token}{path}", headers={"Host": host})
-        answer = connection.getresponse()
-        return answer.status, dict(answer.headers), answer.read().decode()
+        with closing(HTTPConnection("127.0.0.1", settings.reports_port, timeout=30)) as connection:
+            connection.request(method, f"/{token}{path}", headers={"Host": host})
+            answer = connection.getresponse()
+            return answer.status, dict(answer.headers), answer.read().decode()
 
     return ask
 
