@@ -205,11 +205,11 @@ def test_the_timeline_shows_the_runs_of_commands_under_their_jobs(web, reported)
             page.goto(f"{web.address}/overview/activity/timeline")
         for job in ("daily", "reporting"):
             page.locator(f'[title="{job}"]').first.wait_for()
+        query = json.loads(asked.value.post_data)["query"]
     # The page asks for each hour; here its query is asked for all of them.
     ended = {"statuses": ["SUCCESS", "FAILURE", "CANCELED"]}
-    query = json.loads(asked.value.post_data)["query"]
     runs = web.ask(query, completedFilter=ended, limit=50)["completed"]["results"]
-    at = {run["pipelineName"]: run for run in runs}
+    at = {run["pipelineName"]: run for run in reversed(runs)}
     for job in ("daily", "reporting"):
         assert at[job]["repositoryOrigin"]["repositoryName"] == "__repository__"
         assert at[job]["repositoryOrigin"]["repositoryLocationName"] == DEFINITIONS

@@ -35,8 +35,8 @@ def test_a_run_of_a_few_sessions_tells_all_and_a_longer_one_of_its_newest(
         assert len(told) == FEW_SESSIONS * 2
         assert all(len(facts) >= 2 for facts in told.values()), table.name
         longer = stories(simulated_home, warehouse, table.name, rows, newest=True)
-        whole = [key for key, facts in longer.items() if facts == told.get(key)]
-        assert {*whole} == {f"{simulated_home.end}|{ticker}" for ticker in ("SPY", "QQQ")}, table
+        whole = {key for key, facts in longer.items() if facts == told.get(key)}
+        assert whole == {f"{simulated_home.end}|{ticker}" for ticker in ("SPY", "QQQ")}, table.name
         for key, facts in longer.items():
             day, ticker = key.split("|")
             assert facts[DETAILS].value == f"{served_at(simulated_home)}/{day}/{ticker}"
