@@ -74,7 +74,9 @@ def _run(arguments: Sequence[str] | None, interrupts: list[int]) -> int:
         try:
             return int(run(args) or 0)
         finally:
-            _publish_changes()
+            # Whoever interrupts a command waits for nothing; the next reader publishes.
+            if not interrupts:
+                _publish_changes()
     except PlatformError as error:
         return _print_error(error)
     except BrokenPipeError:

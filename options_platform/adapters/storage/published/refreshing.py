@@ -168,4 +168,5 @@ def _failure_file(home: Path) -> Path:
 
 
 def _in_a_line(error: Exception, home: Path) -> str:
-    return str(storage_fault(error, home) or error).splitlines()[0]
+    lines = str(storage_fault(error, home) or error).splitlines()
+    return lines[0] if lines else type(error).__name__
