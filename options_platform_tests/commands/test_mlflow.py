@@ -12,7 +12,7 @@ import pytest
 
 from options_platform.commands.ui import require_free
 from options_platform.errors import UsageError
-from options_platform_tests.defs.test_web_ui import free_port
+from options_platform_tests.web_ui import free_port
 
 
 @pytest.fixture
