@@ -72,7 +72,7 @@ def work(args: argparse.Namespace) -> int:
         )
     working = worker.advance(datetime.now(UTC))
     while working and not args.once:
-        publish_changes(settings.home)
+        publish_changes(settings.home, wait_seconds=0.0)
         time.sleep(PAUSE_SECONDS)
         working = worker.advance(datetime.now(UTC))
     rejected = worker.refused(datetime.now(UTC))

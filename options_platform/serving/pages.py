@@ -61,7 +61,7 @@ def make_app(settings: Settings) -> Starlette:
             return response
 
     def unwritten(_request: Request, _error: Exception) -> Response:
-        text = f"There is no such page of {settings.home}. The report: options-platform report\n"
+        text = "There is no such page. The report: options-platform report\n"
         return PlainTextResponse(text, 404, HEADERS)
 
     token = home_token(settings.home)

@@ -8,6 +8,7 @@ import dagster as dg
 
 from options_platform.adapters.notifier import VARIABLE, Notifier, is_configured, open_notifier
 from options_platform.adapters.storage.forward_record import WatchedRecord
+from options_platform.adapters.storage.ledger import open_ledger
 from options_platform.defs.alerts.failed_runs import (
     FailedRun,
     failed_runs,
@@ -94,8 +95,7 @@ def _account_sensor(
         if sender is None:
             return NO_ADDRESSES
         try:
-            copy = home_copy(settings)
-            alerts = alerts_of(settings, copy.ledger, platform.now(), warehouse=copy.warehouse)
+            alerts = _alerts_of_account(settings, platform.now())
             of_record, chain = _of_forward_record(settings, record, platform.now())
             alerts += of_record
         except WarehouseBusyError as busy:
@@ -112,6 +112,15 @@ def _account_sensor(
         return deliveries.result(context, count(len(alerts), "alert"))
 
     return alert_on_account
+
+
+def _alerts_of_account(settings: Settings, now: datetime) -> list[Alert]:
+    """From the published copy, or from the stores if it could not be renewed: no alert may wait
+    for that."""
+    copy = home_copy(settings)
+    if copy.behind is None or copy.is_at_work:
+        return alerts_of(settings, copy.ledger, now, warehouse=copy.warehouse)
+    return alerts_of(settings, open_ledger(settings), now)
 
 
 def _of_forward_record(

@@ -17,7 +17,8 @@ class HomeCopy:
 
     `published_at` is the UTC time of the copy, and `behind` says in a line why a store may be ahead
     of it; None if none is. Where no copy can be made, as on a full disk, the stores themselves are
-    read, `published_at` is None, and `behind` says so.
+    read, `published_at` is None, and `behind` says so. `is_at_work` says that it is
+    behind since a run has not ended yet.
     """
 
     warehouse: Warehouse
@@ -25,6 +26,7 @@ class HomeCopy:
     replay: Ledger
     published_at: datetime | None
     behind: str | None
+    is_at_work: bool = False
 
 
 def home_copy(settings: Settings) -> HomeCopy:
@@ -42,4 +44,5 @@ def home_copy(settings: Settings) -> HomeCopy:
         copy.ledger(replay_ledger(settings)),
         None if version is None else version.published_at,
         copy.behind if version else f"from the stores themselves: {copy.behind}",
+        copy.is_at_work,
     )

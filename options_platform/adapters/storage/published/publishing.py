@@ -157,9 +157,9 @@ class _Publication:
     def _export(self, store: Path, target: Path) -> None:
         if store.stat().st_size == 0:
             raise DamagedError(store, "it is empty")
+        # Nobody can change the store while it is open. Who changes it just before is seen again.
+        state, as_of = state_of(store), datetime.now(UTC).isoformat()
         with looked_at(store, wait_seconds=self.wait_seconds) as connection:
-            # Nobody can change the store until the block ends.
-            state, as_of = state_of(store), datetime.now(UTC).isoformat()
             connection.execute("SET threads = 1")
             tables = [
                 export(connection, table, target, self.former)

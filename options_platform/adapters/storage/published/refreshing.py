@@ -52,12 +52,14 @@ class Copy:
     """A version that stays while this object does; None where none can be made.
 
     `behind` says in a line why a store may be ahead of it, None if none is; `damage` is of a store
-    that has changed since and cannot be read any more.
+    that has changed since and cannot be read any more. `is_at_work` says that it is ahead because a
+    run has not ended yet.
     """
 
     version: Version | None
     behind: str | None = None
     damage: DamagedError | None = None
+    is_at_work: bool = False
 
     def warehouse(self, path: Path, *, wait_seconds: float) -> Warehouse:
         """The tables of the copy, or the warehouse itself without one."""
@@ -107,11 +109,14 @@ def open_copy(home: Path, *, wait_seconds: float) -> Copy:
     if reason is None and not lags(home, kept):
         return Copy(kept)
     as_of = f"as of {lagging_since(home, kept):%Y-%m-%d %H:%M} UTC"
-    return Copy(kept, f"{as_of}: {reason or AT_WORK}", damage)
+    reason = reason or AT_WORK
+    return Copy(kept, f"{as_of}: {reason}", damage, is_at_work=reason == AT_WORK)
 
 
-def publish_changes(home: Path | None = None) -> None:
+def publish_changes(home: Path | None = None, *, wait_seconds: float = WRITER_WAIT_SECONDS) -> None:
     """Publish what this process has changed, in one home or in all; called when a run is done.
+
+    One that goes on waits for nobody (`wait_seconds` 0): what it cannot publish now it does later.
 
     It raises nothing: a run that traded has succeeded, whether or not its tables can be published.
     A failure is logged, noted for `doctor`, `status` and the alerts, and the next run repeats it.
@@ -123,21 +128,22 @@ def publish_changes(home: Path | None = None) -> None:
             continue
         try:
             if changed.is_dir():
-                publish(changed, wait_seconds=WRITER_WAIT_SECONDS)
+                publish(changed, wait_seconds=wait_seconds)
         except WarehouseBusyError as busy:
+            if not wait_seconds:
+                continue
             # The next reader publishes what is left, once the store is free.
             _log(str(busy))
         except Exception as error:
             _note_failure(changed, _in_a_line(error, changed))
-        finally:
-            for store in stores:
-                end_change(store)
+        for store in stores:
+            end_change(store)
 
 
 def publish_if_due(home: Path) -> None:
     """Publish what a run that goes on has changed, if it began to do so some minutes ago."""
     if waiting_seconds(home) >= EVERY_SECONDS:
-        publish_changes(home)
+        publish_changes(home, wait_seconds=0.0)
 
 
 def last_failure(home: Path) -> Failure | None:

@@ -108,7 +108,8 @@ def files_in_sql(version: Version, entry: Mapping[str, Any]) -> str:
     """The files of a table as a source in SQL."""
     paths = (str(version.folder / file["path"]).replace("'", "''") for file in entry["files"])
     listed = ", ".join(f"'{path}'" for path in paths)
-    return f"read_parquet([{listed}])"
+    # A folder above the home may be named like a column's value, such as `ticker=SPY`.
+    return f"read_parquet([{listed}], hive_partitioning = false)"
 
 
 def _files(entry: Mapping[str, Any], start: date | None, end: date | None) -> list[Any]:

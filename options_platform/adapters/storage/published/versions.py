@@ -25,6 +25,8 @@ FORMAT = 1
 """Raised with every change of the layout that an older reader would misread."""
 
 ATTEMPTS = 20
+UNREADABLE = (OSError, ValueError, KeyError, TypeError)
+"""What reading a version raises that somebody else has changed; it is then made anew."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def newest_version(home: Path) -> Version | None:
     folder = _current(home)
     try:
         return None if folder is None else _read(folder)
-    except (OSError, ValueError, KeyError):
+    except UNREADABLE:
         return None
 
 
@@ -118,7 +120,7 @@ def _locked(folder: Path, descriptor: int) -> Version | None:
         version = _read(folder)
         weakref.finalize(version, os.close, descriptor)
         is_kept = True
-    except (OSError, ValueError, KeyError):
+    except UNREADABLE:
         return None
     else:
         return version
@@ -166,7 +168,16 @@ def _current(home: Path) -> Path | None:
 
 
 def _read(folder: Path) -> Version:
+    """A version that is whole. Raises OSError, ValueError, KeyError and TypeError for another."""
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     if manifest["format"] != FORMAT:
         raise ValueError(f"format {manifest['format']}")
-    return Version(folder, manifest)
+    version = Version(folder, manifest)
+    for noted in manifest["stores"].values():
+        datetime.fromisoformat(noted["as_of"])
+    for table in version.tables.values():
+        for file in table["files"]:
+            # A file that was lost or cut is not linked into later versions.
+            if (folder / file["path"]).stat().st_size != file["bytes"]:
+                raise ValueError(f"{file['path']} is not as it was written")
+    return version

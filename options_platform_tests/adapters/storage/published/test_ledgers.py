@@ -23,7 +23,10 @@ from options_platform_tests.services.trading.simulated_account import (
 @pytest.fixture(scope="module")
 def account(tmp_path_factory):
     """A ledger with an open position, and the read side of its copy."""
-    made = service(tmp_path_factory.mktemp("account"), tickers=("SPY",))
+    # Folders are named as a column's value is in other data sets.
+    folder = tmp_path_factory.mktemp("account") / "ticker=QQQ" / "contracts=9"
+    folder.mkdir(parents=True)
+    made = service(folder, tickers=("SPY",))
     for day in DAYS[1:3]:
         plans, legs = planned(day)
         made.run_session(day, plans, legs, market([250.0, 249.5]), NOW)

@@ -22,6 +22,7 @@ from options_platform.contracts import RAW_OHLCV
 from options_platform.errors import DamagedError, WarehouseBusyError
 from options_platform_tests.adapters.storage.published.published_home import (
     BARS,
+    INDEX,
     add_to_bars,
     another_process,
     inodes,
@@ -237,3 +238,45 @@ def test_tables_of_a_user_are_published_as_they_are(home):
     assert version.tables["warehouse/own"]["columns"] == [
         {"name": "one", "type": "INTEGER", "unit": "", "description": ""}
     ]
+
+
+SMALL_TABLES = {
+    "values swapped": ("(VALUES (1, 10), (2, 20)) AS v(k, t)", "UPDATE own SET t = 30 - t"),
+    "two last values alike": ("(VALUES (1, 0), (2, 0)) AS v(k, t)", "UPDATE own SET t = -500"),
+    "a pair of equal rows": ("(VALUES (1), (1)) AS v(t)", "UPDATE own SET t = 2"),
+    "another column than the alias": ("(VALUES (1, 10)) AS v(t, k)", "UPDATE own SET k = 11"),
+}
+
+
+@pytest.mark.parametrize(("rows", "change"), SMALL_TABLES.values(), ids=SMALL_TABLES)
+def test_rows_that_change_together_are_seen_to_have_changed(home, rows, change):
+    with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
+        connection.execute(f"CREATE TABLE own AS FROM {rows}")
+    published(home)
+    with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
+        connection.execute(change)
+        stored = connection.execute("FROM own ORDER BY ALL").fetchall()
+    (file,) = published(home).files("warehouse/own")
+    assert sorted(pl.read_parquet(file).rows()) == stored
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", '{"format": 1}', '{"format": 2}'])
+def test_a_manifest_that_somebody_changed_is_no_version_and_is_made_anew(home, text):
+    first = published(home)
+    (first.folder / "manifest.json").write_text(text)
+    assert (newest_version(home), kept_version(home)) == (None, None)
+    assert sum(closes(published(home))) == pytest.approx(BARS["close"].sum())
+
+
+@pytest.mark.parametrize("harm", ["lost", "cut"])
+def test_a_file_that_was_lost_or_cut_is_written_anew_and_never_linked(home, harm):
+    first = published(home)
+    (file,) = first.files("warehouse/vix")
+    if harm == "lost":
+        file.unlink()
+    else:
+        os.truncate(file, 100)
+    assert newest_version(home) is None
+    ledger_of(home).keep("note", "second", None)
+    (anew,) = published(home).files("warehouse/vix")
+    assert pl.read_parquet(anew).height == INDEX.height

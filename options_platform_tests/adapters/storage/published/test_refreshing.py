@@ -14,6 +14,7 @@ from options_platform.adapters.storage.published import refreshing
 from options_platform.adapters.storage.published.refreshing import (
     last_failure,
     open_copy,
+    publish_changes,
     publish_if_due,
 )
 from options_platform.adapters.storage.published.versions import newest_version
@@ -213,3 +214,25 @@ def test_a_run_that_goes_on_for_long_publishes_on_the_way(home, monkeypatch):
     warehouse_of(home)
     warehouse.write([(RAW_OHLCV, BARS.head(7))])
     assert newest_version(home).number == first.number + 1
+
+
+PUBLISH = """
+import fcntl, sys
+lock = open(sys.argv[1], "a")
+fcntl.flock(lock, fcntl.LOCK_EX)
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_run_that_goes_on_waits_for_nobody_that_publishes_and_publishes_later(home):
+    published(home)
+    ledger_of(home).keep("note", "second", None)
+    with another_process(PUBLISH, home / "locks/published.lock"):
+        began = time.monotonic()
+        publish_changes(home, wait_seconds=0.0)
+        assert time.monotonic() - began < 5
+        assert changed_here(home) == [home / "ledger.duckdb"]
+    publish_changes(home, wait_seconds=0.0)
+    copy = open_copy(home, wait_seconds=1)
+    assert (note(copy, home), copy.behind, changed_here(home)) == ("second", None, [])
