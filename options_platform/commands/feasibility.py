@@ -11,7 +11,13 @@ from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.ports.broker import works_at_close
 from options_platform.adapters.storage.ledger import Ledger, open_ledger
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.commands.common import print_json, print_table, ready_settings, say
+from options_platform.commands.common import (
+    of_stored_source,
+    print_json,
+    print_table,
+    reading_settings,
+    say,
+)
 from options_platform.domain.backtest_study.ladder_needs import LadderNeeds
 from options_platform.domain.trading.orders import WORKING
 from options_platform.errors import PlatformError, UsageError
@@ -61,10 +67,11 @@ def feasibility(args: argparse.Namespace) -> int:
 
     Raises :class:`IncompleteDataError` before the first plan.
     """
-    settings = ready_settings(args.rule_set)
+    settings = reading_settings(args.rule_set)
     if args.sessions < 1:
         raise UsageError("--sessions takes a number of sessions, at least 1")
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
+    settings = of_stored_source(settings, warehouse, args.rule_set)
     one = strategy_needs(settings, warehouse, args.sessions)
     ladder = ladder_outlook(settings, warehouse, one.first, one.last)
     account = account_fields(settings, open_ledger(settings), ladder.needed_level)

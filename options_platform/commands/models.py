@@ -7,7 +7,13 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from options_platform.commands.common import print_json, print_table, ready_settings, say
+from options_platform.commands.common import (
+    print_json,
+    print_table,
+    reading_settings,
+    ready_settings,
+    say,
+)
 from options_platform.errors import UsageError
 
 COLUMNS = ("target", "model", "champion", "loss", "naive_loss", "p_naive", "p_champion", "folds")
@@ -21,7 +27,7 @@ def models(args: argparse.Namespace) -> int:
     from options_platform.adapters.storage.warehouse import Warehouse
     from options_platform.adapters.tracking.model_registry import ModelRegistry
 
-    settings = ready_settings()
+    settings = reading_settings() if args.action == "list" else ready_settings()
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
     registry = ModelRegistry(settings.home, warehouse)
     if args.action == "list":

@@ -12,9 +12,16 @@ from typing import Any
 
 import polars as pl
 
+from options_platform.adapters.storage.home import require_home
 from options_platform.adapters.storage.ledger import Ledger, open_ledger
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.commands.common import print_json, print_table, ready_settings, say
+from options_platform.commands.common import (
+    of_stored_source,
+    print_json,
+    print_table,
+    reading_settings,
+    say,
+)
 from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.domain.trading.closing import legs_text
 from options_platform.domain.trading.positions import Position
@@ -58,8 +65,10 @@ def report(args: argparse.Namespace) -> int:
     """Write the HTML report and print its path."""
     from options_platform.reporting.report import write_report
 
-    settings = ready_settings()
+    settings = reading_settings()
+    require_home(settings, "there is nothing to report on")
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
+    settings = of_stored_source(settings, warehouse)
     path = write_report(settings, warehouse, now=datetime.now(UTC))
     if args.json:
         print_json({"report": path})
@@ -91,8 +100,9 @@ def features_export(args: argparse.Namespace) -> int:
 
     Raises :class:`IncompleteDataError` before the first feature.
     """
-    settings = ready_settings()
+    settings = reading_settings()
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
+    settings = of_stored_source(settings, warehouse)
     features = warehouse.read(FEATURES_TABLE)
     if features.is_empty():
         raise IncompleteDataError("there are no features yet; run: options-platform backfill")
@@ -117,7 +127,7 @@ def features_export(args: argparse.Namespace) -> int:
 
 
 def _ledger(args: argparse.Namespace) -> Ledger:
-    settings = ready_settings()
+    settings = reading_settings()
     return replay_ledger(settings) if args.replay else open_ledger(settings)
 
 

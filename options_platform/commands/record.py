@@ -12,7 +12,13 @@ import polars as pl
 
 from options_platform.adapters.storage.ledger import Ledger, open_ledger
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.commands.common import print_json, print_table, ready_settings, say
+from options_platform.commands.common import (
+    of_stored_source,
+    print_json,
+    print_table,
+    reading_settings,
+    say,
+)
 from options_platform.commands.forward import forward_json, show_forward, verify
 from options_platform.domain.accounting.trading_record import (
     DIFFERS,
@@ -44,10 +50,11 @@ def record(args: argparse.Namespace) -> int:
     Raises :class:`IncompleteDataError` before the first traded session and the first forward plan,
     and :class:`ForwardRecordError` if a link of the forward record was altered.
     """
-    settings = ready_settings()
+    settings = reading_settings()
     if args.verify or args.head is not None or args.at is not None:
         return verify(settings, args)
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
+    settings = of_stored_source(settings, warehouse)
     ledger = replay_ledger(settings) if args.replay else open_ledger(settings)
     chain = Chain(()) if args.replay else forward_record(settings).read()
     paper = paper_record(settings, warehouse, ledger)

@@ -10,7 +10,13 @@ from typing import Any
 from options_platform.adapters.sources import open_source, source_options
 from options_platform.adapters.storage.chain_store import ChainStore
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.commands.common import ConsoleProgress, print_json, ready_settings, say
+from options_platform.commands.common import (
+    ConsoleProgress,
+    of_stored_source,
+    print_json,
+    reading_settings,
+    say,
+)
 from options_platform.formats import count
 from options_platform.reporting.rehearsal import write_rehearsal
 from options_platform.reporting.rehearsal.page import order_rows
@@ -28,12 +34,13 @@ def rehearse(args: argparse.Namespace) -> int:
     Raises :class:`UsageError` for a month that the home does not hold wholly, and for an intensity
     that there is not.
     """
-    settings = ready_settings()
+    settings = reading_settings()
     if args.rule_set is not None:
         settings = load_settings(rule_set=args.rule_set)
     settings.require_rule_sets()
     intensity = intensity_of(args.intensity)
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
+    settings = of_stored_source(settings, warehouse, args.rule_set)
     chains = ChainStore(settings.chains_path)
     of_sets = [settings.of_set(name).plan for name in settings.traded_sets]
     data = load_month(warehouse, settings.tickers, args.month, chains, of_sets)

@@ -15,7 +15,7 @@ from options_platform.commands.common import (
     ConsoleProgress,
     print_json,
     print_table,
-    ready_settings,
+    reading_settings,
     say,
     warn,
 )
@@ -49,7 +49,7 @@ def research(args: argparse.Namespace) -> int:
     from options_platform.models.selection.trials import Contest
     from options_platform.services.market_data.listing import listed_pool
 
-    settings = ready_settings()
+    settings = reading_settings()
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
     features = warehouse.read(FEATURES_TABLE, tickers=settings.tickers)
     labels = warehouse.read(LABELS, tickers=settings.tickers)

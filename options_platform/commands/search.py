@@ -16,7 +16,7 @@ from options_platform.commands.common import (
     open_optuna,
     print_json,
     print_table,
-    ready_settings,
+    reading_settings,
     say,
 )
 from options_platform.commands.research import YEARS_TO_LEARN
@@ -40,7 +40,7 @@ def search(args: argparse.Namespace) -> int:
     :class:`UsageError` if the history is too short.
     """
     optuna = open_optuna()
-    settings = ready_settings()
+    settings = reading_settings()
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
     features = warehouse.read(FEATURES_TABLE, tickers=settings.tickers)
     labels = warehouse.read(LABELS, tickers=settings.tickers)

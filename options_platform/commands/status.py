@@ -14,7 +14,14 @@ import polars as pl
 from options_platform.adapters.storage.duck import held
 from options_platform.adapters.storage.ledger import Ledger, open_ledger
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.commands.common import print_json, print_table, ready_settings, say
+from options_platform.commands.common import (
+    of_stored_source,
+    print_json,
+    print_table,
+    reading_settings,
+    say,
+    say_proxy,
+)
 from options_platform.contracts import RAW_OHLCV, TRADE_PLAN, VIX, Table
 from options_platform.domain.trading.closing import shares_held
 from options_platform.domain.trading.positions import Position
@@ -30,6 +37,7 @@ from options_platform.services.trading.morning_brief import (
     Problem,
     account_brief,
     decisions_in_words,
+    foreign_home,
     next_step,
     problems_of,
 )
@@ -52,16 +60,19 @@ def status(args: argparse.Namespace) -> int:
 
     In a home without any bar only the next step.
     """
-    settings, now = ready_settings(), datetime.now(UTC)
+    settings, now = reading_settings(), datetime.now(UTC)
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
     ledger = open_ledger(settings)
-    shown = _Status(settings, warehouse, ledger, newest_date(settings, now), now)
     # Opening the file for each table would take longer than reading it.
     with (
-        held(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds),
+        held(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
+        if settings.warehouse_path.exists()
+        else nullcontext(),
         ledger.holding() if ledger.exists else nullcontext(),
     ):
-        return _print(shown, args)
+        of_home = of_stored_source(settings, warehouse)
+        day = newest_date(of_home, now)
+        return _print(_Status(of_home, warehouse, ledger, day, now, settings.source), args)
 
 
 def _print(shown: _Status, args: argparse.Namespace) -> int:
@@ -90,6 +101,7 @@ class _Status:
     ledger: Ledger
     newest: date
     now: datetime
+    named_source: str
 
     def tables(self) -> list[dict[str, Any]]:
         """A row for each table that is listed."""
@@ -100,6 +112,7 @@ class _Status:
         positions, plans = _open_positions(self.ledger), _newest_plans(self.warehouse)
         account = account_brief(self.settings, self.ledger, positions)
         problems = self._problems(plans)
+        say_proxy(self.settings)
         _say_account(account, self.settings.account)
         _say_sets(self.settings, sets_in_account(self.settings, positions))
         self._say_vix()
@@ -127,7 +140,7 @@ class _Status:
             say(f"Sessions with a VIX: {each}.")
 
     def _problems(self, plans: Sequence[Mapping[str, Any]]) -> list[Problem]:
-        return problems_of(
+        problems = problems_of(
             self.settings,
             self.ledger,
             self.now,
@@ -135,6 +148,9 @@ class _Status:
             planned=plans[0]["date"] if plans else None,
             entries=open_entries(self.warehouse),
         )
+        if self.named_source == self.settings.source:
+            return problems
+        return [foreign_home(self.settings, self.named_source), *problems]
 
     def summary(self) -> dict[str, Any]:
         """All of it for programs."""

@@ -26,10 +26,12 @@ from options_platform.commands.backtests.refusals import refusals, say_refusals
 from options_platform.commands.backtests.sets import compare, sets_to_compare, with_fill
 from options_platform.commands.common import (
     ConsoleProgress,
+    of_stored_source,
     print_json,
     print_table,
-    ready_settings,
+    reading_settings,
     say,
+    say_proxy,
 )
 from options_platform.domain.backtest import BacktestRules
 from options_platform.domain.backtest.results import HELD_NOTE
@@ -81,13 +83,14 @@ def backtest(args: argparse.Namespace) -> int:
 
     Raises :class:`UsageError` for settings, ranges or tickers that cannot be tested.
     """
-    settings = ready_settings()
+    settings = reading_settings()
     settings.require_rule_sets()
     if args.optuna is not None and args.optuna < 2:
         raise UsageError("--optuna takes the number of variants to try, at least 2")
     if args.refusals and (args.vary or args.optuna is not None or args.rule_sets is not None):
         raise UsageError("--refusals prices one run; leave out --vary, --optuna and --rule-sets")
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
+    settings = of_stored_source(settings, warehouse)
     settings = with_fits(settings, warehouse)
     base = make_variant(args.set, settings.plan, _with_fill(settings.backtest_rules, args.fill))
     plan, rules = base.plan, base.rules
@@ -97,6 +100,8 @@ def backtest(args: argparse.Namespace) -> int:
     sets = sets_to_compare(args, warehouse) if args.rule_sets is not None else None
     store = ChainStore(settings.chains_path)
     data = load_backtest(warehouse, _tickers(args, settings), args.start, args.end, store)
+    if not args.json:
+        say_proxy(settings)
     tried = [*variants, base, *(each.variant for each in sets or ())]
     require_premium_features(
         warehouse, data.market.tickers, data.first, data.last, (each.plan for each in tried)

@@ -12,9 +12,10 @@ from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.commands.backtests.output import record
 from options_platform.commands.common import (
     ConsoleProgress,
+    of_stored_source,
     print_json,
     print_table,
-    ready_settings,
+    reading_settings,
     say,
 )
 from options_platform.contracts.rule_sets import LEFT
@@ -42,8 +43,9 @@ def study(args: argparse.Namespace) -> int:
     Raises :class:`SettingsError` for a file that cannot be read, and :class:`UsageError` for
     hypotheses that cannot be tried here.
     """
-    settings = ready_settings()
+    settings = reading_settings()
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
+    settings = of_stored_source(settings, warehouse)
     plan = plan_study(read_study(args.name, settings.home), settings, warehouse)
     data = load_data(plan, settings, warehouse)
     runs = run_study(plan, data, args.workers or settings.workers, ConsoleProgress())

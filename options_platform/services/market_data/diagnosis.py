@@ -39,7 +39,7 @@ class Diagnosis:
 
 
 def diagnose(settings: Settings, *, deep: bool = False) -> list[Diagnosis]:
-    """The results of all checks. Creates an empty home if there is none; changes nothing else.
+    """The results of all checks. Makes no home of a folder.
 
     `deep` reads every page of every database, which takes as long as the disk needs for that.
     """
@@ -69,9 +69,20 @@ def _packages() -> Iterator[Diagnosis]:
 
 
 def _home(settings: Settings) -> Iterator[Diagnosis]:
-    from options_platform.adapters.storage.home import prepare_home
+    from options_platform.adapters.storage.home import (
+        is_home,
+        prepare_home,
+        require_no_foreign_folder,
+        require_possible_home,
+    )
 
     try:
+        if not is_home(settings.home):
+            require_possible_home(settings.home)
+            require_no_foreign_folder(settings.home)
+            detail = f"{settings.home} is empty yet; it begins with: options-platform backfill"
+            yield Diagnosis("home", Diagnosis.NOTE, detail)
+            return
         prepare_home(settings)
     except PlatformError as error:
         yield Diagnosis("home", Diagnosis.BROKEN, str(error))

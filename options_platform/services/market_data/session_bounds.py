@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from options_platform.domain.calendar.sessions import all_sessions, newest_session
+from options_platform.errors import UsageError
 from options_platform.settings import Settings
+
+EARLIER_START = "set an earlier start in options.toml or OPTIONS_START"
 
 
 def newest_date(settings: Settings, now: datetime) -> date:
@@ -20,5 +23,16 @@ def newest_date(settings: Settings, now: datetime) -> date:
 
 
 def first_date(settings: Settings) -> date:
-    """The first session on or after the settings' start."""
-    return min(day for day in all_sessions() if day >= settings.start)
+    """The first session on or after the settings' start.
+
+    Raises :class:`UsageError` for a start after the last session that the calendar has.
+    """
+    first = min((day for day in all_sessions() if day >= settings.start), default=None)
+    if first is None:
+        raise UsageError(f"{start_in_future(settings)}; {EARLIER_START}")
+    return first
+
+
+def start_in_future(settings: Settings) -> str:
+    """That the settings' history has not begun."""
+    return f"the history of the settings begins in the future, at {settings.start}"

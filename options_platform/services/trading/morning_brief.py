@@ -13,7 +13,7 @@ from options_platform.adapters.storage.failed_runs import failed_runs
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import PAPER_ORDERS, TRADE_PLAN, TRADE_PLAN_LEGS
-from options_platform.domain.calendar.sessions import sessions, shift
+from options_platform.domain.calendar.sessions import from_midnight, sessions, shift
 from options_platform.domain.chain.vol_errors import market_note
 from options_platform.domain.planning.decision_words import decision_words
 from options_platform.domain.trading.alerts import Alert
@@ -184,6 +184,15 @@ def problems_of(
     )
 
 
+def foreign_home(settings: Settings, named_source: str) -> Problem:
+    """That a home holds the market of another source than the one that is set."""
+    return Problem(
+        f"This home holds bars of source {settings.source}, and the settings say {named_source}, "
+        "which is another market: nothing is run here until they agree",
+        f"export OPTIONS_SOURCE={settings.source}, or name another home: --home FOLDER",
+    )
+
+
 def _of_alert(settings: Settings, alert: Alert) -> Problem:
     title = alert.title.removeprefix(f"{settings.account}: ")
     return Problem(f"{title}: {alert.text}", STEPS.get(alert.key.partition(" ")[0]))
@@ -224,4 +233,5 @@ def next_step(problems: Sequence[Problem], newest: date, *, goes_on: bool) -> st
             return problem.step
     if not goes_on:
         return "nothing; the history ends here. Read the results: options-platform report"
-    return f"nothing until {shift(newest, 1)} has closed; then: options-platform daily"
+    day = shift(newest, 1)
+    return f"nothing; the session {day} is run {from_midnight(day)}: options-platform daily"

@@ -111,7 +111,8 @@ def test_a_decision_is_told_with_what_became_of_its_order(settings):
 def test_a_quiet_home_waits_for_the_next_session(settings):
     assert problems(settings) == []
     assert next_step([], FRIDAY, goes_on=True) == (
-        "nothing until 2024-07-08 has closed; then: options-platform daily"
+        "nothing; the session 2024-07-08 is run from 00:00 New York on 2024-07-09 on: "
+        "options-platform daily"
     )
     assert "options-platform report" in next_step([], FRIDAY, goes_on=False)
 

@@ -1,0 +1,59 @@
+"""Which folders the commands take for a home: no wrong one is made, written to or reported on."""
+
+import pytest
+
+from options_platform.adapters.storage.home import prepare_home
+from options_platform.cli import main
+from options_platform.settings import make_settings
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A folder that does not exist; the commands are given it as their home."""
+    monkeypatch.setenv("OPTIONS_SOURCE", "simulated")
+    monkeypatch.setenv("OPTIONS_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["halt", "--reason", "panic"], ["flatten", "--yes"], ["resume"], ["reconcile"], ["work"]],
+)
+def test_an_account_is_not_stopped_or_closed_in_a_folder_that_is_no_home(home, capsys, command):
+    assert main(command) == 1
+    said = capsys.readouterr()
+    assert f"{home} is no home of options-platform; name the home: --home" in said.err
+    assert said.out == ""
+    assert not home.exists()
+
+
+def test_a_halt_before_the_first_trade_names_account_broker_and_home(home, capsys):
+    prepare_home(make_settings({"home": home}))
+    assert main(["halt", "--reason", "panic"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "New orders are halted (panic); exits continue." in said
+    assert f"Account paper, broker simulated, home {home}" in said
+    assert main(["resume"]) == 0
+    assert f"home {home}" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [(["status"], 0), (["orders"], 0), (["positions"], 0), (["alerts"], 0), (["record"], 1),
+     (["bars", "SPY"], 2), (["quarantine", "list"], 0), (["report"], 1), (["models", "list"], 0),
+     (["feasibility"], 1), (["backup", "x.tar.gz"], 1), (["doctor"], 0)],
+)  # fmt: skip
+def test_a_reading_command_makes_no_home_of_a_mistyped_folder(home, tmp_path, command, code):
+    assert main(command) == code
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["backfill", "report", "doctor"])
+def test_a_folder_of_other_files_is_not_taken_for_a_home(home, capsys, command):
+    home.mkdir()
+    (home / "index.md").write_text("")
+    assert main([command]) == 1
+    said = capsys.readouterr()
+    assert str(home) in said.out + said.err
+    assert "no home of options-platform" in " ".join((said.out + said.err).split())
+    assert [path.name for path in home.iterdir()] == ["index.md"]
