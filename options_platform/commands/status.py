@@ -31,7 +31,7 @@ from options_platform.services.market_data.inventory import (
     stored_keys,
     without_bars,
 )
-from options_platform.services.market_data.session_bounds import newest_date
+from options_platform.services.market_data.session_bounds import newest_date, start_in_future
 from options_platform.services.trading.morning_brief import (
     AccountBrief,
     Problem,
@@ -82,7 +82,7 @@ def _print(shown: _Status, args: argparse.Namespace) -> int:
         return 0
     if not ledger.exists and not any(warehouse.has(table) for table in (RAW_OHLCV, TRADE_PLAN)):
         say(f"Nothing is stored in {settings.home} yet (source {settings.source}).")
-        say(f"Next: {FIRST_STEP}", "bold")
+        say(f"Next: {start_in_future(settings, shown.now) or FIRST_STEP}", "bold")
         return 0
     shown.say()
     if args.tables:
@@ -148,6 +148,8 @@ class _Status:
             planned=plans[0]["date"] if plans else None,
             entries=open_entries(self.warehouse),
         )
+        if fault := start_in_future(self.settings, self.now):
+            problems = [Problem(fault, "options-platform config show start"), *problems]
         if self.named_source == self.settings.source:
             return problems
         return [foreign_home(self.settings, self.named_source), *problems]

@@ -57,3 +57,13 @@ def test_a_folder_of_other_files_is_not_taken_for_a_home(home, capsys, command):
     assert str(home) in said.out + said.err
     assert "no home of options-platform" in " ".join((said.out + said.err).split())
     assert [path.name for path in home.iterdir()] == ["index.md"]
+
+
+@pytest.mark.parametrize("command", ["backfill", "daily", "status", "doctor"])
+def test_a_start_in_the_future_is_named_in_one_line(home, capsys, monkeypatch, command):
+    monkeypatch.setenv("OPTIONS_START", "2030-01-02")
+    assert main([command]) == {"backfill": 2, "daily": 2, "status": 0, "doctor": 1}[command]
+    said = capsys.readouterr()
+    flat = " ".join((said.out + said.err).split())
+    assert "the history of the settings begins at 2030-01-02, after " in flat
+    assert "OPTIONS_START, earlier" in flat

@@ -84,7 +84,7 @@ def prepare_home(settings: Settings) -> None:
 
 def is_home(folder: Path) -> bool:
     """Whether the platform has made a home of a folder."""
-    return (folder / LAYOUT_FILE).is_file() or any(folder.glob("*.duckdb"))
+    return any(any(folder.glob(name)) for name in (LAYOUT_FILE, "*.duckdb", "forward_record.chain"))
 
 
 def require_home(settings: Settings, why: str) -> None:

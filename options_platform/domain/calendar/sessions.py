@@ -202,8 +202,8 @@ def require_session(day: date, newest: date) -> date:
     """`day` itself; raises :class:`UsageError` unless it is a session not later than `newest`."""
     if day > newest:
         raise UsageError(
-            f"{day} is not complete yet: a session is run {from_midnight(day)}; the newest complete "
-            f"one is {newest}"
+            f"{day} is not complete yet: it is run {from_midnight(day)}; the newest complete "
+            f"session is {newest}"
         )
     if not is_session(day):
         raise UsageError(f"{day} is no New York session; {_nearest_hint(day)}")

@@ -8,8 +8,6 @@ from options_platform.domain.calendar.sessions import all_sessions, newest_sessi
 from options_platform.errors import UsageError
 from options_platform.settings import Settings
 
-EARLIER_START = "set an earlier start in options.toml or OPTIONS_START"
-
 
 def newest_date(settings: Settings, now: datetime) -> date:
     """The newest session with a partition: the last completed one, or the last up to `end`.
@@ -25,14 +23,20 @@ def newest_date(settings: Settings, now: datetime) -> date:
 def first_date(settings: Settings) -> date:
     """The first session on or after the settings' start.
 
-    Raises :class:`UsageError` for a start after the last session that the calendar has.
+    Raises :class:`UsageError` for a start after the calendar's last session.
     """
     first = min((day for day in all_sessions() if day >= settings.start), default=None)
     if first is None:
-        raise UsageError(f"{start_in_future(settings)}; {EARLIER_START}")
+        raise UsageError(f"the calendar has no session from the start on, {settings.start}")
     return first
 
 
-def start_in_future(settings: Settings) -> str:
-    """That the settings' history has not begun."""
-    return f"the history of the settings begins in the future, at {settings.start}"
+def start_in_future(settings: Settings, now: datetime) -> str | None:
+    """That no session is over since the settings' start, with advice; None if one is."""
+    newest = newest_session(now)
+    if settings.start <= newest:
+        return None
+    return (
+        f"the history of the settings begins at {settings.start}, after {newest}, the newest "
+        "session; set start in options.toml, or OPTIONS_START, earlier"
+    )

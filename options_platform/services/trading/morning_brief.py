@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -23,6 +23,7 @@ from options_platform.errors import DamagedError
 from options_platform.formats import count, pct, usd, words
 from options_platform.services.trading.account_state import alerts_of
 from options_platform.settings import Settings
+from options_platform.settings.sources import source_entry
 
 
 @dataclass(frozen=True)
@@ -179,9 +180,23 @@ def problems_of(
         )
         problems.append(Problem(text, "options-platform quarantine list"))
     steps = [*STEPS.values()]
-    return sorted(
+    ranked = sorted(
         problems, key=lambda one: steps.index(one.step) if one.step in steps else len(steps)
     )
+    return [_of_files(one, newest) if _reads_files(settings) else one for one in ranked]
+
+
+def _reads_files(settings: Settings) -> bool:
+    entry = source_entry(settings.source)
+    return entry is not None and entry.needs_folder
+
+
+def _of_files(problem: Problem, newest: date) -> Problem:
+    """That problem, where a daily run has first to wait for somebody who brings newer files."""
+    if problem.step != STEPS["missed"]:
+        return problem
+    step = f"bring the files up to {newest}, or set end to their last session; then: {problem.step}"
+    return replace(problem, step=step)
 
 
 def foreign_home(settings: Settings, named_source: str) -> Problem:

@@ -152,3 +152,12 @@ def test_the_decisions_of_several_sets_name_them(settings):
     warehouse.write([(TRADE_PLAN, plans), (TRADE_PLAN_LEGS, legs)])
     (line,) = decisions_in_words(shared, warehouse, FRIDAY)
     assert line.startswith("SPY (plan): ")
+
+
+def test_a_source_of_files_is_brought_up_to_date_before_the_next_daily_run(tmp_path):
+    settings = make_settings({"home": tmp_path, "source": "csv", "csv_dir": str(tmp_path)})
+    step = next_step(problems(settings, planned=WEDNESDAY), FRIDAY, goes_on=True)
+    assert step == (
+        "bring the files up to 2024-07-05, or set end to their last session; then: "
+        "options-platform daily"
+    )
