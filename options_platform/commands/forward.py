@@ -81,8 +81,8 @@ def _in_words(chain: Chain) -> str:
     head = chain.head
     if head is None:
         return (
-            "Nothing is in the forward record yet. Only the newest session is recorded, from midnight "
-            "New York until the next open; it begins with: options-platform daily"
+            "Nothing is in the forward record yet. Only the newest session is recorded, from "
+            "midnight New York until the next open; it begins with: options-platform daily"
         )
     names = sorted({link.rule_set for link in chain.links})
     return (

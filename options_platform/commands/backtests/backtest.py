@@ -41,8 +41,9 @@ from options_platform.domain.backtest_study.confident_trades import confident_tr
 from options_platform.domain.backtest_study.error_band import widened, with_band
 from options_platform.domain.backtest_study.judgement import Judgement, judge
 from options_platform.domain.backtest_study.price_risk import AS_MEASURED
-from options_platform.domain.backtest_study.scorecard import against_seed, held_to_expiry
+from options_platform.domain.backtest_study.scorecard import MODEL, against_seed, held_to_expiry
 from options_platform.domain.backtest_study.variants import Variant, VariantScore, scored
+from options_platform.domain.planning.selection import BY_MATRIX
 from options_platform.errors import UsageError
 from options_platform.formats import count, pct
 from options_platform.services.backtesting.run import (
@@ -60,7 +61,7 @@ from options_platform.settings.rule_sets import active_rule_set
 
 SHOWN_VARIANTS = 12
 BESIDE = ("name", "fill_model", "trades", "equity_usd", "cagr", "sharpe", "interval",
-          "max_drawdown", "win_rate", "profit_factor", "model_gain")  # fmt: skip
+          "max_drawdown", "win_rate", "profit_factor")  # fmt: skip
 GRID = (
     "variant",
     "held_to_expiry",
@@ -260,7 +261,12 @@ def _show(run: BacktestRun, targets: pl.DataFrame, added: pl.DataFrame) -> None:
     ]  # fmt: skip
     print_table([_cells(row) for row in rows], BESIDE)
     say("Intervals are 95% by block bootstrap; model_gain is the model's Sharpe ratio minus that "
-        "of the row.")  # fmt: skip
+        "of the row:")  # fmt: skip
+    print_table([row for row in rows if row["model_gain"]], ("name", "fill_model", "model_gain"))
+    if run.plan.selection.strategy != BY_MATRIX:
+        say(f"The strategy {run.plan.selection.strategy} is traded whatever is predicted, so "
+            "random_direction, shuffled_signal and without_neutral are the model itself and show "
+            "nothing of it.")  # fmt: skip
     say_error_band(run.own_errors)
     say_price_risk(run.price_risk)
     if to_expiry := held_to_expiry(run.curves):
@@ -274,8 +280,11 @@ def _show(run: BacktestRun, targets: pl.DataFrame, added: pl.DataFrame) -> None:
     _show_confident(added)
     say_refusals(run.refusals.prices)
     say("Targets of the plan:")
+    marked = {row["fill_model"]: row["interval"] for row in rows if row["name"] == MODEL}
     shown = [
-        {**row, "interval": f"[{_two(row['low'])}, {_two(row['high'])}]",
+        {**row, "value": f"{row['value']:.3f}" if row["value"] is not None else "-",
+         "interval": marked[row["fill_model"]] if row["metric"] == "sharpe"
+         else f"[{_two(row['low'])}, {_two(row['high'])}]",
          "met": "met" if row["met"] else "MISSED"}
         for row in targets.to_dicts()
     ]  # fmt: skip
