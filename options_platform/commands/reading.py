@@ -172,8 +172,8 @@ def _show(
     else:
         say(nothing)
     if as_of is not None:
-        hint = "" if args.replay else "; to ask the broker: options-platform reconcile"
-        say(f"Ledger as of {as_of:%Y-%m-%d %H:%M} UTC{hint}.")
+        hint = "." if args.replay else "; to ask the broker: options-platform reconcile"
+        say(f"Ledger as of {as_of:%Y-%m-%d %H:%M} UTC{hint}")
     return 0
 
 

@@ -1,10 +1,15 @@
 """Which folders the commands take for a home: no wrong one is made, written to or reported on."""
 
+from datetime import date
+
 import pytest
 
 from options_platform.adapters.storage.home import prepare_home
+from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.cli import main
+from options_platform.contracts import RAW_OHLCV
 from options_platform.settings import make_settings
+from options_platform.testing.market import random_market
 
 
 @pytest.fixture
@@ -67,3 +72,18 @@ def test_a_start_in_the_future_is_named_in_one_line(home, capsys, monkeypatch, c
     flat = " ".join((said.out + said.err).split())
     assert "the history of the settings begins at 2030-01-02, after " in flat
     assert "OPTIONS_START, earlier" in flat
+
+
+def test_bars_that_are_not_stored_or_were_not_known_then_are_explained(home, capsys):
+    settings = make_settings({"home": home})
+    prepare_home(settings)
+    bars, _ = random_market(("SPY",), date(2024, 1, 2), date(2024, 1, 5))
+    Warehouse(settings.warehouse_path).write([(RAW_OHLCV, bars)])
+    assert main(["bars", "SPY", "--as-of", "2000-01-05T12:00Z"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "No bar of SPY was known then: the first was fetched at 20" in said
+    assert main(["bars", "SPY", "--start", "2030-01-01"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "is stored for these sessions; stored are 2024-01-02 to 2024-01-05" in said
+    assert main(["bars", "TSLA"]) == 2
+    assert "no bar of TSLA is stored in " in capsys.readouterr().err

@@ -227,7 +227,8 @@ def _reach(settings: Settings, source: FileSource, name: str, *, is_index: bool)
         return Diagnosis(what, note, str(error))
     if rows.is_empty():
         return Diagnosis(what, note, f"none from {settings.start} to {newest}")
-    first, last = rows["date"].min(), rows["date"].max()
+    days: list[date] = rows["date"].sort().to_list()
+    first, last = days[0], days[-1]
     shown = f"{first} to {last}"
     if last == newest or is_index:
         return Diagnosis(what, Diagnosis.OK, shown)
