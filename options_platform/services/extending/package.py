@@ -67,7 +67,10 @@ def write_package(kind: str, name: str, folder: Path) -> list[Path]:
 def require_name(kind: str, name: str) -> None:
     """Raise :class:`UsageError` for a name that cannot be that of a package and of its member."""
     if keyword.iskeyword(name):
-        raise UsageError(f"{name!r} is a word of Python; give yours another name, as my_{kind}")
+        raise UsageError(
+            f"{name!r} is no name for a package, since it is a word of Python; use another, such as "
+            f"my_{kind}"
+        )
     if not name.isidentifier() or not name.isascii():
         raise UsageError(
             f"{name!r} is no name for a package; use letters, digits and _, such as my_{kind}"
