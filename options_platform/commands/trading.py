@@ -119,8 +119,7 @@ def resume(args: argparse.Namespace) -> int:
     A pause ends too, until a check sees the loss again. Raises :class:`UsageError` if losses
     halted new orders and no reason is given.
     """
-    settings = _settings_of_home("nothing was resumed")
-    ledger = open_ledger(settings)
+    ledger = open_ledger(_settings_of_home("nothing was resumed"))
     halt = ledger.halted() if ledger.exists else None
     if halt is not None and is_of_losses(halt) and not args.reason:
         raise UsageError(
@@ -133,10 +132,8 @@ def resume(args: argparse.Namespace) -> int:
     was_paused = ledger.exists and lift_pause(ledger, args.reason, now)
     if halt is None and not was_paused:
         args.reason = None
-        text = "Nothing was halted; new orders are allowed."
-    else:
-        text = "New orders are allowed again."
-    return _say_state(args, "running", f"{text}\n{_where(settings)}")
+        return _say_state(args, "running", "Nothing was halted; new orders are allowed.")
+    return _say_state(args, "running", "New orders are allowed again.")
 
 
 def flatten(args: argparse.Namespace) -> int:

@@ -68,8 +68,8 @@ def require_name(kind: str, name: str) -> None:
     """Raise :class:`UsageError` for a name that cannot be that of a package and of its member."""
     if keyword.iskeyword(name):
         raise UsageError(
-            f"{name!r} is no name for a package, since it is a word of Python; use another, such as "
-            f"my_{kind}"
+            f"{name!r} is no name for a package, since it is a word of Python; use another, such "
+            f"as my_{kind}"
         )
     if not name.isidentifier() or not name.isascii():
         raise UsageError(
