@@ -16,8 +16,9 @@ help: ## list the commands
 demo: $(STAMP) ## run the whole platform on the bundled sample data
 	@OPTIONS_SOURCE=sample OPTIONS_HOME="$${OPTIONS_HOME:-.options}" $(BIN)/options-platform demo
 
-ui: $(STAMP) ## the Dagster web UI on 127.0.0.1, with the demo's home
-	@OPTIONS_SOURCE="$${OPTIONS_SOURCE:-sample}" $(BIN)/options-platform ui --port $${PORT:-3000}
+ui: $(STAMP) ## the Dagster web UI on 127.0.0.1: of options.toml if there is one, else of the demo
+	@[ -e options.toml ] || export OPTIONS_SOURCE="$${OPTIONS_SOURCE:-sample}"; \
+	  $(BIN)/options-platform ui --port $${PORT:-3000}
 
 mlflow: $(STAMP) ## the MLflow UI on 127.0.0.1, opened on the newest scores of the models
 	@OPTIONS_SOURCE="$${OPTIONS_SOURCE:-sample}" $(BIN)/options-platform mlflow --port $${PORT:-5000}

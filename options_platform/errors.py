@@ -40,6 +40,10 @@ class UsageError(PlatformError):
     exit_code = 2
 
 
+class TakenNameError(UsageError, ValueError):
+    """A member of one's own has the name of one of the platform's."""
+
+
 class SourceError(PlatformError):
     """A market data source returned nothing usable; names source, ticker, dates and cause."""
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
-from options_platform.errors import SettingsError
+from options_platform.errors import SettingsError, TakenNameError
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -143,10 +143,10 @@ class Registry(Mapping[str, T], Generic[T]):
     def add(self, name: str, member: T) -> None:
         """Add a member for this process alone, or replace one that was added.
 
-        Raises ValueError for a name of the platform's own, and as the check does.
+        Raises :class:`TakenNameError` for a name of the platform's own, and as the check does.
         """
         if name in self.builtin:
-            raise ValueError(f"{name} is the platform's own; give yours another name")
+            raise TakenNameError(f"{name} is the platform's own; give yours another name")
         self._check(name, member)
         self._members()[name] = member
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from typing import Any
 
 import dagster as dg
@@ -146,7 +147,11 @@ def asset_names(definitions_names: Sequence[str], wanted: Sequence[str]) -> list
     """`wanted` in the order of `definitions_names`; :class:`UsageError` for an unknown name."""
     unknown = [name for name in wanted if name not in definitions_names]
     if unknown:
-        raise UsageError(f"no asset {unknown[0]!r}; assets are {', '.join(definitions_names)}")
+        near = get_close_matches(unknown[0], definitions_names, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise UsageError(
+            f"no asset {unknown[0]!r}; assets are {', '.join(definitions_names)}{hint}"
+        )
     return [name for name in definitions_names if name in wanted]
 
 

@@ -1,3 +1,4 @@
+import os
 import re
 import shutil
 import subprocess
@@ -120,3 +121,23 @@ def test_the_files_that_take_longest_come_first_and_the_rest_as_collected():
     pytest_collection_modifyitems(items)
     ordered = [item.path.relative_to(tests).as_posix() for item in items]
     assert ordered == [*LONGEST, "test_docs.py", "test_runs.py"]
+
+
+@pytest.mark.parametrize(
+    ("has_settings", "given", "source"),
+    [(False, {}, "sample"), (True, {}, "none"), (True, {"OPTIONS_SOURCE": "csv"}, "csv")],
+)
+def test_make_ui_serves_the_sample_only_without_settings(tmp_path, has_settings, given, source):
+    command = tmp_path / "venv" / "bin" / "options-platform"
+    command.parent.mkdir(parents=True)
+    command.write_text('#!/bin/sh\necho "$1 of ${OPTIONS_SOURCE:-none}"\n')
+    command.chmod(0o755)
+    if has_settings:
+        (tmp_path / "options.toml").write_text('source = "yahoo"\n')
+    installed = tmp_path / "venv" / ".installed"
+    make = ["make", "-f", str(ROOT / "Makefile"), f"VENV={installed.parent}", "-o", str(installed)]
+    done = subprocess.run(
+        [*make, "ui"],
+        cwd=tmp_path, env=os.environ | given, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == f"ui of {source}\n"

@@ -44,16 +44,17 @@ def test_a_notebook_is_committed_without_outputs(notebook):
 @pytest.mark.long
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda file: file.stem)
 def test_a_notebook_runs_to_its_end(simulated_home, notebook, tmp_path):
-    shutil.copytree(simulated_home.home, tmp_path / "home")
-    sources = ["".join(cell["source"]) for cell in code_of(notebook)]
+    # Jupyter runs a notebook in its own folder.
+    (tmp_path / "notebooks").mkdir()
+    shutil.copytree(simulated_home.home, tmp_path / ".options")
+    first, *others = ["".join(cell["source"]) for cell in code_of(notebook)]
+    sources = [first.replace('{"source": "sample"}', '{"source": "simulated"}'), *others]
     program = f"{SHOW}\nnames = {{}}\nfor source in {sources!r}:\n    run(source, names)\n"
     done = subprocess.run(
         [sys.executable, "-c", program],
-        cwd=tmp_path,
+        cwd=tmp_path / "notebooks",
         env=os.environ
         | {
-            "OPTIONS_HOME": str(tmp_path / "home"),
-            "OPTIONS_SOURCE": "simulated",
             "OPTIONS_TICKERS": "SPY,QQQ",
             "OPTIONS_START": str(simulated_home.start),
             "OPTIONS_END": str(simulated_home.end),

@@ -156,7 +156,7 @@ def test_the_commands_of_the_container_are_those_of_its_services():
     """There is no engine here: the services and the platform's own commands are looked up."""
     services = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text())["services"]
     lines = [line for line in script_of("container.md").splitlines() if line.strip()]
-    head = ["docker", "compose", "-f", "docker/compose.yaml"]
+    head = ["docker", "compose"]
     asked = [words[len(head) :] for words in map(shlex.split, lines) if words[: len(head)] == head]
     assert len(asked) == len(lines) > 5
     for verb, *rest in asked:

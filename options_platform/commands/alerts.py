@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from options_platform.adapters.notifier import VARIABLE, open_notifier
-from options_platform.commands.common import print_json, read_home, ready_settings, say
+from options_platform.commands.common import print_json, read_home, reading_settings, say
 from options_platform.errors import UsageError
 from options_platform.formats import count
 from options_platform.services.forward.alerts import forward_alerts, head_message
@@ -20,7 +20,7 @@ def alerts(args: argparse.Namespace) -> int:
 
     Raises :class:`UsageError` for a test without addresses.
     """
-    settings = ready_settings()
+    settings = reading_settings()
     if args.action == "test":
         return _test(args, settings.account)
     now = datetime.now(UTC)

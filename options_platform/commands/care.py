@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from options_platform.commands.common import print_json, ready_settings, say
+from options_platform.commands.common import print_json, reading_settings, say
 from options_platform.common import DEFAULT_RULE_SET
 from options_platform.errors import DiskFullError, HomeError, PlatformError, UsageError
 from options_platform.formats import count
@@ -133,9 +133,11 @@ def backup(args: argparse.Namespace) -> int:
     space, :class:`HomeError` if the archive cannot be written.
     """
     from options_platform.adapters.storage.backups.archive import write_archive
+    from options_platform.adapters.storage.home import require_home
     from options_platform.adapters.storage.storage_faults import FULL_ERRNOS
 
-    settings = ready_settings()
+    settings = reading_settings()
+    require_home(settings, "nothing was saved")
     archive = Path(args.archive)
     if archive.resolve().is_relative_to(settings.home):
         raise UsageError(f"{archive} is inside the home; write the archive elsewhere")

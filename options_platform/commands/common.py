@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from options_platform.adapters.storage.home import enter_home, prepare_home
+from options_platform.adapters.storage.home import (
+    enter_home,
+    is_home,
+    prepare_home,
+    require_possible_home,
+)
 from options_platform.commands.terminal.console import (
     bar_line,
     styled,
@@ -18,13 +25,14 @@ from options_platform.commands.terminal.console import (
     width_of,
     wrapped,
 )
-from options_platform.errors import PlatformError
+from options_platform.errors import PlatformError, SettingsError
 from options_platform.formats import cell
 from options_platform.logs import configure_logs
 from options_platform.services.forward.recorded_exits import with_recorded_exits
 from options_platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from options_platform.adapters.storage.warehouse import Warehouse
     from options_platform.services.trading.home_copy import HomeCopy
 
 SECONDS_BETWEEN_LINES = 2.0
@@ -37,6 +45,49 @@ def ready_settings(rule_set: str | None = None) -> Settings:
     """
     settings = with_recorded_exits(load_settings(rule_set=rule_set))
     prepare_home(settings)
+    return _entered(settings)
+
+
+def reading_settings(rule_set: str | None = None) -> Settings:
+    """As :func:`ready_settings`, for a command that only reads: it makes no home of a folder."""
+    settings = with_recorded_exits(load_settings(rule_set=rule_set))
+    if is_home(settings.home):
+        prepare_home(settings)
+        return _entered(settings)
+    require_possible_home(settings.home)
+    return settings
+
+
+def of_stored_source(
+    settings: Settings, warehouse: Warehouse, rule_set: str | None = None
+) -> Settings:
+    """The settings with the source of the stored bars, and its defaults of start, end and tickers.
+
+    The settings themselves, unless those bars are of another market than their source. Results are
+    shown as what they rest on, also where the source that made them is no longer set.
+    """
+    from options_platform.services.market_data.one_market import other_market
+
+    source = other_market(settings, warehouse)
+    if source is None:
+        return settings
+    environment = {**os.environ, "OPTIONS_SOURCE": source, "OPTIONS_HOME": str(settings.home)}
+    try:
+        return with_recorded_exits(load_settings(environment=environment, rule_set=rule_set))
+    except SettingsError:
+        # A source of files, whose folder is not set any more.
+        return replace(settings, source=source)
+
+
+def say_proxy(settings: Settings) -> None:
+    """Print that results rest on other series than the tickers' own, where they do."""
+    from options_platform.services.market_data.one_market import proxy_note
+
+    if note := proxy_note(settings):
+        say(note)
+
+
+def _entered(settings: Settings) -> Settings:
     enter_home(settings)
     configure_logs(settings.logs_path)
     if settings.is_live:

@@ -7,8 +7,13 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
-from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.commands.common import print_json, print_table, ready_settings, say
+from options_platform.commands.common import (
+    print_json,
+    print_table,
+    read_home,
+    reading_settings,
+    say,
+)
 from options_platform.contracts import EARNINGS_KNOWN
 from options_platform.domain.calendar.sessions import NEW_YORK
 from options_platform.domain.earnings.anchors import sessions_to
@@ -31,7 +36,7 @@ NEXT_COLUMNS = ("ticker", "date", "timing", "status", "anchor", "sessions_left",
 
 def earnings(args: argparse.Namespace) -> int:
     """Print the reports of a ticker, or the next one of every ticker of the settings."""
-    settings = ready_settings()
+    settings = reading_settings()
     moment = args.as_of or datetime.now(UTC)
     day = moment.astimezone(NEW_YORK).date()
     if args.as_of is None and settings.end is not None:
@@ -52,8 +57,7 @@ def earnings(args: argparse.Namespace) -> int:
 
 
 def _known(settings: Settings, tickers: Sequence[str]) -> dict[str, KnownDates]:
-    warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
-    record = warehouse.read(EARNINGS_KNOWN, tickers=tickers)
+    record = read_home(settings).warehouse.read(EARNINGS_KNOWN, tickers=tickers)
     return {ticker: KnownDates(ticker, record, settings.earnings) for ticker in tickers}
 
 

@@ -11,10 +11,11 @@ from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.ports.broker import works_at_close
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.commands.common import (
+    of_stored_source,
     print_json,
     print_table,
     read_home,
-    ready_settings,
+    reading_settings,
     say,
 )
 from options_platform.domain.backtest_study.ladder_needs import LadderNeeds
@@ -66,11 +67,12 @@ def feasibility(args: argparse.Namespace) -> int:
 
     Raises :class:`IncompleteDataError` before the first plan.
     """
-    settings = ready_settings(args.rule_set)
+    settings = reading_settings(args.rule_set)
     if args.sessions < 1:
         raise UsageError("--sessions takes a number of sessions, at least 1")
     copy = read_home(settings)
     warehouse, ledger = copy.warehouse, copy.ledger
+    settings = of_stored_source(settings, warehouse, args.rule_set)
     one = strategy_needs(settings, warehouse, args.sessions)
     ladder = ladder_outlook(settings, warehouse, one.first, one.last)
     account = account_fields(settings, ledger, ladder.needed_level)

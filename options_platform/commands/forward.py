@@ -80,7 +80,10 @@ def about(chain: Chain) -> dict[str, Any]:
 def _in_words(chain: Chain) -> str:
     head = chain.head
     if head is None:
-        return "Nothing is in the forward record yet; it begins with: options-platform daily"
+        return (
+            "Nothing is in the forward record yet. Only the newest session is recorded, from "
+            "midnight New York until the next open; it begins with: options-platform daily"
+        )
     names = sorted({link.rule_set for link in chain.links})
     return (
         f"Forward record: {count(len(chain.links), 'link')} of {', '.join(names)} since "

@@ -12,6 +12,7 @@ from options_platform.commands.common import (
     print_json,
     print_table,
     read_home,
+    reading_settings,
     ready_settings,
     say,
 )
@@ -30,7 +31,7 @@ def quarantine(args: argparse.Namespace) -> int:
 
     Raises :class:`UsageError` if a decision names no ticker, no session or no single row.
     """
-    settings = ready_settings()
+    settings = reading_settings()
     stored = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
     # A decision replaces what is stored, so it begins from there.
     shown = read_home(settings).warehouse if args.action == "list" else stored
@@ -70,11 +71,20 @@ def _list(args: argparse.Namespace, entries: pl.DataFrame) -> int:
 
 
 def bars(args: argparse.Namespace) -> int:
-    """Print the bars of a ticker, as they are stored or as they were known at a moment."""
-    settings = ready_settings()
+    """Print the bars of a ticker, as they are stored or as they were known at a moment.
+
+    Raises :class:`UsageError` for a ticker of which nothing is stored.
+    """
+    settings = reading_settings()
     warehouse = read_home(settings).warehouse
     tickers = [require_ticker(args.ticker)]
     rows = warehouse.read(RAW_OHLCV, tickers=tickers)
+    if rows.is_empty():
+        raise UsageError(
+            f"no bar of {args.ticker} is stored in {settings.home}; the settings have "
+            f"{', '.join(settings.tickers)}; fetch what is missing: options-platform backfill"
+        )
+    nothing = _nothing(args, rows)
     if args.as_of is not None:
         rows = as_of(RAW_OHLCV, rows, warehouse.read(REVISIONS, tickers=tickers), args.as_of)
     rows = rows.filter(
@@ -83,10 +93,25 @@ def bars(args: argparse.Namespace) -> int:
     if args.json:
         print_json(rows.to_dicts())
     elif rows.is_empty():
-        say(f"no bars of {args.ticker} are stored for these sessions; see: status, backfill")
+        say(nothing)
     else:
         print_table(rows.to_dicts(), BAR_COLUMNS)
     return 0
+
+
+def _nothing(args: argparse.Namespace, stored: pl.DataFrame) -> str:
+    """What is said of a ticker's bars if none of those `stored` is among those asked for."""
+    fetched = stored["fetched_at"].min()
+    if args.as_of is not None and isinstance(fetched, datetime) and args.as_of < fetched:
+        return (
+            f"No bar of {args.ticker} was known then: the first was fetched at "
+            f"{fetched:%Y-%m-%dT%H:%MZ}. Ask for a later time."
+        )
+    first, last = stored["date"][0], stored["date"][-1]
+    return (
+        f"No bar of {args.ticker} is stored for these sessions; stored are {first} to {last}. "
+        "Fetch what is missing: options-platform backfill"
+    )
 
 
 def chain_snapshot(args: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ from options_platform.commands.common import (
     print_json,
     print_table,
     read_home,
+    reading_settings,
     ready_settings,
     say,
 )
@@ -27,9 +28,10 @@ def models(args: argparse.Namespace) -> int:
     from options_platform.adapters.storage.warehouse import Warehouse
     from options_platform.adapters.tracking.model_registry import ModelRegistry
 
-    settings = ready_settings()
     if args.action == "list":
+        settings = reading_settings()
         return _list(args, ModelRegistry(settings.home, read_home(settings).warehouse))
+    settings = ready_settings()
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
     registry = ModelRegistry(settings.home, warehouse)
     if args.target is None:

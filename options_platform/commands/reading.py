@@ -12,13 +12,15 @@ from typing import Any
 
 import polars as pl
 
+from options_platform.adapters.storage.home import require_home
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.commands.common import (
+    of_stored_source,
     print_json,
     print_table,
     read_home,
-    ready_settings,
+    reading_settings,
     say,
 )
 from options_platform.commands.terminal.short_ids import found_by, shortened
@@ -65,8 +67,10 @@ def report(args: argparse.Namespace) -> int:
     """Write the HTML report and print its path."""
     from options_platform.reporting.report import write_report
 
-    settings = ready_settings()
+    settings = reading_settings()
+    require_home(settings, "there is nothing to report on")
     copy = read_home(settings)
+    settings = of_stored_source(settings, copy.warehouse)
     path = write_report(settings, copy.warehouse, now=datetime.now(UTC), copy=copy)
     if args.json:
         print_json({"report": path})
@@ -93,7 +97,7 @@ def positions(args: argparse.Namespace) -> int:
     """
     from options_platform.services.trading.replay import side_by_side
 
-    settings = ready_settings()
+    settings = reading_settings()
     copy = read_home(settings)
     ledger = copy.replay if args.replay else copy.ledger
     held = _open_positions(ledger)
@@ -128,8 +132,10 @@ def features_export(args: argparse.Namespace) -> int:
 
     Raises :class:`IncompleteDataError` before the first feature.
     """
-    settings = ready_settings()
-    features = read_home(settings).warehouse.read(FEATURES_TABLE)
+    settings = reading_settings()
+    warehouse = read_home(settings).warehouse
+    settings = of_stored_source(settings, warehouse)
+    features = warehouse.read(FEATURES_TABLE)
     if features.is_empty():
         raise IncompleteDataError("there are no features yet; run: options-platform backfill")
     versions = features["feature_version"].unique().sort().to_list()
@@ -153,7 +159,7 @@ def features_export(args: argparse.Namespace) -> int:
 
 
 def _ledger(args: argparse.Namespace) -> Ledger:
-    copy = read_home(ready_settings())
+    copy = read_home(reading_settings())
     return copy.replay if args.replay else copy.ledger
 
 
@@ -199,8 +205,8 @@ def _show(
     else:
         say(nothing)
     if as_of is not None:
-        hint = "" if args.replay else "; to ask the broker: options-platform reconcile"
-        say(f"Ledger as of {as_of:%Y-%m-%d %H:%M} UTC{hint}.")
+        hint = "." if args.replay else "; to ask the broker: options-platform reconcile"
+        say(f"Ledger as of {as_of:%Y-%m-%d %H:%M} UTC{hint}")
     return 0
 
 

@@ -13,10 +13,11 @@ import polars as pl
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.commands.common import (
+    of_stored_source,
     print_json,
     print_table,
     read_home,
-    ready_settings,
+    reading_settings,
     say,
 )
 from options_platform.commands.forward import forward_json, show_forward, verify
@@ -50,11 +51,12 @@ def record(args: argparse.Namespace) -> int:
     Raises :class:`IncompleteDataError` before the first traded session and the first forward plan,
     and :class:`ForwardRecordError` if a link of the forward record was altered.
     """
-    settings = ready_settings()
+    settings = reading_settings()
     if args.verify or args.head is not None or args.at is not None:
         return verify(settings, args)
     copy = read_home(settings)
     warehouse, ledger = copy.warehouse, copy.replay if args.replay else copy.ledger
+    settings = of_stored_source(settings, warehouse)
     chain = Chain(()) if args.replay else forward_record(settings).read()
     paper = (
         _replayed(settings, warehouse, ledger)

@@ -11,9 +11,10 @@ from options_platform.adapters.sources import open_source, source_options
 from options_platform.adapters.storage.chain_store import ChainStore
 from options_platform.commands.common import (
     ConsoleProgress,
+    of_stored_source,
     print_json,
     read_home,
-    ready_settings,
+    reading_settings,
     say,
 )
 from options_platform.formats import count
@@ -33,12 +34,13 @@ def rehearse(args: argparse.Namespace) -> int:
     Raises :class:`UsageError` for a month that the home does not hold wholly, and for an intensity
     that there is not.
     """
-    settings = ready_settings()
+    settings = reading_settings()
     if args.rule_set is not None:
         settings = load_settings(rule_set=args.rule_set)
     settings.require_rule_sets()
     intensity = intensity_of(args.intensity)
     warehouse = read_home(settings).warehouse
+    settings = of_stored_source(settings, warehouse, args.rule_set)
     chains = ChainStore(settings.chains_path)
     of_sets = [settings.of_set(name).plan for name in settings.traded_sets]
     data = load_month(warehouse, settings.tickers, args.month, chains, of_sets)

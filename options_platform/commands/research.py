@@ -16,7 +16,7 @@ from options_platform.commands.common import (
     print_json,
     print_table,
     read_home,
-    ready_settings,
+    reading_settings,
     say,
     warn,
 )
@@ -50,7 +50,7 @@ def research(args: argparse.Namespace) -> int:
     from options_platform.models.selection.trials import Contest
     from options_platform.services.market_data.listing import listed_pool
 
-    settings = ready_settings()
+    settings = reading_settings()
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
     copy = read_home(settings).warehouse
     features = copy.read(FEATURES_TABLE, tickers=settings.tickers)

@@ -26,11 +26,11 @@ def backfill(args: argparse.Namespace) -> int:
     """
     from options_platform.adapters.storage.tables import ASSET_TABLES, CHAIN_TABLES, EVENT_TABLES
     from options_platform.common import PartitionRange
-    from options_platform.services.market_data.session_bounds import first_date, newest_date
+    from options_platform.services.market_data.session_bounds import first_date
 
     settings = ready_settings()
     settings.require_rule_sets()
-    newest = newest_date(settings, datetime.now(UTC))
+    newest = _newest(settings)
     start = _session_from(args.start or first_date(settings), settings, newest)
     end = _session_from(args.end, settings, newest) if args.end else newest
     if start > end:
@@ -58,10 +58,9 @@ def daily(args: argparse.Namespace) -> int:
     1 if a set of `budgets` could not be read and so entered nothing; all else is done.
     """
     from options_platform.common import PartitionRange
-    from options_platform.services.market_data.session_bounds import newest_date
 
     settings = ready_settings()
-    newest = newest_date(settings, datetime.now(UTC))
+    newest = _newest(settings)
     day = _session_from(args.date or newest, settings, newest)
 
     from options_platform.runs import history_assets, run_job
@@ -79,7 +78,7 @@ def daily(args: argparse.Namespace) -> int:
     outcomes = run_job(settings, selected, progress=progress)
     _report_outcomes([w for o in outcomes for w in o.warnings])
     _show_plans(settings, day)
-    _show_head(settings)
+    _show_head(settings, day)
     say(f"{day} done in {time.monotonic() - began:.1f} s.")
     for name in settings.lost_sets:
         say(f"Rule set {name} entered nothing: it cannot be read; see: options-platform doctor")
@@ -101,6 +100,16 @@ def chosen_tickers(wanted: Sequence[str] | None, settings: Settings) -> tuple[st
                 f"add it: OPTIONS_TICKERS={','.join(settings.tickers)},{ticker}"
             )
     return tuple(ticker for ticker in settings.tickers if ticker in wanted)
+
+
+def _newest(settings: Settings) -> date:
+    """The newest session; :class:`UsageError` for settings that start after it."""
+    from options_platform.services.market_data.session_bounds import newest_date, start_in_future
+
+    now = datetime.now(UTC)
+    if fault := start_in_future(settings, now):
+        raise UsageError(fault)
+    return newest_date(settings, now)
 
 
 def _session_from(day: date, settings: Settings, newest: date) -> date:
@@ -151,11 +160,17 @@ def _show_plans(settings: Settings, day: date) -> None:
         say(f"  {line}")
 
 
-def _show_head(settings: Settings) -> None:
-    """The head of the forward record: whoever keeps this line keeps a proof of the record."""
+def _show_head(settings: Settings, day: date) -> None:
+    """The head of the forward record: whoever keeps this line keeps a proof of the record.
+
+    If the session is not in it, because it came too late, that too.
+    """
+    from options_platform.domain.forward.coverage import may_record, recorded_until
     from options_platform.services.forward.alerts import head_text
     from options_platform.services.forward.recording import forward_record
 
     head = forward_record(settings).read().head
     if head is not None:
         say(f"  forward record: {head_text(head)}")
+    if (head is None or head.session < day) and not may_record(day, datetime.now(UTC)):
+        say(f"  forward record: {day} is not in it; it could be recorded {recorded_until(day)}")

@@ -17,7 +17,7 @@ from options_platform.commands.common import (
     print_json,
     print_table,
     read_home,
-    ready_settings,
+    reading_settings,
     say,
 )
 from options_platform.commands.research import YEARS_TO_LEARN
@@ -41,7 +41,7 @@ def search(args: argparse.Namespace) -> int:
     :class:`UsageError` if the history is too short.
     """
     optuna = open_optuna()
-    settings = ready_settings()
+    settings = reading_settings()
     copy = read_home(settings).warehouse
     features = copy.read(FEATURES_TABLE, tickers=settings.tickers)
     labels = copy.read(LABELS, tickers=settings.tickers)

@@ -13,11 +13,13 @@ import polars as pl
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.commands.common import (
+    of_stored_source,
     print_json,
     print_table,
     read_home,
-    ready_settings,
+    reading_settings,
     say,
+    say_proxy,
 )
 from options_platform.contracts import RAW_OHLCV, TRADE_PLAN, VIX, Table
 from options_platform.domain.trading.closing import shares_held
@@ -28,13 +30,14 @@ from options_platform.services.market_data.inventory import (
     stored_keys,
     without_bars,
 )
-from options_platform.services.market_data.session_bounds import newest_date
+from options_platform.services.market_data.session_bounds import newest_date, start_in_future
 from options_platform.services.trading.home_copy import HomeCopy
 from options_platform.services.trading.morning_brief import (
     AccountBrief,
     Problem,
     account_brief,
     decisions_in_words,
+    foreign_home,
     next_step,
     problems_of,
 )
@@ -57,16 +60,17 @@ def status(args: argparse.Namespace) -> int:
 
     In a home without any bar only the next step.
     """
-    settings, now = ready_settings(), datetime.now(UTC)
+    settings, now = reading_settings(), datetime.now(UTC)
     copy = read_home(settings)
     warehouse, ledger = copy.warehouse, copy.ledger
-    shown = _Status(settings, copy, newest_date(settings, now), now)
+    of_home = of_stored_source(settings, warehouse)
+    shown = _Status(of_home, copy, newest_date(of_home, now), now, settings.source)
     if args.json:
         print_json(shown.summary())
         return 0
     if not ledger.exists and not any(warehouse.has(table) for table in (RAW_OHLCV, TRADE_PLAN)):
         say(f"Nothing is stored in {settings.home} yet (source {settings.source}).")
-        say(f"Next: {FIRST_STEP}", "bold")
+        say(f"Next: {start_in_future(settings, shown.now) or FIRST_STEP}", "bold")
         return 0
     shown.say()
     if args.tables:
@@ -84,6 +88,7 @@ class _Status:
     copy: HomeCopy
     newest: date
     now: datetime
+    named_source: str
 
     @property
     def warehouse(self) -> Warehouse:
@@ -104,6 +109,7 @@ class _Status:
         positions, plans = _open_positions(self.ledger), _newest_plans(self.warehouse)
         account = account_brief(self.settings, self.ledger, positions)
         problems = self._problems(plans)
+        say_proxy(self.settings)
         _say_account(account, self.settings.account)
         _say_sets(self.settings, sets_in_account(self.settings, positions))
         self._say_vix()
@@ -131,7 +137,7 @@ class _Status:
             say(f"Sessions with a VIX: {each}.")
 
     def _problems(self, plans: Sequence[Mapping[str, Any]]) -> list[Problem]:
-        return problems_of(
+        problems = problems_of(
             self.settings,
             self.ledger,
             self.now,
@@ -140,6 +146,11 @@ class _Status:
             planned=plans[0]["date"] if plans else None,
             entries=open_entries(self.warehouse),
         )
+        if fault := start_in_future(self.settings, self.now):
+            problems = [Problem(fault, "options-platform config show start"), *problems]
+        if self.named_source == self.settings.source:
+            return problems
+        return [foreign_home(self.settings, self.named_source), *problems]
 
     def summary(self) -> dict[str, Any]:
         """All of it for programs."""

@@ -10,10 +10,11 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from options_platform.adapters.brokers import open_broker
+from options_platform.adapters.storage.home import require_home
 from options_platform.adapters.storage.ledger import Ledger, open_ledger
 from options_platform.adapters.storage.published.refreshing import publish_changes
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.commands.common import print_json, print_table, ready_settings, say, warn
+from options_platform.commands.common import print_json, print_table, reading_settings, say, warn
 from options_platform.domain.risk import is_of_losses
 from options_platform.domain.trading.exposures import DatedClose, newest_closes
 from options_platform.domain.trading.fill_prices import MarketClose
@@ -40,7 +41,7 @@ BY_HAND = "by hand"
 
 def reconcile(args: argparse.Namespace) -> int:
     """Update the ledger's working orders from the broker; 1 if ledger and broker still differ."""
-    trading = _trading(ready_settings())
+    trading = _trading(_settings_of_home("nothing was reconciled"))
     now = datetime.now(UTC)
     with trading.exclusively():
         if args.accept:
@@ -60,7 +61,7 @@ def work(args: argparse.Namespace) -> int:
     Returns 1 if the broker rejected an exit and no other order closes its position. Raises
     :class:`UsageError` for a broker that fills every order at the close.
     """
-    settings = ready_settings()
+    settings = _settings_of_home("no order was repriced")
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
     closes = newest_closes(stored_market(warehouse))
     trading = _trading(with_fits(settings, warehouse), closes)
@@ -100,12 +101,14 @@ def halt(args: argparse.Namespace) -> int:
     Returns 1 if an entry may still fill.
     """
     reason = args.reason or BY_HAND
-    trading = _trading(ready_settings())
+    settings = _settings_of_home("NOTHING WAS HALTED")
+    trading = _trading(settings)
     may_fill = OrderWorker(trading).halt(datetime.now(UTC), reason)
     # A halt that was in force keeps its reason.
     args.reason = trading.ledger.halted()
     as_before = "" if args.reason == reason else ", as before"
-    _say_state(args, "halted", f"New orders are halted{as_before} ({args.reason}); exits continue.")
+    text = f"New orders are halted{as_before} ({args.reason}); exits continue.\n{_where(settings)}"
+    _say_state(args, "halted", text)
     if not args.json:
         for order in may_fill:
             say(f"  {order.client_order_id} is {order.status} and may still fill")
@@ -118,7 +121,7 @@ def resume(args: argparse.Namespace) -> int:
     A pause ends too, until a check sees the loss again. Raises :class:`UsageError` if losses
     halted new orders and no reason is given.
     """
-    ledger = open_ledger(ready_settings())
+    ledger = open_ledger(_settings_of_home("nothing was resumed"))
     halt = ledger.halted() if ledger.exists else None
     if halt is not None and is_of_losses(halt) and not args.reason:
         raise UsageError(
@@ -141,7 +144,7 @@ def flatten(args: argparse.Namespace) -> int:
     A difference between ledger and broker is a problem: the account may hold contracts of which
     the ledger has no position. Raises :class:`UsageError` without confirmation.
     """
-    settings = ready_settings()
+    settings = _settings_of_home("NOTHING WAS CLOSED OR HALTED")
     if not args.yes:
         _require_yes(_trading(settings))
     market, priced = readable_prices(settings, warn)
@@ -166,10 +169,25 @@ def flatten(args: argparse.Namespace) -> int:
         working = f"; {count(len(orders), 'order')} at work to close them" if open_positions else ""
         done, left = count(len(closed), "position"), len(open_positions) or "none"
         say(f"{done} closed, {left} open{working}.")
+        say(_where(settings))
         for line in problems:
             say(f"  {line}")
         say("New entries are halted; allow them again: options-platform resume")
     return 1 if problems else 0
+
+
+def _settings_of_home(undone: str) -> Settings:
+    """The settings of a home that exists: elsewhere no order of the account can be found.
+
+    Raises :class:`HomeError`, which begins with what was `undone`, for a folder that is none.
+    """
+    settings = reading_settings()
+    require_home(settings, undone)
+    return settings
+
+
+def _where(settings: Settings) -> str:
+    return f"Account {settings.account}, broker {settings.broker}, home {settings.home}"
 
 
 def _say_differences(differences: Sequence[Difference]) -> None:
@@ -214,7 +232,8 @@ def _say_state(args: argparse.Namespace, state: str, text: str) -> int:
     if args.json:
         print_json({"state": state, "reason": args.reason})
     else:
-        say(text)
+        for line in text.splitlines():
+            say(line)
     return 0
 
 

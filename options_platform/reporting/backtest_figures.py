@@ -39,6 +39,8 @@ def equity_curves(sessions: Sequence[date], curves: Mapping[str, Floats]) -> byt
             values = np.maximum(curves[name], 1e-9) * 100.0 / curves[name][0]
             dashed = "--" if name == "oracle_direction" else "-"
             colour = LINES[(index + 1) % len(LINES)]
+            # More lines than colours: the second of a colour is dotted.
+            dashed = dashed if index < len(LINES) else ":"
             axes.plot(
                 days, values, color=colour, linewidth=0.8, linestyle=dashed, label=shown_name(name)
             )
@@ -71,14 +73,17 @@ def _linear_axis(axes: Any) -> None:
 
 def _log_axis(axes: Any, curves: Sequence[Floats]) -> None:
     """Scale, limits and labels for curves that are drawn as 100 at the start."""
-    from matplotlib.ticker import LogLocator, NullFormatter
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.yaxis.set_minor_formatter(NullFormatter())
     reached = np.array([equity / equity[0] for equity in curves])
     low, top = max(0.9 * float(reached.min()), LOWEST), max(1.1 * float(reached.max()), 1.2)
+    # Between 70 and 150 there is no more than one round number of a logarithmic scale.
+    is_narrow = top < 4.0 * low
+    ticks = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]) if is_narrow else LogLocator(subs=(1, 2, 5))
+    axes.yaxis.set_major_locator(ticks)
     axes.set_ylim(100.0 * low, 100.0 * top)
     axes.set_ylabel("start = 100 (log)")
     _finish(axes)

@@ -60,6 +60,9 @@ def tearsheet_section(stored: StoredBacktest) -> dict[str, Any] | None:
     closed = trades.drop_nulls("closed_on")
     ordered = _ordered(stored.scores)
     shown = _ordered(with_band(stored.scores, stored.price_risk, fill, AS_MEASURED))
+    widened_fills = {
+        row["fill_model"] for row in shown if row["over_band"] and row["name"] == MODEL
+    }
     model_holds = bool((trades["exit_reason"] == SETTLED).any())
     model = stored.scores.filter((pl.col("name") == MODEL) & is_set).row(0, named=True)
     return {
@@ -80,8 +83,12 @@ def tearsheet_section(stored: StoredBacktest) -> dict[str, Any] | None:
         "error_points": stored.price_risk.filter(pl.col("scenario") == HIGHER)["iv_points"].max(),
         "sources": _sources(stored.sources.filter(is_set)),
         "targets": [
-            {**row, "metric": METRICS[row["metric"]]}
-            for row in against_seed(pl.DataFrame(ordered, schema=stored.scores.schema)).to_dicts()
+            {
+                **row,
+                "metric": METRICS[row["metric"]],
+                "over_band": row["metric"] == "sharpe" and row["fill_model"] in widened_fills,
+            }
+            for row in against_seed(pl.DataFrame(shown, schema=stored.scores.schema)).to_dicts()
         ],
         "sessions": equity.height,
         "stale_sessions": int(equity["yield_stale"].sum()),

@@ -6,6 +6,7 @@ import resource
 import subprocess
 import sys
 
+import polars as pl
 import pytest
 
 from options_platform.adapters.storage.warehouse import Warehouse
@@ -103,3 +104,33 @@ def test_status_takes_a_second_of_cpu_at_most(home, tmp_path):
 
 def test_help_takes_a_tenth_of_a_second_of_cpu_at_most(tmp_path):
     assert any(spent <= 0.1 for spent in cpu_seconds(tmp_path / "pycache", "--help"))
+
+
+@pytest.fixture
+def sample_home(home, monkeypatch):
+    """That home with the bars of the sample, while the settings name no source."""
+    warehouse = Warehouse(home / "warehouse.duckdb")
+    for table in (RAW_OHLCV, VIX):
+        warehouse.write([(table, warehouse.read(table).with_columns(source=pl.lit("sample")))])
+    for name in ("SOURCE", "TICKERS"):
+        monkeypatch.delenv(f"OPTIONS_{name}")
+    return home
+
+
+def test_a_home_of_the_sample_is_shown_as_such_whatever_source_is_set(sample_home, capsys):
+    assert main(["status"]) == 0
+    flat = " ".join(capsys.readouterr().out.split())
+    assert flat.startswith("Proxy data: bundled sample: S&P 500 / 10 as SPY")
+    assert "This home holds bars of source sample, and the settings say yahoo" in flat
+    assert flat.endswith("Next: export OPTIONS_SOURCE=sample, or name another home: --home FOLDER")
+    assert "IWM" not in flat
+    assert "Plans end at" not in flat
+
+
+@pytest.mark.long
+def test_the_report_of_a_home_of_the_sample_keeps_its_label(sample_home, capsys):
+    assert main(["report"]) == 0
+    page = (sample_home / "reports" / "report.html").read_text(encoding="utf-8")
+    assert "Proxy data." in page
+    assert "IWM</" not in page
+    assert "Yahoo" not in page

@@ -198,7 +198,7 @@ def test_flatten_prices_on_the_same_surface_as_work(tmp_path, monkeypatch):
 
     for name in ("Flattening", "OrderWorker"):
         monkeypatch.setattr(trading, name, Seen)
-    monkeypatch.setattr(trading, "ready_settings", lambda: settings)
+    monkeypatch.setattr(trading, "reading_settings", lambda: settings)
     assert trading.flatten(argparse.Namespace(yes=True, json=True)) == 0
     with pytest.raises(UsageError, match="fills at the close"):
         trading.work(argparse.Namespace(once=True, json=True))

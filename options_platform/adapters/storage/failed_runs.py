@@ -14,7 +14,12 @@ from pathlib import Path
 from options_platform.errors import DamagedError
 
 NEWEST_OF_EACH_JOB = """
-SELECT pipeline_name, run_id, status, coalesce(end_time, start_time)
+SELECT
+    CASE WHEN EXISTS (
+        SELECT 1 FROM run_tags
+        WHERE run_tags.run_id = runs.run_id AND key = 'options_platform/backfill'
+    ) THEN 'backfill' ELSE pipeline_name END,
+    run_id, status, coalesce(end_time, start_time)
 FROM runs
 WHERE id IN (SELECT max(id) FROM runs WHERE status IN ('SUCCESS', 'FAILURE') GROUP BY pipeline_name)
 ORDER BY id DESC
@@ -23,7 +28,10 @@ ORDER BY id DESC
 
 @dataclass(frozen=True)
 class FailedRun:
-    """A run that failed, the newest of its job that has ended; `ended` is None where unknown."""
+    """A run that failed, the newest of its job that has ended; `ended` is None where unknown.
+
+    `job` is "backfill" for a run of the job `daily` that the command `backfill` has started.
+    """
 
     job: str
     run_id: str

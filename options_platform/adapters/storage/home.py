@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import tempfile
@@ -25,6 +26,9 @@ PLATFORM_ENTRIES = (
     "logs", "chains", "cache", "locks", "exports", "backups.json", "demo.sha256", LAYOUT_FILE,
     "published", "before-*", ".restoring-*", "replay-*", "rule_sets", "forward_record.chain*",
 )  # fmt: skip
+NO_DATA = ("lost+found", "options.toml", ".env")
+"""What a folder may hold before it becomes a home."""
+
 EVENT_BATCH_SIZE = 20_000
 """Events per transaction, enough for the partitions of three tickers over 25 years."""
 
@@ -58,12 +62,13 @@ def prepare_home(settings: Settings) -> None:
     """Create the home and Dagster's configuration in it, and make it private.
 
     Other users lose access to the platform's files in it. The unfinished swap of a killed restore
-    is completed. Raises :class:`HomeError` for a home of a newer version, and :class:`HomeError`
-    or :class:`DiskFullError` if the home cannot be written.
+    is completed. Raises :class:`HomeError` for a home of a newer version and for a folder of other
+    files, and :class:`HomeError` or :class:`DiskFullError` if the home cannot be written.
     """
     home = settings.home
     make_files_private()
     try:
+        require_no_foreign_folder(home)
         home.mkdir(parents=True, exist_ok=True)
         require_readable_layout(home)
         close_to_others(home)
@@ -77,10 +82,46 @@ def prepare_home(settings: Settings) -> None:
     except OSError as error:
         if error.errno in FULL_ERRNOS:
             raise DiskFullError(home) from error
+        raise _unwritable(home, error.strerror) from error
+
+
+def is_home(folder: Path) -> bool:
+    """Whether the platform has made a home of a folder."""
+    return any(any(folder.glob(name)) for name in (LAYOUT_FILE, "*.duckdb", "forward_record.chain"))
+
+
+def require_home(settings: Settings, why: str) -> None:
+    """Raise :class:`HomeError`, which begins with `why`, if the settings' home is none."""
+    if not is_home(settings.home):
         raise HomeError(
-            f"the home {home} cannot be written ({error.strerror}); "
-            "set OPTIONS_HOME to a folder that you may write"
-        ) from error
+            f"{why}: {settings.home} is no home of options-platform; name the home: "
+            "--home FOLDER, or OPTIONS_HOME"
+        )
+
+
+def require_possible_home(home: Path) -> None:
+    """Raise :class:`HomeError` for a home that cannot be made where it is to be."""
+    above = next(path for path in (home, *home.parents) if path.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        why = os.strerror(errno.EACCES if above.is_dir() else errno.ENOTDIR)
+        raise _unwritable(home, why)
+
+
+def _unwritable(home: Path, why: str | None) -> HomeError:
+    advice = "set OPTIONS_HOME to a folder that you may write"
+    return HomeError(f"the home {home} cannot be written ({why}); {advice}")
+
+
+def require_no_foreign_folder(folder: Path) -> None:
+    """Raise :class:`HomeError` for a folder with files of which none is the platform's."""
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    foreign = [name for name in names if name not in NO_DATA]
+    is_ours = any(fnmatch(name, known) for name in names for known in PLATFORM_ENTRIES)
+    if foreign and not is_ours:
+        raise HomeError(
+            f"{folder} holds other files ({', '.join(sorted(foreign)[:3])}) and is no home of "
+            "options-platform; name a new or an empty folder: --home FOLDER, or OPTIONS_HOME"
+        )
 
 
 def require_readable_layout(home: Path) -> None:

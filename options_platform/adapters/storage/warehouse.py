@@ -134,6 +134,8 @@ class Warehouse:
         schema = table.schema
         names = list(columns) if columns is not None else schema.names()
         conditions = _conditions(tickers, start, end)
+        if not self.path.exists():
+            return table.empty().select(names)
         import duckdb
 
         with self._connection() as connection:
@@ -163,6 +165,8 @@ class Warehouse:
 
     def has(self, table: Table) -> bool:
         """Whether the table exists."""
+        if not self.path.exists():
+            return False
         with self._connection() as connection:
             return bool(stored_columns(connection, table.name))
 

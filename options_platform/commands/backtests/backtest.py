@@ -26,11 +26,13 @@ from options_platform.commands.backtests.refusals import refusals, say_refusals
 from options_platform.commands.backtests.sets import compare, sets_to_compare, with_fill
 from options_platform.commands.common import (
     ConsoleProgress,
+    of_stored_source,
     print_json,
     print_table,
     read_home,
-    ready_settings,
+    reading_settings,
     say,
+    say_proxy,
 )
 from options_platform.domain.backtest import BacktestRules
 from options_platform.domain.backtest.results import HELD_NOTE
@@ -40,8 +42,9 @@ from options_platform.domain.backtest_study.confident_trades import confident_tr
 from options_platform.domain.backtest_study.error_band import widened, with_band
 from options_platform.domain.backtest_study.judgement import Judgement, judge
 from options_platform.domain.backtest_study.price_risk import AS_MEASURED
-from options_platform.domain.backtest_study.scorecard import against_seed, held_to_expiry
+from options_platform.domain.backtest_study.scorecard import MODEL, against_seed, held_to_expiry
 from options_platform.domain.backtest_study.variants import Variant, VariantScore, scored
+from options_platform.domain.planning.selection import BY_MATRIX
 from options_platform.errors import UsageError
 from options_platform.formats import count, pct
 from options_platform.services.backtesting.run import (
@@ -59,7 +62,7 @@ from options_platform.settings.rule_sets import active_rule_set
 
 SHOWN_VARIANTS = 12
 BESIDE = ("name", "fill_model", "trades", "equity_usd", "cagr", "sharpe", "interval",
-          "max_drawdown", "win_rate", "profit_factor", "model_gain")  # fmt: skip
+          "max_drawdown", "win_rate", "profit_factor")  # fmt: skip
 GRID = (
     "variant",
     "held_to_expiry",
@@ -82,13 +85,14 @@ def backtest(args: argparse.Namespace) -> int:
 
     Raises :class:`UsageError` for settings, ranges or tickers that cannot be tested.
     """
-    settings = ready_settings()
+    settings = reading_settings()
     settings.require_rule_sets()
     if args.optuna is not None and args.optuna < 2:
         raise UsageError("--optuna takes the number of variants to try, at least 2")
     if args.refusals and (args.vary or args.optuna is not None or args.rule_sets is not None):
         raise UsageError("--refusals prices one run; leave out --vary, --optuna and --rule-sets")
     copy = read_home(settings).warehouse
+    settings = of_stored_source(settings, copy)
     settings = with_fits(settings, copy)
     base = make_variant(args.set, settings.plan, _with_fill(settings.backtest_rules, args.fill))
     plan, rules = base.plan, base.rules
@@ -98,6 +102,8 @@ def backtest(args: argparse.Namespace) -> int:
     sets = sets_to_compare(args, copy) if args.rule_sets is not None else None
     store = ChainStore(settings.chains_path)
     data = load_backtest(copy, _tickers(args, settings), args.start, args.end, store)
+    if not args.json:
+        say_proxy(settings)
     tried = [*variants, base, *(each.variant for each in sets or ())]
     require_premium_features(
         copy, data.market.tickers, data.first, data.last, (each.plan for each in tried)
@@ -258,7 +264,12 @@ def _show(run: BacktestRun, targets: pl.DataFrame, added: pl.DataFrame) -> None:
     ]  # fmt: skip
     print_table([_cells(row) for row in rows], BESIDE)
     say("Intervals are 95% by block bootstrap; model_gain is the model's Sharpe ratio minus that "
-        "of the row.")  # fmt: skip
+        "of the row:")  # fmt: skip
+    print_table([row for row in rows if row["model_gain"]], ("name", "fill_model", "model_gain"))
+    if run.plan.selection.strategy != BY_MATRIX:
+        say(f"The strategy {run.plan.selection.strategy} is traded whatever is predicted, so "
+            "random_direction, shuffled_signal and without_neutral are the model itself and show "
+            "nothing of it.")  # fmt: skip
     say_error_band(run.own_errors)
     say_price_risk(run.price_risk)
     if to_expiry := held_to_expiry(run.curves):
@@ -272,8 +283,11 @@ def _show(run: BacktestRun, targets: pl.DataFrame, added: pl.DataFrame) -> None:
     _show_confident(added)
     say_refusals(run.refusals.prices)
     say("Targets of the plan:")
+    marked = {row["fill_model"]: row["interval"] for row in rows if row["name"] == MODEL}
     shown = [
-        {**row, "interval": f"[{_two(row['low'])}, {_two(row['high'])}]",
+        {**row, "value": f"{row['value']:.3f}" if row["value"] is not None else "-",
+         "interval": marked[row["fill_model"]] if row["metric"] == "sharpe"
+         else f"[{_two(row['low'])}, {_two(row['high'])}]",
          "met": "met" if row["met"] else "MISSED"}
         for row in targets.to_dicts()
     ]  # fmt: skip

@@ -12,10 +12,11 @@ from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.commands.backtests.output import record
 from options_platform.commands.common import (
     ConsoleProgress,
+    of_stored_source,
     print_json,
     print_table,
     read_home,
-    ready_settings,
+    reading_settings,
     say,
 )
 from options_platform.contracts.rule_sets import LEFT
@@ -43,9 +44,10 @@ def study(args: argparse.Namespace) -> int:
     Raises :class:`SettingsError` for a file that cannot be read, and :class:`UsageError` for
     hypotheses that cannot be tried here.
     """
-    settings = ready_settings()
+    settings = reading_settings()
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
     copy = read_home(settings).warehouse
+    settings = of_stored_source(settings, copy)
     plan = plan_study(read_study(args.name, settings.home), settings, copy)
     data = load_data(plan, settings, copy)
     runs = run_study(plan, data, args.workers or settings.workers, ConsoleProgress())

@@ -193,10 +193,18 @@ def newest_final_session(now: datetime) -> date:
     return shift(today, -1)
 
 
+def from_midnight(day: date) -> str:
+    """From when on the partition of a session exists, in words."""
+    return f"from 00:00 New York on {day + timedelta(days=1)} on"
+
+
 def require_session(day: date, newest: date) -> date:
     """`day` itself; raises :class:`UsageError` unless it is a session not later than `newest`."""
     if day > newest:
-        raise UsageError(f"{day} is not over yet: the newest complete session is {newest}")
+        raise UsageError(
+            f"{day} is not complete yet: it is run {from_midnight(day)}; the newest complete "
+            f"session is {newest}"
+        )
     if not is_session(day):
         raise UsageError(f"{day} is no New York session; {_nearest_hint(day)}")
     return day

@@ -51,6 +51,15 @@ def may_record(session: date, now: datetime) -> bool:
     return session == newest_session(now) and now < open_time(shift(session, 1))
 
 
+def recorded_until(session: date) -> str:
+    """From when until when the plans of a session can be recorded, in words."""
+    opens = open_time(shift(session, 1))
+    return (
+        f"from the midnight after its close until the next open, {opens:%Y-%m-%d %H:%M} New York; "
+        "what comes later is no forecast"
+    )
+
+
 def newest_closed(now: datetime) -> date:
     """The newest session whose plans can no longer be recorded."""
     newest = newest_session(now)

@@ -147,7 +147,7 @@ def outlook_or_problem(settings: Settings, warehouse: Warehouse, ledger: Ledger)
     try:
         return make_outlook(settings, warehouse, ledger)
     except (IncompleteDataError, UsageError) as error:
-        return f"How often the rules trade is not known yet: {error}."
+        return f"How often the rules trade is not known yet: {error}"
 
 
 def pace_text(outlook: Outlook) -> str:

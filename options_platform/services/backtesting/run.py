@@ -107,7 +107,7 @@ def load_backtest(
     `chains` are the stored option chains, from which trades are planned, marked and filled.
 
     Raises :class:`IncompleteDataError` without any predictions, and :class:`UsageError` if the
-    range has fewer than two sessions of them.
+    range ends before it begins or has fewer than two sessions of them.
     """
     columns = ["date", "ticker", "direction"]
     calls = warehouse.read(DIRECTION_MODEL, columns=columns, tickers=tickers)
@@ -117,6 +117,8 @@ def load_backtest(
             f"there are no predictions for {', '.join(tickers)}; run: options-platform backfill"
         )
     stored: tuple[date, date] = (days.min(), days.max())  # type: ignore[assignment]
+    if start is not None and end is not None and start > end:
+        raise UsageError(f"--start {start} is after --end {end}")
     first, last = max(start or stored[0], stored[0]), min(end or stored[1], stored[1])
     if first >= last:
         raise UsageError(

@@ -66,7 +66,12 @@ def write_package(kind: str, name: str, folder: Path) -> list[Path]:
 
 def require_name(kind: str, name: str) -> None:
     """Raise :class:`UsageError` for a name that cannot be that of a package and of its member."""
-    if not name.isidentifier() or not name.isascii() or keyword.iskeyword(name):
+    if keyword.iskeyword(name):
+        raise UsageError(
+            f"{name!r} is no name for a package, since it is a word of Python; use another, such "
+            f"as my_{kind}"
+        )
+    if not name.isidentifier() or not name.isascii():
         raise UsageError(
             f"{name!r} is no name for a package; use letters, digits and _, such as my_{kind}"
         )
@@ -92,7 +97,9 @@ def _taken(kind: str) -> set[str]:
         from options_platform.models.selection.candidates import CANDIDATES
 
         return {each.model.name for candidates in CANDIDATES.values() for each in candidates}
-    return {"technical", "volatility", "regime"}
+    from options_platform.domain.features.registry import FEATURES
+
+    return {"technical", "volatility", "regime", *(feature.name for feature in FEATURES)}
 
 
 def _templates(kind: str) -> list[Traversable]:

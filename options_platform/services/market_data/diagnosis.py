@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, ClassVar
 
-from options_platform.errors import DamagedError, PlatformError
+from options_platform.errors import DamagedError, PlatformError, ShortHistoryError
 from options_platform.formats import count
 from options_platform.settings import Settings
 
@@ -41,12 +41,12 @@ class Diagnosis:
 
 
 def diagnose(settings: Settings, *, deep: bool = False) -> list[Diagnosis]:
-    """The results of all checks. Creates an empty home if there is none; changes nothing else.
+    """The results of all checks. Makes no home of a folder.
 
     `deep` reads every page of every database, which takes as long as the disk needs for that.
     """
     findings = [_python(), *_packages(), *_home(settings), *_databases(settings, deep=deep)]
-    findings += [*_rule_sets(settings), *_sources(settings), _calendar()]
+    findings += [*_rule_sets(settings), *_sources(settings), _calendar(), *_start(settings)]
     damaged = {finding.what for finding in findings if finding.state == Diagnosis.BROKEN}
     if settings.warehouse_path.name in damaged:
         return findings
@@ -71,9 +71,20 @@ def _packages() -> Iterator[Diagnosis]:
 
 
 def _home(settings: Settings) -> Iterator[Diagnosis]:
-    from options_platform.adapters.storage.home import prepare_home
+    from options_platform.adapters.storage.home import (
+        is_home,
+        prepare_home,
+        require_no_foreign_folder,
+        require_possible_home,
+    )
 
     try:
+        if not is_home(settings.home):
+            require_possible_home(settings.home)
+            require_no_foreign_folder(settings.home)
+            detail = f"{settings.home} is empty yet; it begins with: options-platform backfill"
+            yield Diagnosis("home", Diagnosis.NOTE, detail)
+            return
         prepare_home(settings)
     except PlatformError as error:
         yield Diagnosis("home", Diagnosis.BROKEN, str(error))
@@ -108,7 +119,8 @@ def _databases(settings: Settings, *, deep: bool) -> Iterator[Diagnosis]:
         else:
             sound += 1
     how = "every page read" if deep else "opened; to read them: options-platform doctor --deep"
-    yield Diagnosis("databases", Diagnosis.OK, f"{sound} are sound ({how})")
+    if sound:
+        yield Diagnosis("databases", Diagnosis.OK, f"{sound} are sound ({how})")
 
 
 def _rule_sets(settings: Settings) -> Iterator[Diagnosis]:
@@ -174,7 +186,7 @@ def _sources(settings: Settings) -> Iterator[Diagnosis]:
     yield from _market(settings, info)
     alone = open_source(settings.source, replace(source_options(settings), fallbacks=()))
     if reads_files(alone):
-        yield from _files(alone, (*settings.tickers, *symbols))
+        yield from _files(settings, alone, symbols)
 
 
 def _iv_symbols(settings: Settings, info: SourceInfo) -> dict[str, str]:
@@ -187,13 +199,41 @@ def _iv_symbols(settings: Settings, info: SourceInfo) -> dict[str, str]:
         return dict(settings.iv_symbol)
 
 
-def _files(source: FileSource, names: Sequence[str]) -> Iterator[Diagnosis]:
-    """The recognised layout of each file of the source."""
-    for name in names:
+def _files(settings: Settings, source: FileSource, symbols: Sequence[str]) -> Iterator[Diagnosis]:
+    """The recognised layout of each file of the source, then the sessions that each has."""
+    readable = []
+    for name in (*settings.tickers, *symbols):
         try:
             yield Diagnosis(f"file of {name}", Diagnosis.OK, source.understood(name))
+            readable.append(name)
         except PlatformError as error:
             yield Diagnosis(f"file of {name}", Diagnosis.BROKEN, str(error))
+    for name in readable:
+        yield _reach(settings, source, name, is_index=name in symbols)
+
+
+def _reach(settings: Settings, source: FileSource, name: str, *, is_index: bool) -> Diagnosis:
+    """From when to when a file of the source has rows, and whether a ticker's ends too early."""
+    from options_platform.services.market_data.session_bounds import newest_date
+
+    newest = newest_date(settings, datetime.now(UTC))
+    read = source.index_bars if is_index else source.bars
+    what, note = f"sessions of {name}", Diagnosis.NOTE
+    try:
+        rows = read(name, settings.start, newest)
+    except ShortHistoryError as error:
+        rows = error.bars
+    except PlatformError as error:
+        return Diagnosis(what, note, str(error))
+    if rows.is_empty():
+        return Diagnosis(what, note, f"none from {settings.start} to {newest}")
+    days: list[date] = rows["date"].sort().to_list()
+    first, last = days[0], days[-1]
+    shown = f"{first} to {last}"
+    if last == newest or is_index:
+        return Diagnosis(what, Diagnosis.OK, shown)
+    detail = f"{shown}, and the newest session is {newest}: bring the file up to date, or set end"
+    return Diagnosis(what, note, f"{detail} = {last} in options.toml")
 
 
 def _missing_names(needed: Sequence[str], available: Sequence[str] | None) -> str:
@@ -230,6 +270,13 @@ def _calendar() -> Diagnosis:
         return Diagnosis("calendar", Diagnosis.OK, shown)
     detail = f"{shown}, no session after it is planned; install a newer options-platform"
     return Diagnosis("calendar", Diagnosis.NOTE if days_left > 0 else Diagnosis.BROKEN, detail)
+
+
+def _start(settings: Settings) -> Iterator[Diagnosis]:
+    from options_platform.services.market_data.session_bounds import start_in_future
+
+    if fault := start_in_future(settings, datetime.now(UTC)):
+        yield Diagnosis("start", Diagnosis.BROKEN, fault)
 
 
 def _tables(settings: Settings) -> Iterator[Diagnosis]:

@@ -7,10 +7,12 @@ Rows of several real sources may be mixed: they are of the same market, and each
 from __future__ import annotations
 
 from options_platform.adapters.ports.market_data import SourceInfo
+from options_platform.adapters.sources import open_source, source_options
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import RAW_OHLCV
 from options_platform.errors import UsageError
-from options_platform.settings.sources import proxy_sources
+from options_platform.settings import Settings
+from options_platform.settings.sources import proxy_sources, source_entry
 
 
 def require_same_market(warehouse: Warehouse, source: SourceInfo) -> None:
@@ -29,8 +31,24 @@ def require_same_market(warehouse: Warehouse, source: SourceInfo) -> None:
         )
 
 
+def other_market(settings: Settings, warehouse: Warehouse) -> str | None:
+    """The source of the stored bars if they are of another market than the settings' source.
+
+    As for :func:`require_same_market`, without opening the source.
+    """
+    stored, proxies = _stored_sources(warehouse), proxy_sources()
+    named = {settings.source, *settings.fallback_sources}
+    foreign = stored - named if settings.source in proxies else stored & proxies
+    return min(filter(source_entry, foreign), default=None)
+
+
+def proxy_note(settings: Settings) -> str | None:
+    """That the source has no prices of the tickers themselves; None for one that has."""
+    if settings.source not in proxy_sources():
+        return None
+    label = open_source(settings.source, source_options(settings)).info.label
+    return f"Proxy data: {label}. No result here is a result of the funds themselves."
+
+
 def _stored_sources(warehouse: Warehouse) -> set[str]:
-    if not warehouse.path.exists() or not warehouse.has(RAW_OHLCV):
-        return set()
-    sources = warehouse.query(f"SELECT DISTINCT source FROM {RAW_OHLCV.name}")
-    return set(sources["source"].to_list())
+    return set(warehouse.read(RAW_OHLCV, columns=["source"])["source"].unique().to_list())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from options_platform.domain.calendar.sessions import all_sessions, newest_session
+from options_platform.errors import UsageError
 from options_platform.settings import Settings
 
 
@@ -20,5 +21,22 @@ def newest_date(settings: Settings, now: datetime) -> date:
 
 
 def first_date(settings: Settings) -> date:
-    """The first session on or after the settings' start."""
-    return min(day for day in all_sessions() if day >= settings.start)
+    """The first session on or after the settings' start.
+
+    Raises :class:`UsageError` for a start after the calendar's last session.
+    """
+    first = min((day for day in all_sessions() if day >= settings.start), default=None)
+    if first is None:
+        raise UsageError(f"the calendar has no session from the start on, {settings.start}")
+    return first
+
+
+def start_in_future(settings: Settings, now: datetime) -> str | None:
+    """That no session is over since the settings' start, with advice; None if one is."""
+    newest = newest_session(now)
+    if settings.start <= newest:
+        return None
+    return (
+        f"the history of the settings begins at {settings.start}, after {newest}, the newest "
+        "session; set start in options.toml, or OPTIONS_START, earlier"
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from options_platform.adapters.storage.failed_runs import failed_runs
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import PAPER_ORDERS, TRADE_PLAN, TRADE_PLAN_LEGS
-from options_platform.domain.calendar.sessions import sessions, shift
+from options_platform.domain.calendar.sessions import from_midnight, sessions, shift
 from options_platform.domain.chain.vol_errors import market_note
 from options_platform.domain.planning.decision_words import decision_words
 from options_platform.domain.trading.alerts import Alert
@@ -23,6 +23,7 @@ from options_platform.errors import DamagedError
 from options_platform.formats import count, pct, usd, words
 from options_platform.services.trading.account_state import alerts_of
 from options_platform.settings import Settings
+from options_platform.settings.sources import source_entry
 
 
 @dataclass(frozen=True)
@@ -182,8 +183,31 @@ def problems_of(
         )
         problems.append(Problem(text, "options-platform quarantine list"))
     steps = [*STEPS.values()]
-    return sorted(
+    ranked = sorted(
         problems, key=lambda one: steps.index(one.step) if one.step in steps else len(steps)
+    )
+    return [_of_files(one, newest) if _reads_files(settings) else one for one in ranked]
+
+
+def _reads_files(settings: Settings) -> bool:
+    entry = source_entry(settings.source)
+    return entry is not None and entry.needs_folder
+
+
+def _of_files(problem: Problem, newest: date) -> Problem:
+    """That problem, where a daily run has first to wait for somebody who brings newer files."""
+    if problem.step != STEPS["missed"]:
+        return problem
+    step = f"bring the files up to {newest}, or set end to their last session; then: {problem.step}"
+    return replace(problem, step=step)
+
+
+def foreign_home(settings: Settings, named_source: str) -> Problem:
+    """That a home holds the market of another source than the one that is set."""
+    return Problem(
+        f"This home holds bars of source {settings.source}, and the settings say {named_source}, "
+        "which is another market: nothing is run here until they agree",
+        f"export OPTIONS_SOURCE={settings.source}, or name another home: --home FOLDER",
     )
 
 
@@ -227,4 +251,5 @@ def next_step(problems: Sequence[Problem], newest: date, *, goes_on: bool) -> st
             return problem.step
     if not goes_on:
         return "nothing; the history ends here. Read the results: options-platform report"
-    return f"nothing until {shift(newest, 1)} has closed; then: options-platform daily"
+    day = shift(newest, 1)
+    return f"nothing; the session {day} is run {from_midnight(day)}: options-platform daily"

@@ -37,3 +37,9 @@ def test_a_database_that_is_damaged_is_named(tmp_path):
     path.write_bytes(b"garbage " * 1000)
     with pytest.raises(DamagedError, match=r"runs\.db is damaged"):
         failed_runs(tmp_path)
+
+
+def test_a_failed_backfill_is_named_as_the_command_that_started_it(instance, tmp_path):
+    tags = {"options_platform/backfill": "true"}
+    create_run_for_test(instance, job_name="daily", status=DagsterRunStatus.FAILURE, tags=tags)
+    assert [one.job for one in failed_runs(tmp_path)] == ["backfill"]

@@ -243,6 +243,7 @@ def test_an_interrupted_search_counts_its_variants(home):
         (["--optuna", "1", "--vary", "exits.exit_dte=7"], "at least 2"),
         (["--fill", "best"], "must be one of mid, default, worst"),
         (["--tickers", "IWM"], "IWM is not among the tickers"),
+        (["--start", "2018-12-31", "--end", "2017-01-03"], "2018-12-31 is after --end 2017-01-03"),
         (["--start", "2030-01-02"], "predictions are stored from"),
     ],
 )

@@ -63,6 +63,8 @@ def test_the_files_are_python_and_declare_the_member(tmp_path, kind):
     [
         ("strategy", "my-strategy", "'my-strategy' is no name for a package"),
         ("strategy", "class", "is no name for a package"),
+        ("source", "class", "since it is a word of Python"),
+        ("feature", "rsi_14", "there is a feature rsi_14 already"),
         ("feature", "9lives", "is no name for a package"),
         ("feature", "../x", "is no name for a package"),
         ("strategy", "MyStrategy", "write the name in lower case"),

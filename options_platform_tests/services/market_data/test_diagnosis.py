@@ -71,6 +71,14 @@ def test_doctor_shows_the_layout_of_each_file_and_finds_unreadable_ones(tmp_path
     files = found(settings)
     assert files["file of SPY"] == ("ok", "SPY.csv: bars of the site of Yahoo")
     assert files["file of VIX"] == ("ok", "VIX.csv: index of the csv layout")
+    assert files["sessions of SPY"] == ("note", "none from 2023-01-03 to 2024-03-28")
+    calm_bars().filter(pl.col("date") <= date(2024, 3, 1)).write_csv(tmp_path / "csv" / "SPY.csv")
+    state, detail = found(settings)["sessions of SPY"]
+    assert state == "note"
+    assert detail.endswith(
+        " to 2024-03-01, and the newest session is 2024-03-28: bring the file up to date, or set "
+        "end = 2024-03-01 in options.toml"
+    )
     state, detail = files["file of QQQ"]
     assert state == "BROKEN"
     assert "QQQ.csv line 2, the last one, lacks its end of line" in detail

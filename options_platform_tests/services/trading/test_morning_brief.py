@@ -111,7 +111,8 @@ def test_a_decision_is_told_with_what_became_of_its_order(settings):
 def test_a_quiet_home_waits_for_the_next_session(settings):
     assert problems(settings) == []
     assert next_step([], FRIDAY, goes_on=True) == (
-        "nothing until 2024-07-08 has closed; then: options-platform daily"
+        "nothing; the session 2024-07-08 is run from 00:00 New York on 2024-07-09 on: "
+        "options-platform daily"
     )
     assert "options-platform report" in next_step([], FRIDAY, goes_on=False)
 
@@ -151,3 +152,12 @@ def test_the_decisions_of_several_sets_name_them(settings):
     warehouse.write([(TRADE_PLAN, plans), (TRADE_PLAN_LEGS, legs)])
     (line,) = decisions_in_words(shared, warehouse, FRIDAY)
     assert line.startswith("SPY (plan): ")
+
+
+def test_a_source_of_files_is_brought_up_to_date_before_the_next_daily_run(tmp_path):
+    settings = make_settings({"home": tmp_path, "source": "csv", "csv_dir": str(tmp_path)})
+    step = next_step(problems(settings, planned=WEDNESDAY), FRIDAY, goes_on=True)
+    assert step == (
+        "bring the files up to 2024-07-05, or set end to their last session; then: "
+        "options-platform daily"
+    )
