@@ -42,7 +42,7 @@ def headline_section(
         "trading": None if summary is None else _trading(summary),
         "account": account_words(trading),
         "is_arranged": trading is not settings,
-        "alerts": alerts_of(trading, ledger, now),
+        "alerts": alerts_of(trading, ledger, now, warehouse=warehouse),
         "newest": newest,
         "decisions": [] if newest is None else decisions_in_words(settings, warehouse, newest),  # type: ignore[arg-type]
         "verdict": None if backtest is None else _verdict(backtest),
