@@ -127,7 +127,6 @@ def test_a_home_of_the_sample_is_shown_as_such_whatever_source_is_set(sample_hom
     assert "Plans end at" not in flat
 
 
-@pytest.mark.long
 def test_the_report_of_a_home_of_the_sample_keeps_its_label(sample_home, capsys):
     assert main(["report"]) == 0
     page = (sample_home / "reports" / "report.html").read_text(encoding="utf-8")
