@@ -21,7 +21,8 @@ ui: $(STAMP) ## the Dagster web UI on 127.0.0.1: of options.toml if there is one
 	  $(BIN)/options-platform ui --port $${PORT:-3000}
 
 mlflow: $(STAMP) ## the MLflow UI on 127.0.0.1, opened on the newest scores of the models
-	@OPTIONS_SOURCE="$${OPTIONS_SOURCE:-sample}" $(BIN)/options-platform mlflow --port $${PORT:-5000}
+	@[ -e options.toml ] || export OPTIONS_SOURCE="$${OPTIONS_SOURCE:-sample}"; \
+	  $(BIN)/options-platform mlflow --port $${PORT:-5000}
 
 test: $(DEV_STAMP) ## the tests, without browser and long runs
 	@$(BIN)/python -m pytest -m "not long and not browser" $(WORKERS)
