@@ -93,5 +93,5 @@ def check_result(
         metadata=metadata,
         description=None
         if finding.passed
-        else f"{count(finding.broken, 'row')}: {rule.description}",
+        else f"not true of {count(finding.broken, 'row')}: {rule.description}",
     )

@@ -112,7 +112,8 @@ def test_the_shell_names_the_failed_check_in_one_line(tmp_path):
     broken = Sabotaged(settings, table, statement)
     with pytest.raises(RunFailedError) as error:
         run_job(settings, PartitionRange(START, END, settings.tickers), warehouse=broken)
-    assert str(error.value).startswith("vix.sessions_complete: 2 rows: Each session of the range")
+    first = "vix.sessions_complete: not true of 2 rows: Each session of the range"
+    assert str(error.value).startswith(first)
     assert f"e.g. {DAY} QQQ; {DAY} SPY; nothing downstream was computed" in str(error.value)
     assert "\n" not in str(error.value)
 

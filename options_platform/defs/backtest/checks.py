@@ -48,7 +48,7 @@ def make_backtest_checks() -> list[dg.AssetChecksDefinition]:
                 | ({"examples": "; ".join(finding.examples)} if finding.examples else {}),
                 description=None
                 if finding.passed
-                else f"{count(finding.broken, 'row')}: {rule.description}",
+                else f"not true of {count(finding.broken, 'row')}: {rule.description}",
             )
 
     return [checks]

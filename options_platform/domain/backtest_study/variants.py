@@ -306,5 +306,9 @@ def raise_unknown(key: str, part: str, known_names: Sequence[str], *, top: bool)
         else [*known_names]
     )
     near = difflib.get_close_matches(part, names, n=1)
-    hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(names)}"
+    if near:
+        whole = ".".join(near[0] if name == part else name for name in key.split("."))
+        hint = f"; did you mean {whole}?"
+    else:
+        hint = f"; known are {', '.join(names)}"
     raise UsageError(f"no setting {key} to vary{hint if names else ''}")

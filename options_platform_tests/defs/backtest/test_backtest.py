@@ -154,7 +154,7 @@ def test_with_budgets_the_account_is_tested_with_all_its_sets_and_each_set_alone
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"settings": ["exits.credit_stopp=1"]}, "did you mean credit_stop"),
+        ({"settings": ["exits.credit_stopp=1"]}, "did you mean exits.credit_stop?"),
         ({"settings": ["exits.credit_stop=1,2"]}, "one value a setting"),
         ({"start": "yesterday"}, "is not a date"),
         ({"run": "account"}, "choose another name"),

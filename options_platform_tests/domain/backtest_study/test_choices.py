@@ -60,7 +60,10 @@ def test_account_settings_apply_to_the_plan_or_the_backtest_they_belong_to():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("exits.credit_stopp=1", "no setting exits.credit_stopp to vary; did you mean credit_stop"),
+        (
+            "exits.credit_stopp=1",
+            "no setting exits.credit_stopp to vary; did you mean exits.credit_stop",
+        ),
         ("exit.credit_stop=1", "did you mean exits"),
         ("iron_condor=true", "did you mean iron_condor_enabled"),
         ("exits.exit_dte=soon", "'soon': Input should be a valid integer"),

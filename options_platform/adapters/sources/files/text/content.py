@@ -95,7 +95,9 @@ def content_of(path: Path) -> bytes:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise SourceError(f"{path.name} cannot be read ({error.strerror}); correct it") from error
+        raise SourceError(
+            f"{path} cannot be read ({error.strerror}); name a file that this user can read"
+        ) from error
     if content.startswith(GZIP):
         content = _gunzipped(path, content)
     if content.startswith(ZIP):
