@@ -169,4 +169,6 @@ def test_trading_is_tried_out_word_for_word_after_the_demo(installed, demo):
     assert shown.rstrip().endswith("Ledger and broker agree.")
     assert (installed.folder / ".options-fake" / "ledger.duckdb").is_file()
     # The demo's home is another one, and as it was.
-    assert installed.run("options-platform", "status", OPTIONS_SOURCE="sample").startswith("Equity")
+    brief = installed.run("options-platform", "status", OPTIONS_SOURCE="sample")
+    assert brief.startswith("Proxy data: ")
+    assert "\nEquity 100,000 USD at the close of 2018-12-31" in brief

@@ -144,7 +144,10 @@ def skill_by_month(months: pl.DataFrame) -> bytes:
         axes.bar(days, months["skill"].to_numpy(), width=24, color="#b9c3cd", label="month")
         axes.plot(days, months["skill_to_date"], color=LINES[0], linewidth=1.4, label="to date")
         axes.set_ylabel("skill (0 = naive)")
-        axes.set_ylim(max(-1.0, float(months["skill"].min() or 0) * 1.05), None)  # type: ignore[arg-type]
+        lowest = float(months["skill"].min() or 0)  # type: ignore[arg-type]
+        if lowest < 0:
+            # A month far below the naive forecast would flatten all others.
+            axes.set_ylim(bottom=max(-1.0, lowest * 1.05))
         date_axis(axes)
         axes.legend(frameon=False, loc="lower left", ncols=2, fontsize=8)
     return made()

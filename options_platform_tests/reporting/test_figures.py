@@ -107,3 +107,14 @@ def test_a_picture_in_a_page_is_the_picture():
     head, _, data = figures.data_uri(png).partition(",")
     assert head == "data:image/png;base64"
     assert base64.b64decode(data, validate=True) == png
+
+
+@pytest.mark.parametrize("skills", [[0.0], [0.0, 0.0], [0.1], [-0.02, 0.03], [-7.0, 0.1], [None]])
+def test_the_skill_of_few_months_equal_months_or_a_hopeless_one_is_shown(skills):
+    months = [f"2017-{month:02}" for month in range(1, len(skills) + 1)]
+    shown = pl.DataFrame(
+        {"fold": months, "skill": skills, "skill_to_date": skills},
+        schema_overrides={"skill": pl.Float64, "skill_to_date": pl.Float64},
+    )
+    width, height = pixels(figures.skill_by_month(shown))
+    assert width > height
