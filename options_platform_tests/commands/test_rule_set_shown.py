@@ -100,6 +100,7 @@ def test_doctor_names_the_settings_that_the_set_leaves_without_effect(home, caps
 
 
 def test_a_home_is_restored_whose_set_is_in_the_archive_alone(home, tmp_path, capsys):
+    planned_in(home)
     archive = tmp_path / "home.tar.gz"
     assert main(["backup", str(archive)]) == 0
     (home / "rule_sets" / "mine.toml").unlink()

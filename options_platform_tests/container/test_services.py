@@ -50,7 +50,9 @@ def foreign(engine):
     return [
         path
         for path in paths
-        if path.lstat().st_uid != engine.uid or stat.S_IMODE(path.lstat().st_mode) & 0o077
+        if path.lstat().st_uid != engine.uid
+        # A link has no rights of its own.
+        or (stat.S_IMODE(path.lstat().st_mode) & 0o077 and not path.is_symlink())
     ]
 
 

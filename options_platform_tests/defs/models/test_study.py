@@ -112,7 +112,8 @@ def test_a_models_scores_are_on_its_newest_session_and_as_one_line_on_all_others
     assert "regime neutral" in newest["by_regime"].value
     assert "vix" in newest["importance"].value
     assert ("calibration" in newest) == (asset == "direction_model")
-    assert list(older) == ["summary"]
+    code = ["prediction"] if asset == "direction_model" else []
+    assert list(older) == ["summary", *code, "details"]
     assert older["summary"] == newest["summary"]
     assert f"{metric} 0." in older["summary"].value
     assert "(naive 0." in older["summary"].value
