@@ -48,6 +48,8 @@ def run(settings, start=None, end=None, tickers=None, assets=None, *, backfill=T
         start or settings.start, end or settings.end, tuple(tickers or settings.tickers)
     )
     moment = now or datetime(2026, 1, 2, 12, tzinfo=NEW_YORK)
+    # As each command does: the log of a copied home would still be that of the first one.
+    prepare_home(settings)
     return run_job(settings, selected, assets=assets, backfill=backfill, now=lambda: moment)
 
 

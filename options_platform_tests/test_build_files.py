@@ -137,7 +137,7 @@ def test_make_ui_serves_the_sample_only_without_settings(tmp_path, has_settings,
     installed = tmp_path / "venv" / ".installed"
     make = ["make", "-f", str(ROOT / "Makefile"), f"VENV={installed.parent}", "-o", str(installed)]
     done = subprocess.run(
-        [*make, "ui"],
+        [*make, "--no-print-directory", "ui"],
         cwd=tmp_path, env=os.environ | given, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout == f"ui of {source}\n"

@@ -291,7 +291,7 @@ def test_features_without_one_of_their_columns_are_refused(warehouse):
 
 def test_an_unwritable_folder_is_reported_in_one_line(tmp_path):
     with pytest.raises(HomeError, match="OPTIONS_HOME"):
-        Warehouse(tmp_path / "no" / "such" / "w.duckdb").read(LABELS)
+        Warehouse(tmp_path / "no" / "such" / "w.duckdb").create_all()
 
 
 HOLD = """
