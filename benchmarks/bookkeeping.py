@@ -5,8 +5,6 @@ says what it does after a backfill, a code and a link. The stock storage gets a 
 it takes about 15 times as long.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import tempfile
