@@ -72,8 +72,6 @@ def held(path: Path, *, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConnecti
     `wait_seconds`, :class:`DamagedError` and :class:`DiskFullError` at the start or within the
     block, and :class:`HomeError` if the file cannot be opened for another reason.
     """
-    import duckdb
-
     # To resolve a path anew costs more than most steps within a block that holds it.
     mine = _of_this_thread.held.get(path)
     if mine is not None:
@@ -91,12 +89,8 @@ def held(path: Path, *, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConnecti
         if path.is_absolute():
             _of_this_thread.held[path] = connection
         try:
-            yield connection
-        except duckdb.Error as error:
-            fault = known_fault(path, error)
-            if fault is None:
-                raise
-            raise fault from error
+            with _faults_named(path):
+                yield connection
         finally:
             _of_this_thread.held.pop(path, None)
             del _open_now[key]
@@ -110,8 +104,6 @@ def looked_at(path: Path, *, wait_seconds: float) -> Iterator[duckdb.DuckDBPyCon
     Within a block of :func:`held` of this thread it is that block's connection. Raises as
     :func:`held` does.
     """
-    import duckdb
-
     key = path.resolve()
     with _locks.setdefault(key, RLock()):
         if key in _open_now:
@@ -119,14 +111,23 @@ def looked_at(path: Path, *, wait_seconds: float) -> Iterator[duckdb.DuckDBPyCon
             return
         connection = _opened(path, wait_seconds, _connect_to_read)
         try:
-            yield connection
-        except duckdb.Error as error:
-            fault = known_fault(path, error)
-            if fault is None:
-                raise
-            raise fault from error
+            with _faults_named(path):
+                yield connection
         finally:
             connection.close()
+
+
+@contextmanager
+def _faults_named(path: Path) -> Iterator[None]:
+    import duckdb
+
+    try:
+        yield
+    except duckdb.Error as error:
+        fault = known_fault(path, error)
+        if fault is None:
+            raise
+        raise fault from error
 
 
 def is_held_here(path: Path) -> bool:
