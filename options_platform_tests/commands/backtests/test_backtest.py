@@ -236,7 +236,7 @@ def test_an_interrupted_search_counts_its_variants(home):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--vary", "exits.credit_stopp=1"], "did you mean credit_stop?"),
+        (["--vary", "exits.credit_stopp=1"], "did you mean exits.credit_stop?"),
         (["--vary", "exits.credit_stop=1..3"], "add --optuna N"),
         (["--set", "exits.credit_stop=1,3"], "one value a setting"),
         (["--optuna", "5"], "searches the settings of --vary"),

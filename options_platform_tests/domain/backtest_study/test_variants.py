@@ -44,8 +44,8 @@ def test_plan_and_backtest_use_the_same_chain_rules():
 @pytest.mark.parametrize(
     ("key", "message"),
     [
-        ("exits.credit_stopp", "did you mean credit_stop"),
-        ("plan.sizing.risk", "did you mean risk_pct"),
+        ("exits.credit_stopp", "did you mean exits.credit_stop"),
+        ("plan.sizing.risk", "did you mean plan.sizing.risk_pct"),
         ("nothing", "known are start_usd"),
         ("start_usd.more", "no setting start_usd.more"),
     ],
