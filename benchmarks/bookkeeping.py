@@ -24,7 +24,7 @@ STORAGES = {
     "stock": ("dagster._core.storage.event_log", "SqliteEventLogStorage"),
     "batched": ("options_platform.adapters.event_log", "BatchedSqliteEventLogStorage"),
 }
-GOAL_MS, GOAL_KB = 2.0, 4.0
+GOAL_MS, GOAL_KB = 0.27, 3.7
 
 
 def make_job(days: int) -> tuple[dg.JobDefinition, Sequence[str]]:
@@ -101,8 +101,8 @@ def main() -> None:
         print(f"{name:10} {row[0]:8.2f} {row[1]:8.2f} {row[2]:6.2f}")
     ratio = [theirs / mine for theirs, mine in zip(stock, ours, strict=True)]
     print(f"{'ratio':10} {ratio[0]:8.1f} {ratio[1]:8.1f} {ratio[2]:6.1f}")
-    met = ours[1] <= GOAL_MS and ours[2] <= GOAL_KB
-    print(f"goal: at most {GOAL_MS} ms and {GOAL_KB} KiB: {'met' if met else 'MISSED'}")
+    met = ours[0] <= GOAL_MS and ours[2] <= GOAL_KB
+    print(f"goal: at most {GOAL_MS} ms of CPU and {GOAL_KB} KiB: {'met' if met else 'MISSED'}")
 
 
 if __name__ == "__main__":

@@ -14,12 +14,21 @@ from dagster._core.definitions.events import AssetMaterialization
 from dagster._core.definitions.metadata import TextMetadataValue, UrlMetadataValue
 from dagster._core.events import DagsterEventType, StepMaterializationData
 from dagster._core.events.log import EventLogEntry
-from dagster._serdes import serialize_value
+from dagster._serdes import deserialize_value, serialize_value
 
 COMPACT = (",", ":")
 MATERIALISATION = DagsterEventType.ASSET_MATERIALIZATION.value
 PLACE, MOMENT = "<partition>", -1.0
 TEXTS = (TextMetadataValue, UrlMetadataValue)
+OPTIONAL = (
+    "asset_lineage",
+    "description",
+    "logging_tags",
+    "message",
+    "solid_handle",
+    "step_handle",
+)
+"""Fields that Dagster's readers fill in themselves where an event lacks them; left out if empty."""
 
 Frame = tuple[str, str, str] | None
 """The text before, between and after the partition's fields and the time; None if unclear."""
@@ -80,14 +89,24 @@ class EventTexts:
         else:
             data = _serialised(value)
         label = json.dumps(name)
-        return (
-            f'{{"__class__":"EventMetadataEntry","description":null,"entry_data":{data},'
-            f'"label":{label}}}'
-        )
+        return f'{{"__class__":"EventMetadataEntry","entry_data":{data},"label":{label}}}'
 
 
 def _serialised(value: Any) -> str:
     return serialize_value(value, separators=COMPACT)
+
+
+def _without_empty_fields(text: str) -> str:
+    shorter = json.dumps(_filled_in(json.loads(text)), separators=COMPACT)
+    return shorter if deserialize_value(shorter) == deserialize_value(text) else text
+
+
+def _filled_in(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_filled_in(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: _filled_in(item) for name, item in value.items() if item or name not in OPTIONAL}
 
 
 def _materialisation(event: EventLogEntry) -> AssetMaterialization | None:
@@ -116,7 +135,7 @@ def _make_frame(event: EventLogEntry, made: AssetMaterialization) -> Frame:
         event_specific_data=StepMaterializationData(empty, [])
     )
     blank = slim._replace(timestamp=MOMENT, dagster_event=inner)
-    text = _serialised(blank)
+    text = _without_empty_fields(_serialised(blank))
     own = f'"metadata_entries":[],"partition":{json.dumps(PLACE)},"tags":{{}}'
     moment = f'"timestamp":{MOMENT}'
     if text.count(own) != 1 or text.count(moment) != 1 or text.index(own) > text.index(moment):

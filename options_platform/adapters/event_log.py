@@ -27,7 +27,11 @@ from dagster._core.events import (
 )
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log.base import PlannedMaterializationInfo
-from dagster._core.storage.event_log.schema import AssetKeyTable, SqlEventLogStorageTable
+from dagster._core.storage.event_log.schema import (
+    AssetEventTagsTable,
+    AssetKeyTable,
+    SqlEventLogStorageTable,
+)
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
     INDEX_SHARD_NAME,
     SqliteEventLogStorage,
@@ -57,7 +61,15 @@ FALLBACK = (
     "Exception while writing logger call to event log: ",
 )
 
+OF_ASSETS = frozenset(kind.value for kind in ASSET_EVENTS)
+MIRRORED = OF_ASSETS | {
+    kind.value for kind in (*ASSET_CHECK_EVENTS, *EVENT_TYPE_TO_PIPELINE_RUN_STATUS)
+}
+"""Types of events that the index has as well as the run's database."""
+
 Row = dict[str, Any]
+AssetEvent = tuple[EventLogEntry, Row, int]
+"""An event, its row and its storage id."""
 
 
 class _Console:
@@ -118,37 +130,35 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         which would show a random partition as the asset's newest. The log of a run repeats what the
         index has; for thousands of partitions it is without their metadata and tags.
         """
-        if all(_is_materialisation(event) for event in events):
-            events = sorted(events, key=_asset_and_partition)
         texts = EventTexts()
-        rows = [self._row(event, texts) for event in events]
-        logged = rows
+        stored = [(event, self._row(event, texts)) for event in events]
+        if all(row["dagster_event_type"] == MATERIALISATION for _, row in stored):
+            stored.sort(key=_asset_and_partition)
+        logged = [row for _, row in stored]
         if len(events) > LONG_BATCH:
             logged = [
-                {**row, "event": texts.for_log(event)} if _is_materialisation(event) else row
-                for event, row in zip(events, rows, strict=True)
+                {**row, "event": texts.for_log(event)}
+                if row["dagster_event_type"] == MATERIALISATION
+                else row
+                for event, row in stored
             ]
         for run_id in dict.fromkeys(event.run_id for event in events):
             of_run = [row for row in logged if row["run_id"] == run_id]
             with self.run_connection(run_id) as connection:
-                connection.execute(SqlEventLogStorageTable.insert(), of_run)
+                _insert(connection, SqlEventLogStorageTable, of_run)
 
-        mirrored = [
-            (event, row) for event, row in zip(events, rows, strict=True) if _is_mirrored(event)
-        ]
+        mirrored = [(event, row) for event, row in stored if row["dagster_event_type"] in MIRRORED]
         if not mirrored:
             return
         with self.index_connection() as connection:
             ids = _insert_in_order(connection, [row for _, row in mirrored])
             asset_events = [
-                (event, storage_id)
-                for (event, _), storage_id in zip(mirrored, ids, strict=True)
-                if event.dagster_event_type in ASSET_EVENTS
+                (event, row, storage_id)
+                for (event, row), storage_id in zip(mirrored, ids, strict=True)
+                if row["dagster_event_type"] in OF_ASSETS
             ]
             if asset_events:
-                self._store_asset_event_tags(
-                    connection, [e for e, _ in asset_events], [n for _, n in asset_events]
-                )
+                self._store_tags(connection, asset_events)
                 self._store_asset_keys(connection, asset_events)
         for (event, _), storage_id in zip(mirrored, ids, strict=True):
             if event.dagster_event_type in ASSET_CHECK_EVENTS:
@@ -211,25 +221,39 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         )
         return [record for record in records if _planned_partitions(record)]
 
-    def _store_asset_keys(
-        self, connection: Connection, events: Sequence[tuple[EventLogEntry, int]]
-    ) -> None:
+    def _store_tags(self, connection: Connection, events: Sequence[AssetEvent]) -> None:
+        tags = [
+            {
+                "event_id": storage_id,
+                "asset_key": row["asset_key"],
+                "key": key,
+                "value": value,
+                "event_timestamp": row["timestamp"],
+            }
+            for event, row, storage_id in events
+            for key, value in self._tags_for_asset_event(event).items()
+        ]
+        # The table is missing in a home that an old Dagster made and nobody migrated.
+        if tags and self.has_table(AssetEventTagsTable.name):
+            _insert(connection, AssetEventTagsTable, tags)
+
+    def _store_asset_keys(self, connection: Connection, events: Sequence[AssetEvent]) -> None:
         """Update each asset's row from the batch's last event of each type."""
         has_columns = self._has_asset_key_index_cols_on_connection(connection)
-        last: dict[tuple[AssetKey, Any], tuple[EventLogEntry, int]] = {}
-        for event, storage_id in events:
-            key = event.get_dagster_event().asset_key
-            if key is not None:
-                last.pop((key, event.dagster_event_type), None)
-                last[key, event.dagster_event_type] = (event, storage_id)
-        values: dict[AssetKey, Row] = {}
+        last: dict[tuple[str, str], tuple[EventLogEntry, int]] = {}
+        for event, row, storage_id in events:
+            if row["asset_key"] is not None:
+                place = row["asset_key"], row["dagster_event_type"]
+                last.pop(place, None)
+                last[place] = (event, storage_id)
+        values: dict[str, Row] = {}
         for (key, _), (event, storage_id) in last.items():
             values.setdefault(key, {}).update(
                 self._get_asset_entry_values(event, storage_id, has_columns)
             )
         for key, row in values.items():
             if row:
-                _upsert_asset_key(connection, key.to_string(), row)
+                _upsert_asset_key(connection, key, row)
 
     def _initdb(self, engine: Engine, for_index_shard: bool = False) -> None:
         # The stock constructor passes a new engine for the index.
@@ -276,29 +300,15 @@ def _tune(connection: Any, _record: Any) -> None:
     connection.execute(f"PRAGMA page_size={PAGE_SIZE}")
 
 
-def _is_materialisation(event: EventLogEntry) -> bool:
-    inner = event.dagster_event
-    return inner is not None and inner.event_type_value == MATERIALISATION
-
-
-def _asset_and_partition(event: EventLogEntry) -> tuple[str, str]:
-    dagster_event = event.get_dagster_event()
-    return str(dagster_event.asset_key), dagster_event.partition or ""
+def _asset_and_partition(stored: tuple[EventLogEntry, Row]) -> tuple[str, str]:
+    _, row = stored
+    return row["asset_key"], row["partition"] or ""
 
 
 def _planned_partitions(record: EventLogRecord) -> frozenset[str]:
     event = record.event_log_entry.get_dagster_event()
     subset = event.asset_materialization_planned_data.partitions_subset
     return frozenset() if subset is None else frozenset(subset.get_partition_keys())
-
-
-def _is_mirrored(event: EventLogEntry) -> bool:
-    kind = event.dagster_event_type if event.is_dagster_event else None
-    return (
-        kind in ASSET_EVENTS
-        or kind in ASSET_CHECK_EVENTS
-        or kind in EVENT_TYPE_TO_PIPELINE_RUN_STATUS
-    )
 
 
 def _insert_in_order(connection: Connection, rows: Sequence[Row]) -> list[int]:
@@ -308,8 +318,21 @@ def _insert_in_order(connection: Connection, rows: Sequence[Row]) -> list[int]:
     newest = connection.execute(db.select(db.func.max(SqlEventLogStorageTable.c.id))).scalar()
     first = (newest or 0) + 1
     numbered = [{**row, "id": first + number} for number, row in enumerate(rows)]
-    connection.execute(SqlEventLogStorageTable.insert(), numbered)
+    _insert(connection, SqlEventLogStorageTable, numbered)
     return [row["id"] for row in numbered]
+
+
+def _insert(connection: Connection, table: db.Table, rows: Sequence[Row]) -> None:
+    """Insert rows that have the same columns; SQLAlchemy would spend longer than SQLite on it."""
+    dialect = connection.dialect
+    columns = []
+    for name in rows[0]:
+        values = [row[name] for row in rows]
+        bound = table.c[name].type.dialect_impl(dialect).bind_processor(dialect)
+        columns.append(values if bound is None else [bound(value) for value in values])
+    names, places = ", ".join(f'"{name}"' for name in rows[0]), ", ".join("?" * len(columns))
+    statement = f"INSERT INTO {table.name} ({names}) VALUES ({places})"
+    connection.exec_driver_sql(statement, list(zip(*columns, strict=True)))
 
 
 def _upsert_asset_key(connection: Connection, key: str, values: Row) -> None:

@@ -121,13 +121,11 @@ def tell(context: dg.AssetExecutionContext, told: Stories) -> None:
     """
     step = context.get_step_execution_context()
     kept = step._metadata_accumulator.per_output_metadata  # noqa: SLF001
-    added: dict[Any, Mapping[str, Any]] = {
-        AssetMetadataHandle(asset_key=context.asset_key, partition_key=key): {
-            **kept.get(AssetMetadataHandle(asset_key=context.asset_key, partition_key=key), {}),
-            **entries,
-        }
-        for key, entries in told.items()
-    }
+    asset_key = context.asset_key
+    added: dict[Any, Mapping[str, Any]] = {}
+    for key, entries in told.items():
+        handle = AssetMetadataHandle(asset_key=asset_key, partition_key=key)
+        added[handle] = {**kept.get(handle, {}), **entries}
     step._metadata_accumulator = OutputMetadataAccumulator(  # noqa: SLF001
         per_output_metadata={**kept, **added}
     )
