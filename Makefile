@@ -8,10 +8,10 @@ DEV_STAMP := $(VENV)/.installed-dev
 WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-all ui check bench install lock mlflow docs site clean
+.PHONY: help demo test test-long test-all test-dagster ui check bench install lock mlflow docs site clean
 
 help: ## list the commands
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 demo: $(STAMP) ## run the whole platform on the bundled sample data
 	@OPTIONS_SOURCE=sample OPTIONS_HOME="$${OPTIONS_HOME:-.options}" $(BIN)/options-platform demo
@@ -38,6 +38,9 @@ check: $(DEV_STAMP) ## lint, types, import contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+test-dagster: $(DEV_STAMP) ## the event log on the newest release of Dagster
+	@$(BIN)/python -m tools.newest_dagster
 
 bench: $(DEV_STAMP) ## the benchmarks, as ratios against a named peer
 	@for name in features bookkeeping market_data startup warehouse publishing option_chains option_import pricing \

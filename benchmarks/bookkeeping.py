@@ -22,7 +22,7 @@ ASSETS = 9
 TICKERS = ("AAA", "BBB", "CCC")
 STORAGES = {
     "stock": ("dagster._core.storage.event_log", "SqliteEventLogStorage"),
-    "batched": ("options_platform.adapters.event_log", "BatchedSqliteEventLogStorage"),
+    "batched": ("options_platform.adapters.batched_event_log", "BatchedEventLogStorage"),
 }
 GOAL_MS, GOAL_KB = 0.27, 3.7
 

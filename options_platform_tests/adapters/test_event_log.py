@@ -15,9 +15,10 @@ from dagster._core.instance.methods import event_methods
 from dagster._serdes import deserialize_value
 
 from options_platform.adapters.event_json import EventTexts
-from options_platform.adapters.event_log import FALLBACK, quiet_fallback
+from options_platform.adapters.event_log import FALLBACK, TESTED, is_tested, quiet_fallback
 
-OURS = "options_platform.adapters.event_log", "BatchedSqliteEventLogStorage"
+OURS = "options_platform.adapters.batched_event_log", "BatchedEventLogStorage"
+NAMED = "options_platform.adapters.event_log", "BatchedSqliteEventLogStorage"
 STOCK = "dagster._core.storage.event_log", "SqliteEventLogStorage"
 DAYS = ["2024-01-02", "2024-01-03", "2024-01-04"]
 PARTITIONS = dg.MultiPartitionsDefinition(
@@ -193,8 +194,8 @@ CHILD = """
     import dagster as dg
     from dagster._core.events import DagsterEvent, StepMaterializationData
     from dagster._core.events.log import EventLogEntry
-    from options_platform.adapters.event_log import BatchedSqliteEventLogStorage
-    storage = BatchedSqliteEventLogStorage(sys.argv[1])
+    from options_platform.adapters.batched_event_log import BatchedEventLogStorage
+    storage = BatchedEventLogStorage(sys.argv[1])
     run = sys.argv[2]
     def event(partition):
         return EventLogEntry(
@@ -224,9 +225,9 @@ def child(folder, run, batches):
 
 
 def stored(folder):
-    from options_platform.adapters.event_log import BatchedSqliteEventLogStorage
+    from options_platform.adapters.batched_event_log import BatchedEventLogStorage
 
-    log = BatchedSqliteEventLogStorage(str(folder))
+    log = BatchedEventLogStorage(str(folder))
     return log.get_materialized_partitions(dg.AssetKey("a"))
 
 
@@ -294,6 +295,32 @@ def test_a_materialisation_reads_back_as_dagster_wrote_it(tmp_path):
     assert {e.partition for e in logged if e.is_step_materialization} == set(stored)
     whole = [e.step_materialization_data for e in logged if e.is_step_materialization]
     assert not any(data.materialization.metadata for data in whole)
+
+
+@pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
+@pytest.mark.parametrize(("before", "after"), [(OURS, STOCK), (STOCK, OURS)], ids=["out", "in"])
+def test_a_home_goes_from_either_storage_to_the_other(tmp_path, before, after):
+    ranged, _ = make_job()
+    first = dg.AssetKey("first")
+    with instance_at(tmp_path, before) as instance:
+        earlier = ranged.execute_in_process(instance=instance, tags=TAGS, raise_on_error=False)
+        log = instance.all_logs(earlier.run_id)
+    with instance_at(tmp_path, after) as instance:
+        assert len(instance.get_materialized_partitions(first)) == 6
+        assert instance.all_logs(earlier.run_id) == log
+        ranged.execute_in_process(instance=instance, tags=TAGS, raise_on_error=False)
+        assert len(instance.fetch_materializations(first, limit=100).records) == 12
+
+
+def test_an_untested_release_of_dagster_gets_the_stock_storage_and_a_warning(tmp_path, monkeypatch):
+    assert all(is_tested(release) for release in TESTED)
+    assert not any(is_tested(release) for release in ("1.12.22", "1.14.0rc1", "2.0.0"))
+    monkeypatch.setattr(dg, "__version__", "1.99.0")
+    with (
+        pytest.warns(UserWarning, match=r"Dagster 1\.99\.0 is none of the releases"),
+        instance_at(tmp_path, NAMED) as instance,
+    ):
+        assert type(instance.event_log_storage).__name__ == STOCK[1]
 
 
 def test_dagsters_messages_about_a_failed_batch_do_not_reach_the_console(capsys):

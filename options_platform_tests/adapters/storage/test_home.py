@@ -64,12 +64,12 @@ def test_dagster_is_configured_to_batch_its_events_in_the_home(tmp_path, name):
 def test_dagster_itself_accepts_the_file(tmp_path):
     import dagster as dg
 
-    from options_platform.adapters.event_log import BatchedSqliteEventLogStorage
+    from options_platform.adapters.batched_event_log import BatchedEventLogStorage
 
     settings = home_at(tmp_path / "a: b")
     prepare_home(settings)
     with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
-        assert isinstance(instance.event_log_storage, BatchedSqliteEventLogStorage)
+        assert isinstance(instance.event_log_storage, BatchedEventLogStorage)
 
 
 def test_a_second_preparation_changes_nothing_but_applies_a_new_setting(tmp_path):
@@ -104,7 +104,7 @@ def test_a_home_whose_configuration_an_earlier_version_wrote_still_opens(tmp_pat
     )
     prepare_home(settings)
     with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
-        assert type(instance.event_log_storage).__name__ == "BatchedSqliteEventLogStorage"
+        assert type(instance.event_log_storage).__name__ == "BatchedEventLogStorage"
 
 
 def test_the_write_test_leaves_no_file(tmp_path):
