@@ -19,6 +19,7 @@ from threading import RLock, get_ident, local
 from typing import TYPE_CHECKING
 
 from options_platform.adapters.storage import readers
+from options_platform.adapters.storage.processes import is_running
 from options_platform.errors import (
     DamagedError,
     DiskFullError,
@@ -45,6 +46,8 @@ DAMAGED = re.compile(
     r"|Serialization Error: ",
     re.DOTALL,
 )
+UNFINISHED = re.compile(r"\..+\.(?P<process>\d+)\.\d+\.new(\.wal)?")
+"""A database that :func:`_create` has not given its name yet."""
 FULL = re.compile(r"No space left on device|Disk quota exceeded|File too large|Out of disk")
 
 _locks: dict[Path, RLock] = {}
@@ -105,7 +108,13 @@ def looked_at(path: Path, *, wait_seconds: float) -> Iterator[duckdb.DuckDBPyCon
     :func:`held` does.
     """
     key = path.resolve()
-    with _locks.setdefault(key, RLock()):
+    lock = _locks.setdefault(key, RLock())
+    if not lock.acquire(timeout=wait_seconds):
+        raise WarehouseBusyError(
+            f"{path} is held by another thread of this process and stayed so for "
+            f"{wait_seconds:g} s; try again"
+        )
+    try:
         if key in _open_now:
             yield _open_now[key]
             return
@@ -115,6 +124,8 @@ def looked_at(path: Path, *, wait_seconds: float) -> Iterator[duckdb.DuckDBPyCon
                 yield connection
         finally:
             connection.close()
+    finally:
+        lock.release()
 
 
 @contextmanager
@@ -239,6 +250,14 @@ def _create(path: Path) -> None:
             os.link(new, path)
     finally:
         new.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the unfinished databases of processes that were killed while creating one."""
+    for file in folder.glob(".*.new*"):
+        made = UNFINISHED.fullmatch(file.name)
+        if made is not None and not is_running(int(made["process"])):
+            file.unlink(missing_ok=True)
 
 
 def known_fault(path: Path, error: Exception) -> HomeError | None:

@@ -107,10 +107,22 @@ def build_marts(warehouse: Warehouse, folder: Traversable | None = None) -> list
 def _create(connection: duckdb.DuckDBPyConnection, mart: Mart) -> int:
     query = mart.query.rstrip().rstrip(";")
     connection.execute(f"CREATE TABLE {SCHEMA}.{mart.name} AS\n{query}\n")
+    _narrow(connection, mart)
     description = mart.description.replace("'", "''")
     connection.execute(f"COMMENT ON TABLE {SCHEMA}.{mart.name} IS '{description}'")
     counted = connection.execute(f"SELECT count(*) FROM {SCHEMA}.{mart.name}").fetchone()
     return int(counted[0]) if counted else 0
+
+
+def _narrow(connection: duckdb.DuckDBPyConnection, mart: Mart) -> None:
+    """Store sums of whole numbers as BIGINT: Parquet has no HUGEINT, and would round them."""
+    table = f"{SCHEMA}.{mart.name}"
+    for name, kind, *_ in connection.execute(f"DESCRIBE {table}").fetchall():
+        if kind == "HUGEINT":
+            column = '"' + name.replace('"', '""') + '"'
+            fits = f"SELECT coalesce(max(abs({column})) < 2::HUGEINT ** 63, true) FROM {table}"
+            if connection.execute(fits).fetchall() == [(True,)]:
+                connection.execute(f"ALTER TABLE {table} ALTER {column} TYPE BIGINT")
 
 
 def _name(file: Traversable) -> str:

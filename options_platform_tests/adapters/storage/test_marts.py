@@ -254,6 +254,18 @@ def test_marts_are_built_after_those_they_read(warehouse, tmp_path):
     assert warehouse.query("SELECT x FROM marts.a_last").item() == 2
 
 
+def test_a_sum_of_whole_numbers_is_a_bigint_unless_it_is_larger(warehouse, tmp_path):
+    _, labels = predictions_and_labels()
+    warehouse.write([(LABELS, labels)])
+    query = """-- Sums.
+        SELECT sum(1::BIGINT) AS small, sum(2::HUGEINT ** 64)::HUGEINT AS "too large" FROM labels"""
+    build_marts(warehouse, write_sql(tmp_path / "sql", sums=query))
+    columns = "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = 'sums'"
+    found = dict(warehouse.query(columns).iter_rows())
+    assert found == {"small": "BIGINT", "too large": "HUGEINT"}
+    assert warehouse.query("SELECT small FROM marts.sums").item() == labels.height
+
+
 def test_a_mart_is_removed_by_the_next_build_after_its_file(warehouse, tmp_path):
     folder = write_sql(tmp_path / "sql", one="-- One.\nSELECT 1", two="-- Two.\nSELECT 2")
     build_marts(warehouse, folder)

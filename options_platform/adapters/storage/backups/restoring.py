@@ -46,6 +46,7 @@ from options_platform.adapters.storage.backups.swapping import (
 )
 from options_platform.adapters.storage.duck import held
 from options_platform.adapters.storage.ledger.halt_notice import leave_notice
+from options_platform.adapters.storage.processes import is_running
 from options_platform.adapters.storage.storage_faults import FULL_ERRNOS
 from options_platform.domain.forward.links import FILE_NAME
 from options_platform.errors import DiskFullError, HomeError, UsageError, WarehouseBusyError
@@ -133,20 +134,10 @@ def _remove_abandoned(place: Path, name: str) -> None:
     start = f"{UNFINISHED}{name}-"
     for path in place.iterdir():
         pid = path.name.removeprefix(start)
-        abandoned = path.name.startswith(start) and pid.isdigit() and not _runs(int(pid))
+        abandoned = path.name.startswith(start) and pid.isdigit() and not is_running(int(pid))
         # With a plan, the folder may have files of the home itself.
         if abandoned and not (path / PLAN).exists():
             shutil.rmtree(path, ignore_errors=True)
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return process != os.getpid()
 
 
 def unpack(archive: Path, folder: Path) -> None:
