@@ -189,3 +189,5 @@ def test_an_own_broker_passes_the_suite_of_brokers(tmp_path):
     shown = follow("broker.md", clone(tmp_path), root=tmp_path)
     assert int(re.search(r"(\d+) passed", shown)[1]) >= 12
     assert "OPTIONS_BROKER" in shown
+    evening = shown[shown.index(" done in ") :]
+    assert ('{"request": "submit", "order": "' in evening) != ("no orders yet" in evening)
