@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as db
@@ -42,6 +44,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import NullPool
 
+from options_platform.adapters.event_frames import CREATE, KEEP, reads_short_texts
 from options_platform.adapters.event_json import MATERIALISATION, EventTexts
 from options_platform.adapters.storage.storage_faults import storage_fault
 
@@ -51,7 +54,12 @@ KEPT_ENGINES = 16
 PAGE_SIZE = 32768
 
 LONG_BATCH = 200
-"""Events of a batch, above which a run's log has materialisations without metadata and tags."""
+"""Events of a batch above which they are stored by frames (:mod:`.event_frames`), and a run's log
+has materialisations without metadata and tags."""
+
+NOT_LOOKED_UP = {"asset_key": None, "partition": None}
+IDLE_INDEXES = "idx_events_by_asset", "idx_events_by_asset_partition", "idx_events_by_run_id"
+"""What readers need in the index alone: a run's own database has one run, and is read in order."""
 
 OF_ASSETS = frozenset(kind.value for kind in ASSET_EVENTS)
 MIRRORED = OF_ASSETS | {
@@ -82,12 +90,12 @@ class BatchedEventLogStorage(SqliteEventLogStorage):
         """The stock row with compact JSON, see :mod:`.event_json`."""
         return self._row(event, EventTexts())
 
-    def _row(self, event: EventLogEntry, texts: EventTexts) -> Row:
+    def _row(self, event: EventLogEntry, texts: EventTexts, *, short: bool = False) -> Row:
         inner = event.dagster_event
         key = inner.asset_key if inner else None
         return {
             "run_id": event.run_id,
-            "event": texts.whole(event),
+            "event": texts.short(event) if short else texts.whole(event),
             "dagster_event_type": inner.event_type_value if inner else None,
             "timestamp": self._event_insert_timestamp(event),  # type: ignore[no-untyped-call]
             "step_key": inner.step_key if inner else event.step_key,
@@ -103,13 +111,14 @@ class BatchedEventLogStorage(SqliteEventLogStorage):
         index has; for thousands of partitions it is without their metadata and tags.
         """
         texts = EventTexts()
-        stored = [(event, self._row(event, texts)) for event in events]
+        is_long = len(events) > LONG_BATCH
+        stored = [(event, self._row(event, texts, short=is_long)) for event in events]
         if all(row["dagster_event_type"] == MATERIALISATION for _, row in stored):
             stored.sort(key=_asset_and_partition)
         logged = [row for _, row in stored]
-        if len(events) > LONG_BATCH:
+        if is_long:
             logged = [
-                {**row, "event": texts.for_log(event)}
+                {**row, **NOT_LOOKED_UP, "event": texts.short(event, bare=True)}
                 if row["dagster_event_type"] == MATERIALISATION
                 else row
                 for event, row in stored
@@ -117,12 +126,18 @@ class BatchedEventLogStorage(SqliteEventLogStorage):
         for run_id in dict.fromkeys(event.run_id for event in events):
             of_run = [row for row in logged if row["run_id"] == run_id]
             with self.run_connection(run_id) as connection:
+                _keep_frames(connection, texts)
+                for name in IDLE_INDEXES if is_long else ():
+                    connection.exec_driver_sql(f"DROP INDEX IF EXISTS {name}")
                 _insert(connection, SqlEventLogStorageTable, of_run)
 
         mirrored = [(event, row) for event, row in stored if row["dagster_event_type"] in MIRRORED]
         if not mirrored:
             return
         with self.index_connection() as connection:
+            # Take the write lock first, so that no other process uses the ids.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            _keep_frames(connection, texts)
             ids = _insert_in_order(connection, [row for _, row in mirrored])
             asset_events = [
                 (event, row, storage_id)
@@ -258,14 +273,16 @@ class BatchedEventLogStorage(SqliteEventLogStorage):
                 poolclass=NullPool,
                 connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS},
             )
-            db.event.listen(engine, "connect", _tune)
+            path = Path(self.path_for_shard(shard))
+            db.event.listen(engine, "connect", partial(_tune, path=path))
         self._engines[shard] = engine
         while len(self._engines) > KEPT_ENGINES:
             self._engines.pop(next(iter(self._engines))).dispose()
         return engine
 
 
-def _tune(connection: Any, _record: Any) -> None:
+def _tune(connection: Any, _record: Any, *, path: Path) -> None:
+    reads_short_texts(connection, path)
     # In WAL mode NORMAL keeps the database intact after any crash of a process. A power failure may
     # lose the newest events, but never rows of the warehouse or the ledger.
     connection.execute("PRAGMA synchronous=NORMAL")
@@ -285,13 +302,17 @@ def _planned_partitions(record: EventLogRecord) -> frozenset[str]:
 
 def _insert_in_order(connection: Connection, rows: Sequence[Row]) -> list[int]:
     """Insert rows with consecutive ids; returns the ids."""
-    # Take the write lock first, so that no other process uses the ids.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
     newest = connection.execute(db.select(db.func.max(SqlEventLogStorageTable.c.id))).scalar()
     first = (newest or 0) + 1
     numbered = [{**row, "id": first + number} for number, row in enumerate(rows)]
     _insert(connection, SqlEventLogStorageTable, numbered)
     return [row["id"] for row in numbered]
+
+
+def _keep_frames(connection: Connection, texts: EventTexts) -> None:
+    if texts.frames:
+        connection.exec_driver_sql(CREATE)
+        connection.exec_driver_sql(KEEP, list(texts.frames.items()))
 
 
 def _insert(connection: Connection, table: db.Table, rows: Sequence[Row]) -> None:

@@ -14,10 +14,14 @@ from dagster._core.definitions.events import AssetMaterialization
 from dagster._core.definitions.metadata import TextMetadataValue, UrlMetadataValue
 from dagster._core.events import DagsterEventType, StepMaterializationData
 from dagster._core.events.log import EventLogEntry
+from dagster._core.storage.tags import MULTIDIMENSIONAL_PARTITION_PREFIX
 from dagster._serdes import deserialize_value, serialize_value
+
+from options_platform.adapters.event_frames import SEPARATOR, name_of, short_text
 
 COMPACT = (",", ":")
 MATERIALISATION = DagsterEventType.ASSET_MATERIALIZATION.value
+OF_PARTITION = MULTIDIMENSIONAL_PARTITION_PREFIX
 PLACE, MOMENT = "<partition>", -1.0
 TEXTS = (TextMetadataValue, UrlMetadataValue)
 OPTIONAL = (
@@ -35,11 +39,17 @@ Frame = tuple[str, str, str] | None
 
 
 class EventTexts:
-    """JSON of events, with the frames of those seen so far."""
+    """JSON of events.
+
+    Attributes:
+        frames: by name, the frames that the short texts so far need.
+    """
 
     def __init__(self) -> None:
         self._frames: dict[tuple[Any, ...], Frame] = {}
         self._values: dict[type, list[str]] = {}
+        self._names: dict[tuple[Any, ...], str] = {}
+        self.frames: dict[str, str] = {}
 
     def whole(self, event: EventLogEntry) -> str:
         """The event as JSON; a materialisation without fields that no reader shows.
@@ -58,13 +68,48 @@ class EventTexts:
             frame, f"[{entries}]", made.partition, dict(made.tags or {}), event.timestamp
         )
 
-    def for_log(self, event: EventLogEntry) -> str:
-        """A materialisation without its metadata and tags, as the log of a long run has it."""
+    def short(self, event: EventLogEntry, *, bare: bool = False) -> str:
+        """The event for a long batch: a materialisation by its frame, which :attr:`frames` keeps.
+
+        Args:
+            event: the event.
+            bare: whether to leave out metadata and tags, as the log of a long run does, since it
+                repeats what the index has.
+        """
         made = _materialisation(event)
         frame = None if made is None else self._frame(event, made)
         if made is None or frame is None:
             return self.whole(event)
-        return _filled(frame, "[]", made.partition, {}, event.timestamp)
+        metadata = {} if bare else made.metadata
+        tags = {} if bare else dict(made.tags or {})
+        shape = (
+            frame,
+            tuple((name, type(value)) for name, value in metadata.items()),
+            tuple(item for item in tags.items() if not item[0].startswith(OF_PARTITION)),
+        )
+        name = self._names.get(shape)
+        if name is None:
+            text = self._short_frame(frame, metadata, tags)
+            name = self._names[shape] = name_of(text)
+            self.frames[name] = text
+        values = [_value(value) for value in metadata.values()]
+        values.append(json.dumps(made.partition))
+        values += [json.dumps(tags[tag]) for tag in tags if tag.startswith(OF_PARTITION)]
+        return short_text(name, [*values, repr(event.timestamp)])
+
+    def _short_frame(
+        self, frame: tuple[str, str, str], metadata: Mapping[str, Any], tags: Mapping[str, str]
+    ) -> str:
+        before, between, after = frame
+        entries = ",".join(self._entry(name, value, SEPARATOR) for name, value in metadata.items())
+        own = ",".join(
+            f"{json.dumps(tag)}:{SEPARATOR if tag.startswith(OF_PARTITION) else json.dumps(text)}"
+            for tag, text in tags.items()
+        )
+        return (
+            f'{before}"metadata_entries":[{entries}],"partition":{SEPARATOR},"tags":{{{own}}}'
+            f'{between}"timestamp":{SEPARATOR}{after}'
+        )
 
     def _frame(self, event: EventLogEntry, made: AssetMaterialization) -> Frame:
         inner = event.get_dagster_event()
@@ -79,17 +124,26 @@ class EventTexts:
             self._frames[key] = _make_frame(event, made)
         return self._frames[key]
 
-    def _entry(self, name: str, value: Any) -> str:
+    def _entry(self, name: str, value: Any, place: str | None = None) -> str:
+        """An entry of metadata, with `place` for what :func:`_value` gives."""
         kind = type(value)
-        if kind in TEXTS and isinstance(value.value, str):
+        data = _value(value) if place is None else place
+        if _is_text(value):
             if kind not in self._values:
                 self._values[kind] = _serialised(kind(PLACE)).split(json.dumps(PLACE))
             before, after = self._values[kind]
-            data = f"{before}{json.dumps(value.value)}{after}"
-        else:
-            data = _serialised(value)
+            data = f"{before}{data}{after}"
         label = json.dumps(name)
         return f'{{"__class__":"EventMetadataEntry","entry_data":{data},"label":{label}}}'
+
+
+def _is_text(value: Any) -> bool:
+    return type(value) in TEXTS and isinstance(value.value, str)
+
+
+def _value(value: Any) -> str:
+    """What differs between entries of metadata of a kind: a text, or the whole value, as JSON."""
+    return json.dumps(value.value) if _is_text(value) else _serialised(value)
 
 
 def _serialised(value: Any) -> str:

@@ -11,12 +11,15 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
+from pathlib import Path
 from typing import Any, TextIO
 
 import dagster as dg
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._serdes import ConfigurableClassData
 from packaging.version import Version
+
+from options_platform.adapters.event_frames import make_whole
 
 TESTED = "1.13.27", "1.13.29"
 """The oldest and the newest release of Dagster that the batches were tested with."""
@@ -72,6 +75,7 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
             f"'dagster>={TESTED[0]},<={TESTED[1]}'",
             stacklevel=2,
         )
+        make_whole(Path(config_value["base_dir"]))
         return SqliteEventLogStorage(inst_data=inst_data, **config_value)
 
 

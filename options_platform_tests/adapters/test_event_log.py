@@ -3,9 +3,11 @@
 import inspect
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
+from contextlib import closing
 
 import dagster as dg
 import pytest
@@ -14,6 +16,7 @@ from dagster._core.instance import types
 from dagster._core.instance.methods import event_methods
 from dagster._serdes import deserialize_value
 
+from options_platform.adapters.event_frames import MARK, SEPARATOR, whole_text
 from options_platform.adapters.event_json import EventTexts
 from options_platform.adapters.event_log import FALLBACK, TESTED, is_tested, quiet_fallback
 
@@ -144,6 +147,43 @@ def what_readers_see(folder, storage):
     return ANSWERS[storage]
 
 
+@pytest.fixture
+def by_frames(monkeypatch):
+    """Batches of a few events are stored as those of thousands are."""
+    monkeypatch.setattr("options_platform.adapters.batched_event_log.LONG_BATCH", 2)
+    ANSWERS.pop(OURS, None)
+    yield
+    ANSWERS.pop(OURS, None)
+
+
+@pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
+def test_every_reader_sees_the_same_of_a_long_batch(tmp_path, by_frames):
+    test_every_reader_sees_what_the_stock_storage_would_show(tmp_path)
+    test_the_newest_session_is_shown_as_the_assets_newest(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "ours" / "events" / "index.db")) as index:
+        assert index.execute("SELECT count(*) FROM event_frames").fetchone()[0] >= 1
+
+
+@pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
+def test_an_untested_release_reads_long_batches_too(tmp_path, by_frames, monkeypatch):
+    ranged, _ = make_job()
+    first = dg.AssetKey("first")
+    with instance_at(tmp_path, NAMED) as instance:
+        earlier = ranged.execute_in_process(instance=instance, tags=TAGS, raise_on_error=False)
+        made = instance.fetch_materializations(first, limit=100).records
+        log = instance.all_logs(earlier.run_id)
+    monkeypatch.setattr(dg, "__version__", "1.99.0")
+    with pytest.warns(UserWarning, match="none of the releases"):
+        instance = instance_at(tmp_path, NAMED)
+    with instance:
+        assert type(instance.event_log_storage).__name__ == STOCK[1]
+        assert instance.fetch_materializations(first, limit=100).records == made
+        assert instance.all_logs(earlier.run_id) == log
+    monkeypatch.undo()
+    with instance_at(tmp_path, NAMED) as instance:
+        assert instance.fetch_materializations(first, limit=100).records == made
+
+
 @pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
 def test_every_reader_sees_what_the_stock_storage_would_show(tmp_path):
     ours = what_readers_see(tmp_path / "ours", OURS)
@@ -209,7 +249,7 @@ CHILD = """
     batch = 0
     print("ready", flush=True)
     while True:
-        storage.store_event_batch([event(f"{run}-{batch}-{n}") for n in range(200)])
+        storage.store_event_batch([event(f"{run}-{batch}-{n}") for n in range(300)])
         batch += 1
         if batch == int(sys.argv[3]):
             break
@@ -247,7 +287,7 @@ def test_a_killed_writer_leaves_whole_batches(tmp_path):
     batches = {}
     for partition in found:
         batches.setdefault(partition.split("-")[1], []).append(partition)
-    assert {len(rows) for rows in batches.values()} == {200}
+    assert {len(rows) for rows in batches.values()} == {300}
 
 
 def test_two_processes_write_at_once(tmp_path):
@@ -256,7 +296,7 @@ def test_two_processes_write_at_once(tmp_path):
     for writer in writers:
         assert writer.wait(timeout=60) == 0
         writer.stdout.close()
-    assert len(stored(tmp_path)) == 2 * 10 * 200
+    assert len(stored(tmp_path)) == 2 * 10 * 300
 
 
 @pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
@@ -291,7 +331,12 @@ def test_a_materialisation_reads_back_as_dagster_wrote_it(tmp_path):
         assert read.message == event.message
     made = [e for e in emitted if e.is_dagster_event and e.get_dagster_event().asset_key]
     assert {deserialize_value(texts.whole(e)) == e for e in made} == {True}
-    logged = [deserialize_value(texts.for_log(e)).get_dagster_event() for e in made]
+    short = [(texts.short(e), texts.short(e, bare=True)) for e in made]
+    frames = {name: text.split(SEPARATOR) for name, text in texts.frames.items()}
+    whole = [tuple(whole_text(t, frames) if t[0] == MARK else t for t in each) for each in short]
+    assert [deserialize_value(text) for text, _ in whole] == made
+    assert len(frames) == 2
+    logged = [deserialize_value(text).get_dagster_event() for _, text in whole]
     assert {e.partition for e in logged if e.is_step_materialization} == set(stored)
     whole = [e.step_materialization_data for e in logged if e.is_step_materialization]
     assert not any(data.materialization.metadata for data in whole)
