@@ -17,6 +17,7 @@ import dagster as dg
 
 from options_platform.adapters.storage.home import EVENT_BATCH_SIZE
 from options_platform.defs.shared.partition_stories import tell
+from options_platform.defs.shared.range_events import materialise_range
 
 ASSETS = 9
 TICKERS = ("AAA", "BBB", "CCC")
@@ -44,11 +45,11 @@ def make_job(days: int) -> tuple[dg.JobDefinition, Sequence[str]]:
             deps=[f"asset_{index - 1}"] if index else [],
         )
         def asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-            tell(
-                context,
-                {f"{day}|{ticker}": story(day, ticker) for day in dates for ticker in TICKERS},
-            )
-            return dg.MaterializeResult()
+            told = {f"{day}|{ticker}": story(day, ticker) for day in dates for ticker in TICKERS}
+            stored = materialise_range(context, told, {})
+            if stored is None:
+                tell(context, told)
+            return stored or dg.MaterializeResult()
 
         return asset
 

@@ -20,12 +20,18 @@ from typing import Any
 
 import sqlalchemy as db
 from dagster._core.definitions.events import AssetKey
+from dagster._core.definitions.partitions.utils import (
+    MultiPartitionKey,
+    get_tags_from_multi_partition_key,
+)
+from dagster._core.errors import DagsterInvariantViolationError
 from dagster._core.event_api import EventLogRecord, EventRecordsFilter
 from dagster._core.events import (
     ASSET_CHECK_EVENTS,
     ASSET_EVENTS,
     EVENT_TYPE_TO_PIPELINE_RUN_STATUS,
     DagsterEventType,
+    StepMaterializationData,
 )
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log.base import PlannedMaterializationInfo
@@ -45,7 +51,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import NullPool
 
 from options_platform.adapters.event_frames import CREATE, KEEP, reads_short_texts
-from options_platform.adapters.event_json import MATERIALISATION, EventTexts
+from options_platform.adapters.event_json import MATERIALISATION, OF_PARTITION, EventTexts
 from options_platform.adapters.storage.storage_faults import storage_fault
 
 KEPT_ENGINES = 16
@@ -127,8 +133,8 @@ class BatchedEventLogStorage(SqliteEventLogStorage):
             of_run = [row for row in logged if row["run_id"] == run_id]
             with self.run_connection(run_id) as connection:
                 _keep_frames(connection, texts)
-                for name in IDLE_INDEXES if is_long else ():
-                    connection.exec_driver_sql(f"DROP INDEX IF EXISTS {name}")
+                if is_long:
+                    _drop_idle_indexes(connection)
                 _insert(connection, SqlEventLogStorageTable, of_run)
 
         mirrored = [(event, row) for event, row in stored if row["dagster_event_type"] in MIRRORED]
@@ -150,6 +156,67 @@ class BatchedEventLogStorage(SqliteEventLogStorage):
         for (event, _), storage_id in zip(mirrored, ids, strict=True):
             if event.dagster_event_type in ASSET_CHECK_EVENTS:
                 self.store_asset_check_event(event, storage_id)
+
+    def store_range(
+        self,
+        first: EventLogEntry,
+        partitions: Sequence[str],
+        metadata: Mapping[str, Mapping[str, Any]],
+    ) -> None:
+        """Store what `first` says of its partition for all of them, with the metadata of each.
+
+        One transaction a database, as for a batch of their events.
+        """
+        made = first.get_dagster_event().step_materialization_data.materialization
+        keys = sorted(partitions)
+        shared = {k: v for k, v in (made.tags or {}).items() if not k.startswith(OF_PARTITION)}
+        tags = {key: {**shared, **_tags_of(key)} for key in keys}
+        told = {key: metadata[key] for key in keys}
+        texts = EventTexts()
+        row = self._row(first, texts)
+        whole = texts.of_partitions(first, told, tags)
+        bare = texts.of_partitions(first, told, tags, bare=True)
+        if whole is None or bare is None:
+            raise DagsterInvariantViolationError(f"no frame for the events of {row['asset_key']}")
+        with self.run_connection(first.run_id) as connection:
+            _keep_frames(connection, texts)
+            _drop_idle_indexes(connection)
+            _insert(
+                connection,
+                SqlEventLogStorageTable,
+                [{**row, **NOT_LOOKED_UP, "event": text} for text in bare],
+            )
+        with self.index_connection() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            _keep_frames(connection, texts)
+            rows = [
+                {**row, "partition": key, "event": text}
+                for key, text in zip(keys, whole, strict=True)
+            ]
+            ids = _insert_in_order(connection, rows)
+            indexed = [
+                {
+                    "event_id": storage_id,
+                    "asset_key": row["asset_key"],
+                    "key": name,
+                    "value": tags[key][name],
+                    "event_timestamp": row["timestamp"],
+                }
+                for key, storage_id in zip(keys, ids, strict=True)
+                for name in self.get_asset_tags_to_index(set(tags[key]))
+            ]
+            if self.has_table(AssetEventTagsTable.name):
+                _insert(connection, AssetEventTagsTable, indexed)
+            last = first._replace(
+                dagster_event=first.get_dagster_event()._replace(
+                    event_specific_data=StepMaterializationData(
+                        made._replace(
+                            partition=keys[-1], metadata=told[keys[-1]], tags=tags[keys[-1]]
+                        )
+                    )
+                )
+            )
+            self._store_asset_keys(connection, [(last, rows[-1], ids[-1])])
 
     @property
     def supports_partition_subset_in_asset_materialization_planned_events(self) -> bool:
@@ -307,6 +374,17 @@ def _insert_in_order(connection: Connection, rows: Sequence[Row]) -> list[int]:
     numbered = [{**row, "id": first + number} for number, row in enumerate(rows)]
     _insert(connection, SqlEventLogStorageTable, numbered)
     return [row["id"] for row in numbered]
+
+
+def _tags_of(partition: str) -> Mapping[str, str]:
+    if isinstance(partition, MultiPartitionKey):
+        return get_tags_from_multi_partition_key(partition)
+    return {}
+
+
+def _drop_idle_indexes(connection: Connection) -> None:
+    for name in IDLE_INDEXES:
+        connection.exec_driver_sql(f"DROP INDEX IF EXISTS {name}")
 
 
 def _keep_frames(connection: Connection, texts: EventTexts) -> None:

@@ -80,8 +80,49 @@ class EventTexts:
         frame = None if made is None else self._frame(event, made)
         if made is None or frame is None:
             return self.whole(event)
-        metadata = {} if bare else made.metadata
-        tags = {} if bare else dict(made.tags or {})
+        if bare:
+            return self._short(frame, {}, made.partition, {}, event.timestamp)
+        return self._short(
+            frame, made.metadata, made.partition, dict(made.tags or {}), event.timestamp
+        )
+
+    def of_partitions(
+        self,
+        first: EventLogEntry,
+        metadata: Mapping[str, Mapping[str, Any]],
+        tags: Mapping[str, Mapping[str, str]],
+        *,
+        bare: bool = False,
+    ) -> list[str] | None:
+        """The short texts of a range's materialisations, in the order of `metadata`.
+
+        Args:
+            first: what holds for all of them, the materialisation of any.
+            metadata: by partition.
+            tags: by partition.
+            bare: as for :meth:`short`.
+
+        Returns:
+            None if `first` has no frame.
+        """
+        made = _materialisation(first)
+        frame = None if made is None else self._frame(first, made)
+        if frame is None:
+            return None
+        if bare:
+            return [self._short(frame, {}, key, {}, first.timestamp) for key in metadata]
+        return [
+            self._short(frame, metadata[key], key, tags[key], first.timestamp) for key in metadata
+        ]
+
+    def _short(
+        self,
+        frame: tuple[str, str, str],
+        metadata: Mapping[str, Any],
+        partition: str | None,
+        tags: Mapping[str, str],
+        moment: float,
+    ) -> str:
         shape = (
             frame,
             tuple((name, type(value)) for name, value in metadata.items()),
@@ -93,9 +134,9 @@ class EventTexts:
             name = self._names[shape] = name_of(text)
             self.frames[name] = text
         values = [_value(value) for value in metadata.values()]
-        values.append(json.dumps(made.partition))
+        values.append(json.dumps(partition))
         values += [json.dumps(tags[tag]) for tag in tags if tag.startswith(OF_PARTITION)]
-        return short_text(name, [*values, repr(event.timestamp)])
+        return short_text(name, [*values, repr(moment)])
 
     def _short_frame(
         self, frame: tuple[str, str, str], metadata: Mapping[str, Any], tags: Mapping[str, str]

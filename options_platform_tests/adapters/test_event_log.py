@@ -19,6 +19,8 @@ from dagster._serdes import deserialize_value
 from options_platform.adapters.event_frames import MARK, SEPARATOR, whole_text
 from options_platform.adapters.event_json import EventTexts
 from options_platform.adapters.event_log import FALLBACK, TESTED, is_tested, quiet_fallback
+from options_platform.defs.shared import range_events
+from options_platform.defs.shared.range_events import materialise_range
 
 OURS = "options_platform.adapters.batched_event_log", "BatchedEventLogStorage"
 NAMED = "options_platform.adapters.event_log", "BatchedSqliteEventLogStorage"
@@ -53,8 +55,12 @@ def make_job():
 
     @dg.asset(partitions_def=PARTITIONS, backfill_policy=policy)
     def first(context):
-        context.add_asset_metadata({"rows": 6}, partition_key=f"{DAYS[-1]}|BBB")
-        return dg.MaterializeResult()
+        told = {f"{DAYS[-1]}|BBB": {"rows": 6}}
+        stored = materialise_range(context, told, {"by": "a range"})
+        if stored is None:
+            for key, metadata in told.items():
+                context.add_asset_metadata(metadata, partition_key=key)
+        return stored or dg.MaterializeResult(metadata={"by": "a range"})
 
     @dg.asset_check(asset="first")
     def passes():
@@ -111,7 +117,16 @@ def what_readers_see(folder, storage):
         }
         ANSWERS[storage] = {
             # A range is planned by one event an asset here, by one a partition there.
-            "events": [kind for kind in events if kind != planned],
+            "events": sorted(kind for kind in events if kind != planned),
+            "order": [kind for kind in events if kind != planned],
+            "told": {
+                record.partition_key: (
+                    dict(record.asset_materialization.metadata),
+                    set(record.asset_materialization.tags),
+                    record.asset_materialization.tags["dagster/partition/ticker"],
+                )
+                for record in found
+            },
             "planned": {e for e in events if e == planned},
             "materialised": log.get_materialized_partitions(first),
             "nothing": log.get_materialized_partitions(broken),
@@ -147,9 +162,11 @@ def what_readers_see(folder, storage):
     return ANSWERS[storage]
 
 
-@pytest.fixture
-def by_frames(monkeypatch):
-    """Batches of a few events are stored as those of thousands are."""
+@pytest.fixture(params=["events", "range"])
+def by_frames(request, monkeypatch):
+    """A few events are stored as thousands are: one after the other, or all of a range at once."""
+    if request.param == "range":
+        monkeypatch.setattr("options_platform.defs.shared.range_events.LONG_RANGE", 2)
     monkeypatch.setattr("options_platform.adapters.batched_event_log.LONG_BATCH", 2)
     ANSWERS.pop(OURS, None)
     yield
@@ -171,6 +188,7 @@ def test_an_untested_release_reads_long_batches_too(tmp_path, by_frames, monkeyp
     with instance_at(tmp_path, NAMED) as instance:
         earlier = ranged.execute_in_process(instance=instance, tags=TAGS, raise_on_error=False)
         made = instance.fetch_materializations(first, limit=100).records
+        assert len({(record.partition_key, str(record.timestamp > 0)) for record in made}) == 6
         log = instance.all_logs(earlier.run_id)
     monkeypatch.setattr(dg, "__version__", "1.99.0")
     with pytest.warns(UserWarning, match="none of the releases"):
@@ -189,7 +207,9 @@ def test_every_reader_sees_what_the_stock_storage_would_show(tmp_path):
     ours = what_readers_see(tmp_path / "ours", OURS)
     stock = what_readers_see(tmp_path / "stock", STOCK)
     # The stock storage shows whichever partition came last out of a set.
-    newest = ("latest", "metadata")
+    newest = ["latest", "metadata"]
+    if len(ours["materialised"]) > range_events.LONG_RANGE:
+        newest.append("order")  # A range is stored before the step's own events.
     assert {k: v for k, v in ours.items() if k not in newest} == {
         k: v for k, v in stock.items() if k not in newest
     }

@@ -24,6 +24,7 @@ from options_platform.common import PartitionRange
 from options_platform.contracts import Table
 from options_platform.defs.shared.partition_stories import Stories, stories, tell
 from options_platform.defs.shared.partitions import partition_key, range_between
+from options_platform.defs.shared.range_events import materialise_range
 from options_platform.reporting.figures import data_uri
 from options_platform.services.market_data.platform import Platform
 from options_platform.settings import Settings
@@ -83,8 +84,12 @@ def result(
     for ticker in selected.tickers:
         key = str(partition_key(selected.end, ticker))
         told[key] = {**told.get(key, {}), **metadata}
+    shared = {} if summary is None else {"summary": summary}
+    stored = materialise_range(context, told, shared)
+    if stored is not None:
+        return stored
     tell(context, told)
-    return dg.MaterializeResult(metadata=None if summary is None else {"summary": summary})
+    return dg.MaterializeResult(metadata=shared or None)
 
 
 def _within(written: pl.DataFrame, selected: PartitionRange) -> pl.DataFrame:

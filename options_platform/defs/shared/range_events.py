@@ -1,0 +1,106 @@
+"""Materialisations of a long range, stored in bulk in place of one event after another.
+
+Dagster makes an event of every partition, hands each through its loggers, and keeps all of them in
+memory. What they say of an asset differs in partition and metadata alone, so a storage that can
+store the range from one of them is asked to.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import dagster as dg
+from dagster._core.definitions.assets.definition.asset_spec import AssetExecutionType
+from dagster._core.definitions.metadata import normalize_metadata
+from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
+from dagster._core.events import DagsterEvent, DagsterEventType, StepMaterializationData
+from dagster._core.events.log import EventLogEntry
+from dagster._core.execution.context.system import StepExecutionContext
+from dagster._core.execution.plan.execute_step import AssetResultOutput, _get_output_asset_events
+
+LONG_RANGE = 500
+"""Partitions of a run above which their materialisations are stored in bulk."""
+
+Metadata = Mapping[str, Any]
+
+
+@runtime_checkable
+class StoresRanges(Protocol):
+    """An event storage that stores the materialisations of a range at once."""
+
+    def store_range(
+        self, first: EventLogEntry, partitions: Sequence[str], metadata: Mapping[str, Metadata]
+    ) -> None:
+        """Store what `first` says of its partition for all of them, with the metadata of each."""
+        ...
+
+
+def materialise_range(
+    context: dg.AssetExecutionContext, told: Mapping[str, Metadata], shared: Metadata
+) -> dg.MaterializeResult[Any] | None:
+    """Store the materialisations of the run's partitions of an asset, if that is worth it.
+
+    Args:
+        context: of the asset.
+        told: metadata by partition.
+        shared: metadata of every partition.
+
+    Returns:
+        What the asset has to return, so that Dagster makes no event of any partition; None if they
+        are few, or the storage cannot.
+    """
+    storage = context.instance.event_log_storage
+    keys = context.partition_keys
+    if len(keys) <= LONG_RANGE or not isinstance(storage, StoresRanges):
+        return None
+    step = context.get_step_execution_context()
+    everywhere = normalize_metadata(shared)
+    metadata = {
+        key: {**everywhere, **normalize_metadata(told[key])} if key in told else everywhere
+        for key in keys
+    }
+    storage.store_range(_first(step, context.asset_key, keys[0]), keys, metadata)
+    # Dagster makes no event of an output with this entry.
+    return dg.MaterializeResult(metadata={SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True})
+
+
+def _first(step: StepExecutionContext, asset: dg.AssetKey, partition: str) -> EventLogEntry:
+    """The event that Dagster would make of the first partition, without metadata."""
+    name = step.step.step_outputs[0].name
+    made = next(
+        _get_output_asset_events(
+            asset,
+            [partition],
+            AssetResultOutput(value=None, output_name=name),
+            step.op_def.output_def_named(name),
+            {},
+            step,
+            AssetExecutionType.MATERIALIZATION,
+        )
+    )
+    assert isinstance(made, dg.AssetMaterialization)  # noqa: S101
+    message = f"Materialized value {made.label}."
+    event = DagsterEvent(
+        event_type_value=DagsterEventType.ASSET_MATERIALIZATION.value,
+        job_name=step.job_name,
+        step_handle=step.step.handle,
+        node_handle=step.step.node_handle,
+        step_kind_value=step.step.kind.value,
+        logging_tags=step.event_tags,
+        event_specific_data=StepMaterializationData(made),
+        message=message,
+        pid=os.getpid(),
+    )
+    return EventLogEntry(  # type: ignore[no-untyped-call]
+        error_info=None,
+        level=10,
+        user_message=message,
+        run_id=step.run_id,
+        timestamp=time.time(),
+        step_key=step.step.key,
+        job_name=step.job_name,
+        dagster_event=event,
+    )
