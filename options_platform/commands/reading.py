@@ -27,7 +27,8 @@ from options_platform.commands.common import (
 from options_platform.commands.terminal.short_ids import found_by, shortened
 from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.domain.trading.closing import legs_text
-from options_platform.domain.trading.orders import TICK_USD, OrderLeg, bounds_of
+from options_platform.domain.trading.orders import TICK_USD, OrderLeg
+from options_platform.domain.trading.orders.price_ladder import worst_of_exit
 from options_platform.domain.trading.positions import Position
 from options_platform.errors import IncompleteDataError
 from options_platform.formats import count, net_price, words
@@ -232,9 +233,9 @@ def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_at_its_most(row: Mapping[str, Any]) -> bool:
-    """Whether an order is an exit whose limit is the most that its legs can cost."""
+    """Whether an order is an exit whose limit is the worst price that its legs can have."""
     if row["purpose"] != "exit" or row["limit_price"] is None:
         return False
     legs = (OrderLeg(**{**leg, "expiry": date.fromisoformat(leg["expiry"])}) for leg in row["legs"])
-    high = bounds_of(tuple(legs)).high
-    return abs(high - row["limit_price"]) < TICK_USD / 2
+    worst = worst_of_exit(row["limit_price"], tuple(legs))
+    return abs(worst - row["limit_price"]) < TICK_USD / 2

@@ -63,6 +63,6 @@ def test_an_exit_at_the_most_that_it_can_cost_is_explained(tmp_path, monkeypatch
         monkeypatch.setenv(f"OPTIONS_{name}", str(value))
     assert main(["orders"]) == 0
     text = " ".join(capsys.readouterr().out.split())
-    assert "1/1 at credit" in text
+    assert "8/8 at" in text
     assert "stop loss" in text
     assert "the most that closing can cost, of a spread its width" in text
