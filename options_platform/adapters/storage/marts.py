@@ -107,10 +107,26 @@ def build_marts(warehouse: Warehouse, folder: Traversable | None = None) -> list
 def _create(connection: duckdb.DuckDBPyConnection, mart: Mart) -> int:
     query = mart.query.rstrip().rstrip(";")
     connection.execute(f"CREATE TABLE {SCHEMA}.{mart.name} AS\n{query}\n")
+    _without_hugeint(connection, mart)
     description = mart.description.replace("'", "''")
     connection.execute(f"COMMENT ON TABLE {SCHEMA}.{mart.name} IS '{description}'")
     counted = connection.execute(f"SELECT count(*) FROM {SCHEMA}.{mart.name}").fetchone()
     return int(counted[0]) if counted else 0
+
+
+def _without_hugeint(connection: duckdb.DuckDBPyConnection, mart: Mart) -> None:
+    """Keep sums of integers exact: DuckDB adds them as HUGEINT, which Parquet has as DOUBLE alone.
+
+    Raises DuckDB's error for a sum beyond 64 bits.
+    """
+    columns = connection.execute(
+        "SELECT column_name FROM information_schema.columns "
+        f"WHERE table_schema = '{SCHEMA}' AND table_name = '{mart.name}' "
+        "AND data_type = 'HUGEINT'"
+    ).fetchall()
+    for (column,) in columns:
+        quoted = column.replace('"', '""')
+        connection.execute(f'ALTER TABLE {SCHEMA}.{mart.name} ALTER "{quoted}" TYPE BIGINT')
 
 
 def _name(file: Traversable) -> str:
