@@ -25,6 +25,9 @@ from options_platform_tests.fakes.yahoo_server import YahooServer, chart
 ROOT = Path(__file__).parents[1]
 TUTORIALS = ROOT / "docs" / "tutorials"
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', flags=re.MULTILINE | re.DOTALL)
+PLACE = re.compile(r"^@@$", flags=re.MULTILINE)
+ANYWHERE = "@@ -2,1 +2,1 @@"
+"""The pages give no line numbers, which drift: a change is placed by the lines around it."""
 CLONED = ("options_platform", "options_platform_tests", "dbt_like_sql", "docs", "tools")
 PATIENCE_SECONDS = 280
 SHORT = {"OPTIONS_BASELINES": "none", "OPTIONS_WORKERS": "1"}
@@ -49,7 +52,8 @@ def script_of(page):
         if path:
             parts.append(f"cat > {shlex.quote(path)} <<'END_OF_FILE'\n{code}END_OF_FILE\n")
         elif kind == "diff":
-            parts.append(f"git apply --recount <<'END_OF_DIFF'\n{code}END_OF_DIFF\n")
+            placed = PLACE.sub(ANYWHERE, code)
+            parts.append(f"git apply --recount <<'END_OF_DIFF'\n{placed}END_OF_DIFF\n")
         elif kind == "sh":
             parts.append(code)
     assert parts
@@ -77,6 +81,21 @@ def follow(page, folder, *, root=ROOT, **settings):
             os.killpg(shell.pid, signal.SIGKILL)
     assert shell.returncode == 0, shown
     return shown
+
+
+def test_no_change_in_a_tutorial_has_line_numbers_and_each_has_one_place():
+    for page in sorted(TUTORIALS.glob("*.md")):
+        for kind, _, code in BLOCK.findall(page.read_text(encoding="utf-8")):
+            if kind != "diff":
+                continue
+            assert "@@ -" not in code, page.name
+            (file,) = re.findall(r"^\+\+\+ b/(.*)$", code, flags=re.MULTILINE)
+            text = (ROOT / file).read_text(encoding="utf-8")
+            for hunk in re.split(r"^@@\n", code, flags=re.MULTILINE)[1:]:
+                old = "".join(
+                    line[1:] for line in hunk.splitlines(keepends=True) if line[:1] != "+"
+                )
+                assert text.count(old) == 1, (page.name, old)
 
 
 def command_at(folder, code):
