@@ -35,9 +35,9 @@ from options_platform.settings.sources import source_entry
 NAIVE = "prior"
 """The model that predicts the class frequencies so far."""
 
-SESSIONS_TO_LEARN = 2 * 252
-"""Sessions with a volatility index after which the models predict: a year for IV rank, and one to
-train on."""
+SESSIONS_TO_LEARN = 600
+"""Sessions with a volatility index below which a longer history is advised: a year for IV rank, one
+to train on, and some months, since two years alone gave no prediction."""
 
 
 @dataclass(frozen=True)

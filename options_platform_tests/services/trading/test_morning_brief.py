@@ -192,6 +192,6 @@ def test_without_a_prediction_the_next_step_is_a_longer_history(settings):
     assert "no prediction for SPY" in found.text
     assert found.text.endswith("2 are stored")
     assert next_step([found], FRIDAY, goes_on=False) == (
-        "set start to 2022-07-01 or earlier in options.toml; then: options-platform backfill"
+        "set start to 2022-02-11 or earlier in options.toml; then: options-platform backfill"
     )
     assert without_prediction(warehouse, [plan | {"reasons": ["NO_EDGE"]}]) is None
