@@ -238,4 +238,4 @@ def _is_at_its_most(row: Mapping[str, Any]) -> bool:
         return False
     legs = (OrderLeg(**{**leg, "expiry": date.fromisoformat(leg["expiry"])}) for leg in row["legs"])
     worst = worst_of_exit(row["limit_price"], tuple(legs))
-    return abs(worst - row["limit_price"]) < TICK_USD / 2
+    return bool(abs(worst - row["limit_price"]) < TICK_USD / 2)
