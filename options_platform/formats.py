@@ -89,11 +89,17 @@ def probability(confidence: float | None) -> float | None:
     return None if confidence is None else (1.0 + (CLASSES - 1) * confidence) / CLASSES
 
 
-def confident(confidence: float | None) -> str:
-    """What a confidence means: `54% likely, where a guess is 33%`."""
+def confident(confidence: float | None, share: float | None = None) -> str:
+    """What a confidence means: `54% likely (41% of the sessions so far were)`.
+
+    `share` is that of the predicted class in the sessions so far, the naive forecast; without it,
+    one of three classes: `54% likely, where a guess is 33%`.
+    """
     chance = probability(confidence)
     if chance is None or math.isnan(chance):
         return "of unknown confidence"
+    if share is not None:
+        return f"{pct(chance, 0)} likely ({pct(share, 0)} of the sessions so far were)"
     return f"{pct(chance, 0)} likely, where a guess is {pct(1 / CLASSES, 0)}"
 
 

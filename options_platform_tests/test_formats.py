@@ -85,6 +85,7 @@ def test_a_confidence_is_told_as_the_probability_that_it_means():
     # (1/3 + 2/3 c): nothing is a guess among three, one is certainty.
     assert [probability(c) for c in (0.0, 0.25, 1.0)] == pytest.approx([1 / 3, 0.5, 1.0])
     assert confident(0.25) == "50% likely, where a guess is 33%"
+    assert confident(0.25, 0.42) == "50% likely (42% of the sessions so far were)"
     assert confident(None) == confident(math.nan) == "of unknown confidence"
 
 

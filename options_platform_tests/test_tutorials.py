@@ -170,7 +170,16 @@ def test_the_commands_of_the_container_are_those_of_its_services():
 
 @pytest.mark.long
 def test_an_own_feature_is_computed_and_documented(tmp_path):
-    shown = follow("feature.md", clone(tmp_path), root=tmp_path)
+    short = {"OPTIONS_SOURCE": "simulated", "OPTIONS_TICKERS": "SPY", "OPTIONS_END": "2016-02-26"}
+    own = short | {"OPTIONS_START": "2016-01-04"}
+    stored = ["backfill", "--select", "raw_ohlcv,vix,features"]
+    subprocess.run(
+        [sys.executable, "-m", "options_platform", *stored],
+        cwd=clone(tmp_path), env=os.environ | own | {"PYTHONPATH": str(ROOT), "OPTIONS_HOME": ""},
+        check=True, capture_output=True, timeout=PATIENCE_SECONDS,
+    )  # fmt: skip
+    shown = follow("feature.md", tmp_path, root=tmp_path, **own)
+    assert "Dropped, to be computed again: features" in shown
     assert "2 passed" in shown
     assert "| `overnight_gap` | open / the close before - 1 | fraction |" in shown
 

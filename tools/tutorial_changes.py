@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 TUTORIALS = "docs/tutorials"
 DIFF = re.compile(r"^```diff\n--- a/(?P<path>\S+)\n.*?^```$", flags=re.MULTILINE | re.DOTALL)
-HUNK = re.compile(r"^@@ [^\n]* @@\n(?P<lines>(?:[ +-][^\n]*\n|\n)+)", flags=re.MULTILINE)
+HUNK = re.compile(r"^@@(?: [^\n]* @@)?\n(?P<lines>(?:[ +-][^\n]*\n|\n)+)", flags=re.MULTILINE)
 
 
 def changed_pages() -> list[str]:

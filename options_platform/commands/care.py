@@ -109,7 +109,7 @@ def _account_notes(settings: Settings, findings: Sequence[Diagnosis]) -> list[Di
 
 def _forward_findings(settings: Settings) -> list[Diagnosis]:
     """Whether the chain of the forward record verifies, and what is wrong with it otherwise."""
-    from options_platform.services.forward.alerts import forward_alerts, head_text
+    from options_platform.services.forward.alerts import forward_alerts, gap_texts, head_text
     from options_platform.services.forward.recording import forward_record
 
     name = "forward record"
@@ -120,8 +120,10 @@ def _forward_findings(settings: Settings) -> list[Diagnosis]:
         return [Diagnosis(name, Diagnosis.BROKEN, str(error))]
     if chain.head is None:
         return [Diagnosis(name, Diagnosis.NOTE, "empty; it begins with: options-platform daily")]
-    alerts = forward_alerts(settings, chain, datetime.now(UTC))
+    now = datetime.now(UTC)
+    alerts = forward_alerts(settings, chain, now)
     notes = [Diagnosis(name, Diagnosis.NOTE, f"{alert.title}: {alert.text}") for alert in alerts]
+    notes += [Diagnosis(name, Diagnosis.NOTE, text) for text in gap_texts(chain.links, now)]
     text = f"{count(len(chain.links), 'link')}, every hash is right; {head_text(chain.head)}"
     return [Diagnosis(name, Diagnosis.OK, text), *notes]
 

@@ -21,6 +21,7 @@ from options_platform.commands.common import (
 from options_platform.domain.backtest_study.ladder_needs import LadderNeeds
 from options_platform.domain.trading.orders import WORKING
 from options_platform.errors import PlatformError, UsageError
+from options_platform.formats import words
 from options_platform.services.backtesting.ladder import LadderOutlook, ladder_outlook
 from options_platform.services.backtesting.outlook import (
     outlook_fields,
@@ -55,6 +56,11 @@ COLUMNS = (
 CELL_COLUMNS = ("regime", "direction", "strategy", "rows", "called", "trades", "entered", "refusal",
                 "refused", "state")  # fmt: skip
 
+LADDER_HEADINGS = {
+    "buying_power_usd": "buying power USD",
+    "account_needed_usd": "account needed USD",
+    "bound_by": "bound by",
+}
 LADDER_COLUMNS = ("entered", "rungs", "at", "buying_power_usd", "account_needed_usd", "bound_by")
 
 
@@ -94,7 +100,7 @@ def feasibility(args: argparse.Namespace) -> int:
         "smallest_account_usd takes half of the plans at some allowed width, account_for_90_usd "
         "90% of them."
     )
-    print_table(one.needs.to_dicts(), COLUMNS)
+    print_table(_in_words(one.needs.to_dicts()), COLUMNS)
     for note in one.notes:
         say(note)
     if settings.budgets:
@@ -105,9 +111,15 @@ def feasibility(args: argparse.Namespace) -> int:
         say(outlook)
         return 0
     say(pace_text(outlook))
-    print_table(outlook.cells.to_dicts(), CELL_COLUMNS)
+    print_table(_in_words(outlook.cells.to_dicts()), CELL_COLUMNS)
     say(until_text(outlook))
     return 0
+
+
+def _in_words(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows with strategies and regimes as words."""
+    named = ("strategy", "regime")
+    return [{**row, **{name: words(row[name]) for name in named if row.get(name)}} for row in rows]
 
 
 def _say_budgets(settings: Settings) -> None:
@@ -201,12 +213,14 @@ def _show_ladder(outlook: LadderOutlook, settings: Settings, trades_from_usd: fl
         "the rungs that are open together tie up, and lose in one gap, at the most."
     )
     rows = []
-    for entered, needs in (("all plans", whole), ("within risk.max_positions*", within)):
+    for entered, needs in (("all plans", whole), ("within limits", within)):
         shown = _needs_fields(needs) or {}
         gaps = {f"gap_{move:+.1%}_usd": usd for move, usd in needs.gap_usd.items()}
         rows.append({"entered": entered, **shown, **gaps})
     gap_columns = [f"gap_{move:+.1%}_usd" for move in whole.gap_usd]
-    print_table(rows, (*LADDER_COLUMNS[:4], *gap_columns, *LADDER_COLUMNS[4:]))
+    headings = {f"gap_{move:+.1%}_usd": f"gap {move:+.1%} USD" for move in whole.gap_usd}
+    columns = (*LADDER_COLUMNS[:4], *gap_columns, *LADDER_COLUMNS[4:])
+    print_table(rows, columns, LADDER_HEADINGS | headings)
     _show_sizes(whole, trades_from_usd)
     limit = settings.risk.gap.max_loss_pct
     worst = max(whole.gap_usd.values())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,15 @@ from options_platform.commands.common import (
 from options_platform.commands.terminal.short_ids import found_by, shortened
 from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.domain.trading.closing import legs_text
+from options_platform.domain.trading.orders import TICK_USD, OrderLeg
+from options_platform.domain.trading.orders.price_ladder import worst_of_exit
 from options_platform.domain.trading.positions import Position
 from options_platform.errors import IncompleteDataError
-from options_platform.formats import count, words
+from options_platform.formats import count, net_price, words
 from options_platform.settings import Settings
+
+CODES = re.compile(r"[A-Z][A-Z_]+(: [A-Z][A-Z_]+)*")
+"""A reason of codes alone, without a sentence."""
 
 # Columns to print and their short headings: a row has to fit a terminal. An order is decided at the
 # close of its session and works in the next one.
@@ -42,7 +48,6 @@ ORDER_COLUMNS = {
     "limit_price": "limit",
     "status": "status",
     "filled": "filled",
-    "avg_price": "price",
     "reason": "reason",
 }
 POSITION_COLUMNS = {
@@ -87,7 +92,13 @@ def orders(args: argparse.Namespace) -> int:
         moments = pl.col("placed_at", "updated_at").dt.replace_time_zone("UTC")
         rows = ledger.table("orders").with_columns(moments).to_dicts()
     rows = [{**row, "legs": json.loads(row["legs"])} for row in rows]
-    return _show(args, ledger, rows, ORDER_COLUMNS, "no orders yet; see: daily, demo")
+    code = _show(args, ledger, rows, ORDER_COLUMNS, "no orders yet; see: daily, demo")
+    if not args.json and any(map(_is_at_its_most, rows)):
+        say(
+            "An exit here fills at the session's price. Its limit only bounds that: it is the most "
+            "that closing can cost, of a spread its width, or the least that it can bring."
+        )
+    return code
 
 
 def positions(args: argparse.Namespace) -> int:
@@ -214,5 +225,17 @@ def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row as people read it: names as words, and of an order how much of it is filled."""
     texts = {name: words(row[name]) for name in ("strategy", "status") if row.get(name)}
     if "filled_qty" in row:
-        texts["filled"] = f"{row['filled_qty']}/{row['contracts']}"
+        at = "" if row["avg_price"] is None else f" at {net_price(row['avg_price'])}"
+        texts["filled"] = f"{row['filled_qty']}/{row['contracts']}{at}"
+        if row["reason"] and CODES.fullmatch(row["reason"]):
+            texts["reason"] = words(row["reason"]).lower()
     return {**row, **texts}
+
+
+def _is_at_its_most(row: Mapping[str, Any]) -> bool:
+    """Whether an order is an exit whose limit is the worst price that its legs can have."""
+    if row["purpose"] != "exit" or row["limit_price"] is None:
+        return False
+    legs = (OrderLeg(**{**leg, "expiry": date.fromisoformat(leg["expiry"])}) for leg in row["legs"])
+    worst = worst_of_exit(row["limit_price"], tuple(legs))
+    return bool(abs(worst - row["limit_price"]) < TICK_USD / 2)

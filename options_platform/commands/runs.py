@@ -21,7 +21,9 @@ FILLED_BY_DAILY = 5
 def backfill(args: argparse.Namespace) -> int:
     """Materialise a range of sessions; never sends an order.
 
-    Raises :class:`UsageError` for sessions, tickers or assets that the settings do not have, and
+    `--rebuild` drops stored tables first, as one whose schema has changed. Raises
+    :class:`UsageError` for sessions, tickers or assets that the settings do not have, for a table
+    that is not computed, or that would be computed in part, and
     :class:`SettingsError` for a set of `budgets` that cannot be read.
     """
     from options_platform.adapters.storage.tables import ASSET_TABLES, CHAIN_TABLES, EVENT_TABLES
@@ -42,6 +44,7 @@ def backfill(args: argparse.Namespace) -> int:
 
     names = [table.name for table in (*ASSET_TABLES, *EVENT_TABLES, *CHAIN_TABLES)]
     assets = asset_names(names, args.select) if args.select else None
+    _drop_computed(settings, args)
     selected = PartitionRange(start, end, tickers)
     days = count(len(sessions(start, end)), "session")
     say(f"Backfill of {days}, {start} to {end}, {', '.join(tickers)}")
@@ -50,6 +53,29 @@ def backfill(args: argparse.Namespace) -> int:
     _report_outcomes([w for o in outcomes for w in o.warnings])
     say(f"Done in {time.monotonic() - began:.1f} s.")
     return 0
+
+
+def _drop_computed(settings: Settings, args: argparse.Namespace) -> None:
+    """Drop the tables of `--rebuild`."""
+    from options_platform.adapters.storage.tables import COMPUTED_TABLES
+    from options_platform.adapters.storage.warehouse import Warehouse
+
+    if not args.rebuild:
+        return
+    computed = [table.name for table in COMPUTED_TABLES]
+    if others := [name for name in args.rebuild if name not in computed]:
+        raise UsageError(
+            f"--rebuild {','.join(others)}: only what a backfill computes is dropped: "
+            f"{', '.join(computed)}"
+        )
+    if args.start or args.end or args.tickers or args.select:
+        raise UsageError(
+            "--rebuild drops whole tables, so all sessions, tickers and assets follow: leave out "
+            "--start, --end, --tickers and --select"
+        )
+    warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
+    warehouse.drop(args.rebuild)
+    say(f"Dropped, to be computed again: {', '.join(args.rebuild)}")
 
 
 def daily(args: argparse.Namespace) -> int:

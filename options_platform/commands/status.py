@@ -40,6 +40,7 @@ from options_platform.services.trading.morning_brief import (
     foreign_home,
     next_step,
     problems_of,
+    without_prediction,
 )
 from options_platform.services.trading.pauses import pause_of
 from options_platform.services.trading.sets_in_account import in_account, sets_in_account
@@ -146,6 +147,8 @@ class _Status:
             planned=plans[0]["date"] if plans else None,
             entries=open_entries(self.warehouse),
         )
+        if none := without_prediction(self.warehouse, plans):
+            problems.append(none)
         if fault := start_in_future(self.settings, self.now):
             problems = [Problem(fault, "options-platform config show start"), *problems]
         if self.named_source == self.settings.source:

@@ -8,6 +8,7 @@ from typing import Any
 from options_platform.adapters.storage.ledger import REPLAY, Ledger
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import TRADE_PLAN
+from options_platform.domain.backtest.trade_metrics import break_even_win_rate
 from options_platform.formats import count, is_missing, number, pct, usd
 from options_platform.reporting.tearsheet import position_cards
 from options_platform.services.market_data.learned_surface import with_fits
@@ -85,9 +86,12 @@ def _verdict(backtest: dict[str, Any]) -> str:
     holds = [row for row in backtest["scores"] if row["kind"] == "hold"]
     beside = ", ".join(f"{_ratio(row['sharpe'])} ({row['shown']})" for row in holds)
     interval = f"[{_ratio(model['sharpe_low'])}, {_ratio(model['sharpe_high'])}]"
+    even = break_even_win_rate(model["win_rate"], model["profit_factor"])
+    needed = "" if even is None else f" (it breaks even at {pct(even)})"
     return (
         f"Backtest {model['first']} to {model['last']}: {count(model['trades'], 'trade')}, "
-        f"{pct(model['win_rate'])} won, a Sharpe ratio of {_ratio(model['sharpe'])} {interval}, "
+        f"{pct(model['win_rate'])} won{needed}, "
+        f"a Sharpe ratio of {_ratio(model['sharpe'])} {interval}, "
         f"beside {beside}. "
         f"{sum(bool(row['met']) for row in targets)} of {count(len(targets), 'target')} met."
     )

@@ -6,6 +6,7 @@ names another host is refused, so that no page of the web can read them through 
 
 from __future__ import annotations
 
+import hmac
 import logging
 import socket
 import threading
@@ -13,7 +14,13 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from options_platform.errors import PlatformError
-from options_platform.reporting.session.links import HOST, REPORT, home_token, report_url
+from options_platform.reporting.session.links import (
+    HOST,
+    REPORT,
+    former_token,
+    home_token,
+    report_url,
+)
 from options_platform.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,9 +34,20 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
+COOKIE = "options_platform_pages"
+FORMER_LINK = (
+    "This link is of a former version. Open the report once by the address that options-platform "
+    "ui prints; from then on this browser follows such links too.\n"
+)
+
 
 def make_app(settings: Settings) -> Starlette:
-    """The pages of the settings' home, beneath its token; everything else is not found."""
+    """The pages of the settings' home, beneath its secret; everything else is not found.
+
+    A link that was stored before there was a secret leads to its page in a browser that has opened
+    the report since, which shows it by a cookie. It leads nobody else there: the path of a home,
+    from which those links were made, is known to every user of the machine.
+    """
     from starlette.applications import Starlette
     from starlette.middleware import Middleware
     from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -57,18 +75,26 @@ def make_app(settings: Settings) -> Starlette:
     class Reports(StaticFiles):
         async def get_response(self, path: str, scope: object) -> Response:
             response = await super().get_response(path, scope)  # type: ignore[arg-type]
-            response.headers.update(HEADERS)
+            response.headers.update({**HEADERS, "Set-Cookie": cookie})
             return response
 
     def unwritten(_request: Request, _error: Exception) -> Response:
         text = "There is no such page. The report: options-platform report\n"
         return PlainTextResponse(text, 404, HEADERS)
 
-    token = home_token(settings.home)
+    def former(request: Request) -> Response:
+        if not hmac.compare_digest(request.cookies.get(COOKIE, ""), token):
+            return PlainTextResponse(FORMER_LINK, 403, HEADERS)
+        rest = request.url.path.removeprefix(f"/{before}")
+        return RedirectResponse(f"/{token}{rest}", headers=HEADERS)
+
+    token, before = home_token(settings.home), former_token(settings.home)
+    cookie = f"{COOKIE}={token}; Path=/{before}; Max-Age=31536000; HttpOnly; SameSite=Strict"
     return Starlette(
         routes=[
             Route(f"/{token}/", lambda _: RedirectResponse(f"/{token}/{REPORT}")),
             Route(f"/{token}/{{day}}/{{ticker}}", session, methods=["GET"]),
+            Route(f"/{before}/{{rest:path}}", former, methods=["GET"]),
             Mount(f"/{token}", Reports(directory=settings.reports_path, check_dir=False)),
         ],
         middleware=[

@@ -9,6 +9,7 @@ import time
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -128,6 +129,8 @@ def refused(shell, done, message):
     ("arguments", "message"),
     [
         (("backfill", "--tickers", "NOSUCH"), "NOSUCH is not among the tickers"),
+        (("backfill", "--rebuild", "raw_ohlcv"), "only what a backfill computes is dropped"),
+        (("backfill", "--rebuild", "features", "--tickers", "SPY"), "leave out --start"),
         (("backfill", "--tickers", "../x"), "no ticker"),
         (("backfill", "--tickers", "'; drop table raw_ohlcv"), "no ticker"),
         (("backfill", "--start", "2024-01-06"), "no New York session"),
@@ -349,3 +352,15 @@ def test_logs_are_structured_lines_in_the_home(filled):
     assert files
     for line in files[0].read_text().splitlines():
         assert {"time", "level", "message"} <= set(json.loads(line))
+
+
+def test_a_table_of_another_schema_is_refused_with_the_command_that_computes_it_again(shell):
+    with duckdb.connect(str(shell.home / "warehouse.duckdb")) as connection:
+        connection.execute("CREATE TABLE features (date DATE, ticker VARCHAR, gone DOUBLE)")
+    done = shell.run("backfill", "--select", "features")
+    assert done.returncode != 0
+    assert "options-platform backfill --rebuild features" in done.stderr
+    done = shell.run("backfill", "--rebuild", "features")
+    assert done.returncode == 0, done.stderr
+    assert "Dropped, to be computed again: features" in done.stdout
+    assert shell.table(FEATURES_TABLE).height == len(DAYS)

@@ -52,3 +52,17 @@ def test_the_beginning_of_an_id_shows_that_position_with_its_plan(position_id, c
 def test_an_id_that_no_position_has_is_refused_in_a_line(position_id, capsys):
     assert main(["positions", "1999"]) == 2
     assert f"known are {position_id}" in capsys.readouterr().err
+
+
+def test_an_exit_at_the_most_that_it_can_cost_is_explained(tmp_path, monkeypatch, capsys):
+    home = tmp_path / "home"
+    home.mkdir()
+    made = service(home, tickers=("SPY",))
+    trade(made, [250.0, 250.0, 230.0, 230.0])
+    for name, value in {"HOME": home, "SOURCE": "simulated", "TICKERS": "SPY"}.items():
+        monkeypatch.setenv(f"OPTIONS_{name}", str(value))
+    assert main(["orders"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "8/8 at" in text
+    assert "stop loss" in text
+    assert "the most that closing can cost, of a spread its width" in text

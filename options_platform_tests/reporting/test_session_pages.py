@@ -13,7 +13,7 @@ from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import TRADE_PLAN
 from options_platform.reporting.session.decisions import code_of, order_facts, plan_facts
 from options_platform.reporting.session.facts import READ, facts_of, read_rows
-from options_platform.reporting.session.links import home_token
+from options_platform.reporting.session.links import former_token, home_token
 from options_platform.serving.pages import serve_beside
 from options_platform_tests.web_ui import free_port
 
@@ -94,9 +94,9 @@ def get(simulated_home):
 
     own = home_token(settings.home)
 
-    def ask(path, method="GET", host="127.0.0.1", token=own):
+    def ask(path, method="GET", host="127.0.0.1", token=own, **headers):
         with closing(HTTPConnection("127.0.0.1", settings.reports_port, timeout=30)) as connection:
-            connection.request(method, f"/{token}{path}", headers={"Host": host})
+            connection.request(method, f"/{token}{path}", headers={"Host": host} | headers)
             with connection.getresponse() as answer:
                 return answer.status, dict(answer.headers), answer.read().decode()
 
@@ -134,3 +134,21 @@ def test_only_the_reports_are_served_and_only_to_this_machine(get):
     assert get("/report.html", token="00000000")[0] == 404
     assert get("/report.html", method="POST")[0] == 405
     assert get("/report.html", host="evil.example")[0] == 400
+
+
+def test_a_link_of_before_the_secret_opens_only_in_a_browser_that_knows_the_secret(
+    get, simulated_home
+):
+    before = former_token(simulated_home.home)
+    status, headers, text = get("/2016-12-23/SPY", token=before)
+    assert (status, "location" in headers) == (403, False)
+    assert "options-platform ui" in text
+    assert home_token(simulated_home.home) not in text
+    cookie = get("/report.html")[1]["set-cookie"]
+    assert f"Path=/{before};" in cookie
+    assert "HttpOnly; SameSite=Strict" in cookie
+    known = cookie.partition(";")[0]
+    status, headers, _ = get("/2016-12-23/SPY", token=before, Cookie=known)
+    assert status == 307
+    assert headers["location"] == f"/{home_token(simulated_home.home)}/2016-12-23/SPY"
+    assert get("/report.html", token=before, Cookie=f"{known[:-1]}_")[0] == 403

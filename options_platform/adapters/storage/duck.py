@@ -7,6 +7,7 @@ file as it is (:mod:`.readers`). Only this module interprets DuckDB's errors: bu
 
 from __future__ import annotations
 
+import glob
 import itertools
 import os
 import random
@@ -46,11 +47,15 @@ DAMAGED = re.compile(
     r"|Serialization Error: ",
     re.DOTALL,
 )
-UNFINISHED = re.compile(r"\..+\.(?P<process>\d+)\.\d+\.new(\.wal)?")
-"""A database that :func:`_create` has not given its name yet."""
 FULL = re.compile(r"No space left on device|Disk quota exceeded|File too large|Out of disk")
 
+LEFT_BEHIND = re.compile(r"\.(?P<process>\d+)\.\d+\.new(\.wal)?")
+"""How the names of databases end that a process is about to put in place."""
+
+OLD_SECONDS = 60.0
+
 _locks: dict[Path, RLock] = {}
+_swept: set[Path] = set()
 _open_now: dict[Path, duckdb.DuckDBPyConnection] = {}
 
 
@@ -105,16 +110,11 @@ def looked_at(path: Path, *, wait_seconds: float) -> Iterator[duckdb.DuckDBPyCon
     """A connection that only reads the existing file at `path`, beside others that only read it.
 
     Within a block of :func:`held` of this thread it is that block's connection. Raises as
-    :func:`held` does.
+    :func:`held` does, and :class:`WarehouseBusyError` as well if another thread of this process
+    holds the file for longer than `wait_seconds`.
     """
     key = path.resolve()
-    lock = _locks.setdefault(key, RLock())
-    if not lock.acquire(timeout=wait_seconds):
-        raise WarehouseBusyError(
-            f"{path} is held by another thread of this process and stayed so for "
-            f"{wait_seconds:g} s; try again"
-        )
-    try:
+    with _locked(_locks.setdefault(key, RLock()), path, wait_seconds):
         if key in _open_now:
             yield _open_now[key]
             return
@@ -124,6 +124,18 @@ def looked_at(path: Path, *, wait_seconds: float) -> Iterator[duckdb.DuckDBPyCon
                 yield connection
         finally:
             connection.close()
+
+
+@contextmanager
+def _locked(lock: RLock, path: Path, wait_seconds: float) -> Iterator[None]:
+    if not lock.acquire(timeout=max(0.0, wait_seconds)):
+        raise WarehouseBusyError(
+            f"{path} is written by another thread of this process, and stayed so for "
+            f"{wait_seconds:g} s; try again when that work has ended, or raise "
+            "OPTIONS_WAREHOUSE_WAIT_SECONDS"
+        )
+    try:
+        yield
     finally:
         lock.release()
 
@@ -206,6 +218,9 @@ def _connect(path: Path) -> duckdb.DuckDBPyConnection | None:
 
     if readers.is_waiting(path):
         _replaced_by(readers.finish, path)
+    if path not in _swept:
+        _swept.add(path)
+        _sweep(path)
     if not path.exists():
         _create(path)
     before = _inode(path)
@@ -252,12 +267,19 @@ def _create(path: Path) -> None:
         new.unlink(missing_ok=True)
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove the unfinished databases of processes that were killed while creating one."""
-    for file in folder.glob(".*.new*"):
-        made = UNFINISHED.fullmatch(file.name)
-        if made is not None and not is_running(int(made["process"])):
-            file.unlink(missing_ok=True)
+def _sweep(path: Path) -> None:
+    """Delete empty databases that killed processes were about to put in place.
+
+    Only old ones: a process of another container that shares the home looks dead from here.
+    """
+    before = time.time() - OLD_SECONDS
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.new"):
+        found = LEFT_BEHIND.fullmatch(left.name.removeprefix(f".{path.name}"))
+        if found is None or is_running(int(found["process"])):
+            continue
+        with suppress(OSError):
+            if left.stat().st_mtime < before:
+                left.unlink()
 
 
 def known_fault(path: Path, error: Exception) -> HomeError | None:

@@ -5,11 +5,13 @@ Read with SQLite alone: importing Dagster takes longer than all that a status ha
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from options_platform.errors import DamagedError
 
@@ -26,16 +28,29 @@ ORDER BY id DESC
 """
 
 
+FAILURES = """
+SELECT step_key, event FROM event_logs
+WHERE dagster_event_type IN ('STEP_FAILURE', 'PIPELINE_FAILURE')
+ORDER BY dagster_event_type = 'PIPELINE_FAILURE', id
+"""
+"""A run's failures: first those of its steps, in their order, then that of the run itself."""
+
+MOST_CHARACTERS = 240
+
+
 @dataclass(frozen=True)
 class FailedRun:
     """A run that failed, the newest of its job that has ended; `ended` is None where unknown.
 
     `job` is "backfill" for a run of the job `daily` that the command `backfill` has started.
+    `cause` is the first failed step with the first line of its error; None where none was stored,
+    as for a run whose process was killed.
     """
 
     job: str
     run_id: str
     ended: datetime | None
+    cause: str | None = None
 
 
 def failed_runs(dagster_home: Path) -> list[FailedRun]:
@@ -54,7 +69,42 @@ def failed_runs(dagster_home: Path) -> list[FailedRun]:
             return []
         raise DamagedError(path, str(error)) from error
     return [
-        FailedRun(job, run_id, None if at is None else datetime.fromtimestamp(at, UTC))
+        FailedRun(
+            job,
+            run_id,
+            None if at is None else datetime.fromtimestamp(at, UTC),
+            _cause(path.parent / "runs" / f"{run_id}.db"),
+        )
         for job, run_id, status, at in rows
         if status == "FAILURE"
     ]
+
+
+def _cause(events: Path) -> str | None:
+    """The first failure in the event log of a run, in one line.
+
+    None without a log, and of one that cannot be read: that the run failed is said all the same.
+    """
+    if not events.exists():
+        return None
+    try:
+        with closing(sqlite3.connect(f"file:{events}?mode=ro", uri=True, timeout=5.0)) as log:
+            rows = log.execute(FAILURES).fetchall()
+    except sqlite3.DatabaseError:
+        return None
+    for step, text in rows:
+        if line := _first_line(text):
+            return f"{step}: {line}" if step else line
+    return None
+
+
+def _first_line(text: str) -> str:
+    """The first line of the error in a failure's JSON: the asset's own, not Dagster's around it."""
+    try:
+        event: dict[str, Any] = json.loads(text)["dagster_event"]
+        error = (event.get("event_specific_data") or {}).get("error") or event
+        message = (error.get("cause") or error).get("message") or ""
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return ""
+    line = next((line.strip() for line in message.splitlines() if line.strip()), "")
+    return line if len(line) <= MOST_CHARACTERS else f"{line[:MOST_CHARACTERS]}..."

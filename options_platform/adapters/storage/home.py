@@ -13,7 +13,6 @@ from pathlib import Path
 
 from options_platform import __version__
 from options_platform.adapters.storage.backups.swapping import finish_swap
-from options_platform.adapters.storage.duck import remove_leftovers
 from options_platform.adapters.storage.storage_faults import FULL_ERRNOS
 from options_platform.errors import DiskFullError, HomeError
 from options_platform.settings import Settings
@@ -26,6 +25,7 @@ PLATFORM_ENTRIES = (
     "*.duckdb*", "mlflow.db*", "mlflow.lock", "search.db*", "mlartifacts", "dagster", "reports",
     "logs", "chains", "cache", "locks", "exports", "backups.json", "demo.sha256", LAYOUT_FILE,
     "published", "before-*", ".restoring-*", "replay-*", "rule_sets", "forward_record.chain*",
+    "pages.secret*",
 )  # fmt: skip
 NO_DATA = ("lost+found", "options.toml", ".env")
 """What a folder may hold before it becomes a home."""
@@ -63,7 +63,7 @@ def prepare_home(settings: Settings) -> None:
     """Create the home and Dagster's configuration in it, and make it private.
 
     Other users lose access to the platform's files in it. The unfinished swap of a killed restore
-    is completed, and what killed processes left unfinished is removed. Raises :class:`HomeError`
+    is completed. Raises :class:`HomeError`
     for a home of a newer version and for a folder of other files, and :class:`HomeError` or
     :class:`DiskFullError` if the home cannot be written.
     """
@@ -75,7 +75,6 @@ def prepare_home(settings: Settings) -> None:
         require_readable_layout(home)
         close_to_others(home)
         finish_swap(home)
-        remove_leftovers(home)
         for folder in (settings.dagster_home, settings.reports_path, settings.logs_path):
             folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=home):

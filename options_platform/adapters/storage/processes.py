@@ -4,11 +4,11 @@ import os
 
 
 def is_running(process: int) -> bool:
-    """Whether another process has this id."""
+    """Whether a process has this id on this machine."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:
-        return True
-    return process != os.getpid()
+    except (PermissionError, OverflowError):
+        pass
+    return True

@@ -65,10 +65,18 @@ def columns_to_add(table: Table, stored: Mapping[str, str]) -> list[str]:
     if changed:
         raise ContractError(
             f"the stored table {table.name} has another schema than this version's "
-            f"({', '.join(sorted(changed))}); rebuild it in a new "
-            "OPTIONS_HOME, or drop the table and backfill it"
+            f"({', '.join(sorted(changed))}); {_mending(table)}"
         )
     return absent
+
+
+def _mending(table: Table) -> str:
+    """How a table of another schema is brought up to date."""
+    from options_platform.adapters.storage.tables import COMPUTED_TABLES
+
+    if any(table.name == each.name for each in COMPUTED_TABLES):
+        return f"compute it again: options-platform backfill --rebuild {table.name}"
+    return "rebuild it in a new OPTIONS_HOME, or drop the table and backfill it"
 
 
 def sql_type(table: Table, name: str) -> str:

@@ -61,6 +61,9 @@ ASSET_TABLES = (
     PAPER_ORDERS,
 )
 
+COMPUTED_TABLES = tuple(t for t in ASSET_TABLES if t not in (RAW_OHLCV, VIX, PAPER_ORDERS))
+"""Assets that a backfill computes again from what is stored: neither fetched nor of the ledger."""
+
 CHAIN_TABLES = (OPTION_CHAIN, IV_HISTORY, SURFACE_ERROR)
 """Assets of sources with option chains; `option_chain` is stored in files."""
 

@@ -170,6 +170,12 @@ class Warehouse:
         with self._connection() as connection:
             return bool(stored_columns(connection, table.name))
 
+    def drop(self, names: Sequence[str]) -> None:
+        """Drop tables, whatever their stored schema, in one transaction; none that is missing."""
+        with self._transaction() as connection:
+            for name in names:
+                connection.execute(f'DROP TABLE IF EXISTS "{name}"')
+
     def create_all(self) -> None:
         """Create missing tables, so that queries and marts can read all of them."""
         with self._transaction() as connection:

@@ -36,6 +36,7 @@ from options_platform.commands.common import (
 )
 from options_platform.domain.backtest import BacktestRules
 from options_platform.domain.backtest.results import HELD_NOTE
+from options_platform.domain.backtest.trade_metrics import break_even_win_rate
 from options_platform.domain.backtest_study.account_sizes import account_table
 from options_platform.domain.backtest_study.choices import make_variant, make_variants
 from options_platform.domain.backtest_study.confident_trades import confident_trades
@@ -62,7 +63,7 @@ from options_platform.settings.rule_sets import active_rule_set
 
 SHOWN_VARIANTS = 12
 BESIDE = ("name", "fill_model", "trades", "equity_usd", "cagr", "sharpe", "interval",
-          "max_drawdown", "win_rate", "profit_factor")  # fmt: skip
+          "max_drawdown", "win_rate", "to break even", "profit_factor")  # fmt: skip
 GRID = (
     "variant",
     "held_to_expiry",
@@ -321,6 +322,8 @@ def _whole(value: float | None) -> str:
 
 def _cells(row: dict[str, Any]) -> dict[str, Any]:
     shown = {**row, "equity_usd": f"{row['equity_usd']:,.0f}"}
+    even = break_even_win_rate(row.get("win_rate"), row.get("profit_factor"))
+    shown["to break even"] = None if even is None else pct(even)
     for name in FRACTIONS:
         if isinstance(row.get(name), float):
             shown[name] = pct(row[name])

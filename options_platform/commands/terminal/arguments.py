@@ -61,6 +61,9 @@ def _add_runs(add: AddCommand) -> None:
     backfill.add_argument("--end", type=_date, help="last session (default: the newest)")
     backfill.add_argument("--tickers", type=_names, help="e.g. SPY,QQQ (default: all)")
     backfill.add_argument("--select", type=_names, help="assets, e.g. raw_ohlcv,vix (default: all)")
+    backfill.add_argument(
+        "--rebuild", type=_names, help="computed tables to drop first, e.g. features"
+    )
     daily = add("daily", "compute one session for all tickers and send its orders")
     daily.add_argument("--date", type=_date, help="the session (default: the newest)")
 

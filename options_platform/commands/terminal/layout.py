@@ -15,17 +15,28 @@ TOGETHER = re.compile(r"(?<=credit) (?=[\d,.]+$)|(?<=debit) (?=[\d,.]+$)|(?<=,) 
 """Blanks at which no cell breaks: within a price, and within an interval."""
 
 LONG = 20
-"""Words longer than this break at their dashes too, as the ids of positions do."""
+"""Words longer than this break at underscores and dashes, as the ids of positions do."""
 
 
 def column_widths(columns: Sequence[Sequence[str]], width: int) -> list[int] | None:
     """The width of each column of cells, its heading first, so that a row fits `width`.
 
-    The widest columns are narrowed, to their longest piece that cannot be broken at the least; None
-    where that is not enough.
+    The widest columns are narrowed, to their longest piece that cannot be broken at the least;
+    names keep whole where that is enough. None where it is not enough with names broken either.
     """
+    for in_names in (False, True):
+        widths = _narrowed(columns, width, in_names=in_names)
+        if widths is not None:
+            return widths
+    return None
+
+
+def _narrowed(columns: Sequence[Sequence[str]], width: int, *, in_names: bool) -> list[int] | None:
     widths = [max(map(len, column)) for column in columns]
-    least = [max(len(piece) for cell in column for piece in pieces(cell)) for column in columns]
+    least = [
+        max(len(piece) for cell in column for piece in pieces(cell, in_names=in_names))
+        for column in columns
+    ]
     room = width - GAP * (len(columns) - 1)
     while sum(widths) > room:
         narrowed = [at for at in range(len(widths)) if widths[at] > least[at]]
@@ -35,12 +46,15 @@ def column_widths(columns: Sequence[Sequence[str]], width: int) -> list[int] | N
     return widths
 
 
-def pieces(cell: str) -> list[str]:
-    """A cell cut where a line may break: at blanks, between legs, and within long names."""
+def pieces(cell: str, *, in_names: bool = True) -> list[str]:
+    """A cell cut where a line may break: at blanks, between legs, and within long words.
+
+    `in_names` cuts shorter names at their underscores too.
+    """
     kept = TOGETHER.sub("\0", cell)
     parts: list[str] = []
     for word in re.findall(r"\S+|\s+", kept):
-        ends = "-_/" if len(word) > LONG else "_/"
+        ends = "-_/" if len(word) > LONG else "_/" if in_names else "/"
         parts += re.findall(rf"[^{ends}]*[{ends}]+|[^{ends}]+", word)
     return parts or [""]
 
@@ -50,7 +64,9 @@ def folded(cell: str, width: int) -> str:
     if len(cell) <= width:
         return cell
     lines = [""]
-    for piece in pieces(cell):
+    whole = pieces(cell, in_names=False)
+    is_wide = any(len(piece.rstrip()) > width for piece in whole)
+    for piece in pieces(cell) if is_wide else whole:
         if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > width:
             lines.append("")
         if lines[-1] or not piece.isspace():

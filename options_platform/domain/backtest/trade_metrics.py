@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +65,19 @@ def trade_metrics(result: BacktestResult) -> TradeMetrics:
         exposure=_share((equity["open_positions"] > 0).sum(), equity.height),
         turnover_annual=_share(traded / years, _mean(equity["equity_usd"])),
     )
+
+
+def break_even_win_rate(win_rate: float | None, profit_factor: float | None) -> float | None:
+    """The share of trades that has to win so that mean wins pay for mean losses, a fraction.
+
+    With win rate p and profit factor F the mean win is F (1 - p) / p mean losses, so it is
+    p / (p + F (1 - p)). None where the trades have no win or no loss to tell it by.
+    """
+    if win_rate is None or profit_factor is None or not math.isfinite(profit_factor):
+        return None
+    if not 0.0 < win_rate < 1.0:
+        return None
+    return win_rate / (win_rate + profit_factor * (1.0 - win_rate))
 
 
 def trade_intervals(profit: Floats) -> dict[str, Interval]:

@@ -9,12 +9,17 @@ from options_platform.domain.planning.reasons import REASONS
 from options_platform.formats import confident, net_price, usd, words
 
 
-def decision_words(plan: Mapping[str, Any], legs: Sequence[Mapping[str, Any]]) -> str:
+def decision_words(
+    plan: Mapping[str, Any],
+    legs: Sequence[Mapping[str, Any]],
+    shares: Mapping[str, float] | None = None,
+) -> str:
     """A row of `trade_plan` in a sentence or two.
 
     Args:
         plan: the row.
         legs: its rows of `trade_plan_legs`, in their order; none for a plan that does not trade.
+        shares: by direction, its share of the sessions so far, where that is known.
     """
     if plan["decision"] != "trade":
         why = "; ".join(f"{REASONS.get(code, code)} ({code})" for code in plan["reasons"])
@@ -26,15 +31,16 @@ def decision_words(plan: Mapping[str, Any], legs: Sequence[Mapping[str, Any]]) -
         f"share: {legs_words(legs)}, expiring {plan['expiry']} ({plan['dte']} days). Loses at most "
         f"{usd(plan['max_loss_usd'])}, "
         f"{'makes without bound' if best is None else f'makes at most {usd(best)}'}. "
-        f"{prediction_words(plan)}."
+        f"{prediction_words(plan, shares)}."
     )
 
 
-def prediction_words(plan: Mapping[str, Any]) -> str:
+def prediction_words(plan: Mapping[str, Any], shares: Mapping[str, float] | None = None) -> str:
     """What the plan rests on: the predicted direction, how sure it is, and the regime."""
     called = plan["direction"] or "without a direction"
     regime = f", regime {words(plan['regime'])}" if plan["regime"] else ""
-    return f"Predicted {called}, {confident(plan['confidence'])}{regime}"
+    share = (shares or {}).get(plan["direction"])
+    return f"Predicted {called}, {confident(plan['confidence'], share)}{regime}"
 
 
 def legs_words(legs: Sequence[Mapping[str, Any]]) -> str:

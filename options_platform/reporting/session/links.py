@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from urllib.parse import quote
 
+from options_platform.adapters.storage.page_secret import secret_of
 from options_platform.settings import Settings
 
 HOST = "127.0.0.1"
@@ -14,7 +15,12 @@ REPORT = "report.html"
 
 
 def home_token(home: Path) -> str:
-    """What stands for a home in addresses, so that no server shows the pages of another home."""
+    """What stands for a home in addresses: its secret, which other users of the machine lack."""
+    return secret_of(home)
+
+
+def former_token(home: Path) -> str:
+    """What stood for a home in links that were stored before it had a secret: no secret at all."""
     return hashlib.sha256(str(home.expanduser().resolve()).encode()).hexdigest()[:8]
 
 

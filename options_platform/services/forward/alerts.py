@@ -7,11 +7,11 @@ that the record was not chained anew.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from options_platform.domain.calendar.sessions import sessions
-from options_platform.domain.forward.coverage import newest_closed
+from options_platform.domain.forward.coverage import coverage, newest_closed
 from options_platform.domain.forward.links import PLANS, Link
 from options_platform.domain.forward.verification import Chain
 from options_platform.domain.trading.alerts import Alert
@@ -97,6 +97,19 @@ def forward_alerts(settings: Settings, chain: Chain, now: datetime) -> list[Aler
     if chain.head is None:
         return []
     return [*_not_planned(settings, chain), *_missed(settings, chain, now)]
+
+
+def gap_texts(links: Sequence[Link], now: datetime) -> list[str]:
+    """For each set with gaps under its present rules, how many there are, as `record` counts them,
+    and what keeps further ones away. No command fills a gap: what comes later is no forecast."""
+    return [
+        f"{part.rule_set}: {count(len(part.gaps), 'session')} of {part.sessions:,} since "
+        f"{part.first} not recorded before the open, the newest {max(part.gaps)}; they stay gaps. "
+        "So that none follows, switch on daily_after_close, or run each night: options-platform "
+        "daily; to see them: options-platform record"
+        for part in coverage(links, now)
+        if part.is_current and part.gaps
+    ]
 
 
 def _not_planned(settings: Settings, chain: Chain) -> list[Alert]:

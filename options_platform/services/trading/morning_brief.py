@@ -12,7 +12,14 @@ import polars as pl
 from options_platform.adapters.storage.failed_runs import failed_runs
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.contracts import PAPER_ORDERS, TRADE_PLAN, TRADE_PLAN_LEGS
+from options_platform.contracts import (
+    MODEL_PREDICTIONS,
+    PAPER_ORDERS,
+    TRADE_PLAN,
+    TRADE_PLAN_LEGS,
+    VIX,
+)
+from options_platform.contracts.features import DIRECTIONS
 from options_platform.domain.calendar.sessions import from_midnight, sessions, shift
 from options_platform.domain.chain.vol_errors import market_note
 from options_platform.domain.planning.decision_words import decision_words
@@ -24,6 +31,13 @@ from options_platform.formats import count, pct, usd, words
 from options_platform.services.trading.account_state import alerts_of
 from options_platform.settings import Settings
 from options_platform.settings.sources import source_entry
+
+NAIVE = "prior"
+"""The model that predicts the class frequencies so far."""
+
+SESSIONS_TO_LEARN = 600
+"""Sessions with a volatility index below which a longer history is advised: a year for IV rank, one
+to train on, and some months, since two years alone gave no prediction."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +119,7 @@ def decisions_in_words(settings: Settings, warehouse: Warehouse, day: date) -> l
         (row["ticker"], row["rule_set"]): row
         for row in orders.select("ticker", "rule_set", "status", "reason").iter_rows(named=True)
     }
+    shares = class_shares(warehouse, day, plans)
     lines = []
     for plan in plans.to_dicts():
         of_plan = legs.filter(pl.col("plan_id") == plan["plan_id"]).to_dicts()
@@ -112,11 +127,32 @@ def decisions_in_words(settings: Settings, warehouse: Warehouse, day: date) -> l
         order = states.get((plan["ticker"], plan["rule_set"]))
         traded = plan["decision"] == "trade" and order is not None
         lines.append(
-            f"{name}: {decision_words(plan, of_plan)}{order_words(order) if traded else ''}"
+            f"{name}: {decision_words(plan, of_plan, shares.get(plan['ticker'], {}))}"
+            f"{order_words(order) if traded else ''}"
         )
         if plan["iv_basis"] == "market":
             lines.append(market_note(plan["ticker"], plan["iv_symbol"]))
     return lines
+
+
+def class_shares(
+    warehouse: Warehouse, day: date, plans: pl.DataFrame
+) -> dict[str, dict[str, float]]:
+    """By ticker and direction, the share of that direction among the sessions that the model of the
+    day was trained on: what a forecast without a model would say.
+
+    Empty where no plan trades, and where the naive forecast is not stored.
+    """
+    if plans.filter(pl.col("decision") == "trade").is_empty():
+        return {}
+    rows = warehouse.read(MODEL_PREDICTIONS, start=day, end=day)
+    naive = rows.filter(pl.col("model") == NAIVE, pl.col("target") == "direction")
+    return {
+        row["ticker"]: {
+            name: row[f"p_{name}"] for name in DIRECTIONS if row[f"p_{name}"] is not None
+        }
+        for row in naive.iter_rows(named=True)
+    }
 
 
 def order_words(order: Mapping[str, Any] | None) -> str:
@@ -226,7 +262,8 @@ def _of_runs(settings: Settings) -> list[Problem]:
         Problem(
             f"The newest run of {run.job} failed"
             + (f" on {run.ended:%Y-%m-%d %H:%M} UTC" if run.ended else "")
-            + f" (run {run.run_id[:8]}); the web UI has why",
+            + f" (run {run.run_id[:8]})"
+            + (f", in {run.cause}" if run.cause else "; the web UI has why"),
             "options-platform ui",
         )
         for run in failed
@@ -239,6 +276,32 @@ def _of_stale(newest: date, planned: date | None) -> Problem:
     behind = len(sessions(shift(planned, 1), newest))
     text = f"Plans end at {planned}, {count(behind, 'session')} before {newest}, the newest"
     return Problem(text, "options-platform daily")
+
+
+NO_PREDICTION = "NO_PREDICTION"
+
+
+def without_prediction(warehouse: Warehouse, plans: Sequence[Mapping[str, Any]]) -> Problem | None:
+    """That the models predict nothing for the newest plans, and what changes it; None if they do.
+
+    They learn from about two years of bars with a volatility index: a shorter history has to begin
+    earlier, and one that is long enough to be predicted, which a backfill does.
+    """
+    tickers = sorted({plan["ticker"] for plan in plans if NO_PREDICTION in plan["reasons"]})
+    if not tickers:
+        return None
+    index = warehouse.read(VIX, columns=["date", "ticker", "vix"], tickers=tickers)
+    counts = dict(index.drop_nulls("vix").group_by("ticker").len().iter_rows())
+    fewest = min(counts.get(ticker, 0) for ticker in tickers)
+    text = f"The models give no prediction for {', '.join(tickers)}, so nothing is traded there"
+    if fewest >= SESSIONS_TO_LEARN:
+        return Problem(text, "options-platform backfill")
+    first = shift(plans[0]["date"], -SESSIONS_TO_LEARN)
+    return Problem(
+        f"{text}: they learn from about {SESSIONS_TO_LEARN} sessions with a volatility index, and "
+        f"{fewest:,} are stored",
+        f"set start to {first} or earlier in options.toml; then: options-platform backfill",
+    )
 
 
 def next_step(problems: Sequence[Problem], newest: date, *, goes_on: bool) -> str:

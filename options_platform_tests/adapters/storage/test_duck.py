@@ -1,12 +1,14 @@
+import os
 import random
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 
-from options_platform.adapters.storage.duck import held, looked_at, remove_leftovers
+from options_platform.adapters.storage.duck import held, looked_at
 from options_platform.errors import DamagedError, HomeError, WarehouseBusyError
 
 HOLD = """
@@ -91,33 +93,6 @@ def test_threads_take_turns(path):
         list(pool.map(add, range(20)))
     with held(path, wait_seconds=5) as connection:
         assert connection.execute("SELECT n FROM counter").fetchone() == (20,)
-
-
-def test_a_reader_waits_a_limited_time_for_a_thread_that_writes(path):
-    with (
-        held(path, wait_seconds=1),
-        ThreadPoolExecutor(1) as pool,
-        pytest.raises(WarehouseBusyError, match="another thread of this process"),
-    ):
-        pool.submit(_look, path).result(timeout=30)
-    with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(_look, path).result(timeout=30) == (1,)
-
-
-def _look(path):
-    with looked_at(path, wait_seconds=0.2) as connection:
-        return connection.execute("SELECT 1").fetchone()
-
-
-def test_the_unfinished_database_of_a_killed_process_alone_is_removed(path, holder):
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    of_dead = path.with_name(f".{path.name}.{dead.pid}.1.new")
-    of_living = path.with_name(f".{path.name}.{holder.pid}.1.new")
-    for file in (of_dead, of_dead.with_name(f"{of_dead.name}.wal"), of_living):
-        file.touch()
-    remove_leftovers(path.parent)
-    assert {file.name for file in path.parent.iterdir()} == {path.name, of_living.name}
 
 
 def test_a_file_that_is_not_a_database_is_reported_in_one_line(path):
@@ -233,3 +208,43 @@ def test_a_file_name_with_the_word_lock_changes_nothing(tmp_path):
     with pytest.raises(DamagedError):
         read_all(path)
     assert time.monotonic() - began < 5
+
+
+def test_a_reader_waits_a_limited_time_for_a_writer_of_its_own_process(path):
+    is_held, may_end = Event(), Event()
+
+    def write():
+        with held(path, wait_seconds=5):
+            is_held.set()
+            may_end.wait(30)
+
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        assert is_held.wait(30)
+        with (
+            pytest.raises(WarehouseBusyError, match="another thread of this process"),
+            looked_at(path, wait_seconds=0.1),
+        ):
+            pass
+        may_end.set()
+        writing.result(timeout=30)
+        with looked_at(path, wait_seconds=5) as connection:
+            assert connection.execute("SELECT 42").fetchone() == (42,)
+
+
+def test_what_a_killed_process_was_about_to_put_in_place_is_deleted(path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait(30)
+
+    def left(process, age_seconds):
+        file = path.with_name(f".{path.name}.{process}.1.new")
+        file.touch()
+        moment = time.time() - age_seconds
+        os.utime(file, (moment, moment))
+        return file
+
+    old, of_living = left(dead.pid, 3600), left(os.getppid(), 3600)
+    with held(path, wait_seconds=5):
+        pass
+    assert not old.exists()
+    assert of_living.exists()

@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from options_platform.adapters.storage.duck import held
 from options_platform.adapters.storage.marts import MartError, build_marts, load_marts, marts_folder
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import (
@@ -399,3 +400,14 @@ def test_a_rule_that_was_not_reached_does_not_count_as_checked(warehouse):
 def test_a_folder_without_marts_says_so(warehouse, tmp_path):
     with pytest.raises(MartError, match=r"no \*\.sql file"):
         build_marts(warehouse, tmp_path)
+
+
+def test_sums_of_integers_stay_integers(tmp_path):
+    (tmp_path / "sums.sql").write_text(
+        "-- Sums.\nSELECT sum(n) AS of_integers FROM (VALUES (9007199254740993), (1)) AS t(n)"
+    )
+    warehouse = Warehouse(tmp_path / "w.duckdb")
+    build_marts(warehouse, tmp_path)
+    with held(warehouse.path, wait_seconds=5) as connection:
+        row = connection.execute("SELECT *, typeof(of_integers) FROM marts.sums").fetchone()
+    assert row == (9007199254740994, "BIGINT")

@@ -98,6 +98,15 @@ def test_prices_intervals_and_words_stay_whole_while_names_fold_at_underscores()
     assert folded("-1P157/+1P147", 8) == "-1P157/\n+1P147"
 
 
+def test_a_name_is_broken_only_where_the_table_does_not_fit_otherwise():
+    columns = [["set", "premium_ladder"], ["strategy", "bull put spread"]]
+    widths = column_widths(columns, 26)
+    assert widths == [14, 10]
+    assert folded("premium_ladder", widths[0]) == "premium_ladder"
+    assert column_widths(columns, 18) == [8, 8]
+    assert folded("premium_ladder", 8) == "premium_\nladder"
+
+
 def test_columns_of_numbers_are_known():
     assert is_of_numbers(["1,204", "-", "57.1%", "0.94 [0.45, 1.57]", "credit 0.71"])
     assert not is_of_numbers(["2024-01-02"])

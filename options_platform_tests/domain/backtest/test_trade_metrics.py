@@ -1,5 +1,6 @@
 """Metrics of closed trades and their breakdowns, worked by hand on one small result."""
 
+import math
 from datetime import date
 
 import numpy as np
@@ -7,7 +8,7 @@ import polars as pl
 import pytest
 
 from options_platform.domain.backtest.results import EQUITY, FILLS, TRADES, BacktestResult
-from options_platform.domain.backtest.trade_metrics import trade_metrics
+from options_platform.domain.backtest.trade_metrics import break_even_win_rate, trade_metrics
 from options_platform.domain.statistics.breakdown import BREAKDOWNS, breakdown, monthly_returns
 
 
@@ -76,3 +77,10 @@ def test_monthly_returns_worked_by_hand():
     months = monthly_returns(result([]).equity)
     assert months.select("year", "month").rows() == [(2023, 1), (2023, 2), (2023, 3)]
     assert months["return"].to_list() == pytest.approx([0.01, 1005 / 1010 - 1, 1030 / 1005 - 1])
+
+
+def test_the_rate_to_break_even_is_the_mean_loss_over_mean_loss_and_mean_win():
+    # 8 wins of 50 USD and 2 losses of 150 USD: a win rate of 75% would make nothing.
+    assert break_even_win_rate(0.8, 400.0 / 300.0) == pytest.approx(150.0 / (150.0 + 50.0))
+    for win_rate, profit_factor in [(1.0, math.inf), (0.0, 0.0), (None, None), (math.nan, 1.0)]:
+        assert break_even_win_rate(win_rate, profit_factor) is None

@@ -1,7 +1,7 @@
 from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.forward.links import Content, next_links
 from options_platform.domain.forward.verification import Chain, read_chain
-from options_platform.services.forward.alerts import forward_alerts, head_message
+from options_platform.services.forward.alerts import forward_alerts, gap_texts, head_message
 from options_platform.settings import make_settings
 from options_platform_tests.forward_links import FIRST, chain_bytes, content, night, too_late
 
@@ -66,3 +66,14 @@ def test_a_set_that_could_not_be_planned_is_named_until_it_is(tmp_path):
     assert forward_alerts(settings, Chain(tuple(links)), night(FIRST)) == []
     (tmp_path / "rule_sets" / "mine.toml").unlink()
     assert forward_alerts(settings, Chain(tuple(links[:2])), night(FIRST)) == []
+
+
+def test_the_gaps_of_each_set_are_counted_as_the_record_shows_them():
+    assert gap_texts(CHAIN.links, night(LAST)) == []
+    texts = gap_texts(CHAIN.links, too_late(shift(LAST, 2)))
+    assert [text.partition(" not recorded")[0] for text in texts] == [
+        "plan: 2 sessions of 5 since 2015-01-02",
+        "premium_ladder: 2 sessions of 5 since 2015-01-02",
+    ]
+    assert all(f"the newest {shift(LAST, 2)}" in text for text in texts)
+    assert all("run each night: options-platform daily" in text for text in texts)

@@ -8,7 +8,13 @@ import pytest
 
 from options_platform.adapters.storage.ledger import open_ledger
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.contracts import PAPER_ORDERS, TRADE_PLAN, TRADE_PLAN_LEGS
+from options_platform.contracts import (
+    MODEL_PREDICTIONS,
+    PAPER_ORDERS,
+    TRADE_PLAN,
+    TRADE_PLAN_LEGS,
+    VIX,
+)
 from options_platform.domain.calendar.sessions import NEW_YORK
 from options_platform.domain.planning.decision_words import decision_words
 from options_platform.domain.trading.positions import AccountMark
@@ -19,9 +25,10 @@ from options_platform.services.trading.morning_brief import (
     decisions_in_words,
     next_step,
     problems_of,
+    without_prediction,
 )
 from options_platform.settings import make_settings
-from options_platform.testing.market import NOW
+from options_platform.testing.market import NOW, random_market
 from options_platform_tests.services.trading.simulated_account import (
     DAYS,
     market,
@@ -161,3 +168,30 @@ def test_a_source_of_files_is_brought_up_to_date_before_the_next_daily_run(tmp_p
         "bring the files up to 2024-07-05, or set end to their last session; then: "
         "options-platform daily"
     )
+
+
+def test_a_probability_stands_beside_the_share_of_its_direction_so_far(settings):
+    plans, legs = planned(FRIDAY)
+    naive = {"date": FRIDAY, "ticker": "SPY", "model": "prior", "target": "direction",
+             "p_bearish": 0.25, "p_neutral": 0.25, "p_bullish": 0.5}  # fmt: skip
+    shares = pl.DataFrame([naive | dict.fromkeys(("iv_rank_pred", "fold", "model_id"))])
+    shares = shares.cast(dict(MODEL_PREDICTIONS.schema))
+    warehouse = Warehouse(settings.warehouse_path)
+    warehouse.write([(TRADE_PLAN, plans), (TRADE_PLAN_LEGS, legs), (MODEL_PREDICTIONS, shares)])
+    (told,) = decisions_in_words(settings, warehouse, FRIDAY)
+    share = naive[f"p_{plans['direction'].item()}"]
+    assert f"likely ({share:.0%} of the sessions so far were)" in told
+
+
+def test_without_a_prediction_the_next_step_is_a_longer_history(settings):
+    warehouse = Warehouse(settings.warehouse_path)
+    _, index = random_market(("SPY",), WEDNESDAY, FRIDAY)
+    warehouse.write([(VIX, index)])
+    plan = {"date": FRIDAY, "ticker": "SPY", "reasons": ["NO_PREDICTION"]}
+    found = without_prediction(warehouse, [plan])
+    assert "no prediction for SPY" in found.text
+    assert found.text.endswith("2 are stored")
+    assert next_step([found], FRIDAY, goes_on=False) == (
+        "set start to 2022-02-11 or earlier in options.toml; then: options-platform backfill"
+    )
+    assert without_prediction(warehouse, [plan | {"reasons": ["NO_EDGE"]}]) is None

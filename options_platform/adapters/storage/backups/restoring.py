@@ -134,10 +134,14 @@ def _remove_abandoned(place: Path, name: str) -> None:
     start = f"{UNFINISHED}{name}-"
     for path in place.iterdir():
         pid = path.name.removeprefix(start)
-        abandoned = path.name.startswith(start) and pid.isdigit() and not is_running(int(pid))
+        abandoned = path.name.startswith(start) and pid.isdigit() and not _is_others(int(pid))
         # With a plan, the folder may have files of the home itself.
         if abandoned and not (path / PLAN).exists():
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_others(process: int) -> bool:
+    return process != os.getpid() and is_running(process)
 
 
 def unpack(archive: Path, folder: Path) -> None:
