@@ -22,7 +22,6 @@ from options_platform.domain.earnings.stock_iv import REPORT_DAYS, vol_without_r
 
 NO_REPORTS, FEW_REPORTS, SHORT_HISTORY = "NO_REPORTS", "FEW_REPORTS", "SHORT_HISTORY"
 NO_VIX = "NO_VIX"
-MISSING = (NO_REPORTS, FEW_REPORTS, SHORT_HISTORY, NO_VIX)
 VOLS = tuple(f"hv_{window}x" for window in WINDOWS)
 
 Past = tuple[tuple[date, date], ...]

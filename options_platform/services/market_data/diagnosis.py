@@ -151,7 +151,7 @@ def _rule_sets(settings: Settings) -> Iterator[Diagnosis]:
 def _sources(settings: Settings) -> Iterator[Diagnosis]:
     from options_platform.adapters.ports.market_data import reads_files
     from options_platform.adapters.sources import open_source, require_ready, source_options
-    from options_platform.domain.feature_engine.iv_history import CHAIN
+    from options_platform.domain.feature_engine.iv_history import CHAIN, MODEL
 
     try:
         for name in (settings.source, *settings.fallback_sources):
@@ -171,7 +171,7 @@ def _sources(settings: Settings) -> Iterator[Diagnosis]:
         if missing
         else Diagnosis("source", Diagnosis.OK, f"{info.name}: {info.label}")
     )
-    symbols = sorted({"VIX", *_iv_symbols(settings, info).values()} - {CHAIN})
+    symbols = sorted({"VIX", *_iv_symbols(settings, info).values()} - {CHAIN, MODEL})
     missing = _missing_names(symbols, info.indices if "index" in info.kinds else ())
     yield (
         Diagnosis(

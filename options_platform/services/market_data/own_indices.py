@@ -1,30 +1,34 @@
 """Which volatility index each ticker is priced on, decided once for all of its history.
 
 In this order: the index that is set; the index of the stored rows, so that a home keeps what it
-has; the ticker's own index (`OWN_INDEX`), if the source still publishes it; the VIX.
+has; the ticker's own index (`OWN_INDEX`), if the source still publishes it; the model of a stock's
+volatility (MODEL); the VIX. A ticker is taken for a stock if it is no known fund and earnings
+reports of it are recorded.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 
 import polars as pl
 
 from options_platform.adapters.ports.market_data import MarketDataSource, SourceInfo
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.contracts import VIX
+from options_platform.contracts import EARNINGS_KNOWN, VIX
 from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.chain.vol_errors import market_note
-from options_platform.domain.feature_engine.iv_history import CHAIN, series_names
+from options_platform.domain.feature_engine.iv_history import CHAIN, MODEL, series_names
 from options_platform.domain.market.index_series import (
     CHAIN_PREFIX,
+    MODEL_PREFIX,
     OWN_INDEX,
     VIX_SYMBOL,
     foreign_indices,
 )
 from options_platform.errors import SourceError, UnknownSymbolError
+from options_platform.services.market_data.own_chains import may_be_modelled
 from options_platform.services.market_data.session_bounds import newest_date
 from options_platform.settings import Settings
 
@@ -53,10 +57,10 @@ def resolved_iv_symbols(
     decided = named_or_stored(settings, warehouse)
     newest = newest_date(settings, now)
     symbols = {
-        ticker: decided.get(ticker) or _published(source, ticker, newest) or VIX_SYMBOL
-        for ticker in tickers
+        ticker: decided.get(ticker) or _published(source, ticker, newest) for ticker in tickers
     }
-    return series_names(symbols)
+    stocks = reporting_stocks(settings, warehouse)
+    return series_names({t: symbol or _otherwise(t, stocks) for t, symbol in symbols.items()})
 
 
 def expected_iv_symbols(
@@ -64,10 +68,23 @@ def expected_iv_symbols(
 ) -> dict[str, str]:
     """The same of all tickers without asking the source: an index that it lists counts as there."""
     decided = named_or_stored(settings, warehouse)
+    stocks = reporting_stocks(settings, warehouse)
     return {
-        ticker: decided.get(ticker) or listed_own_index(ticker, info) or VIX_SYMBOL
+        ticker: decided.get(ticker) or listed_own_index(ticker, info) or _otherwise(ticker, stocks)
         for ticker in settings.tickers
     }
+
+
+def reporting_stocks(settings: Settings, warehouse: Warehouse) -> set[str]:
+    """The tickers that are no known funds and of which earnings reports are recorded."""
+    asked = may_be_modelled(settings)
+    if not (asked and warehouse.path.exists()):
+        return set()
+    return set(warehouse.read(EARNINGS_KNOWN, columns=["ticker"], tickers=asked)["ticker"])
+
+
+def _otherwise(ticker: str, stocks: Collection[str]) -> str:
+    return MODEL if ticker in stocks else VIX_SYMBOL
 
 
 def named_or_stored(settings: Settings, warehouse: Warehouse) -> dict[str, str]:
@@ -76,7 +93,7 @@ def named_or_stored(settings: Settings, warehouse: Warehouse) -> dict[str, str]:
 
 
 def stored_iv_symbols(warehouse: Warehouse, tickers: Sequence[str]) -> dict[str, str]:
-    """The index of the newest row of `vix` of each ticker that has one.
+    """The index of the newest row of `vix` of each ticker that has one; MODEL for a modelled one.
 
     A ticker priced on its chains is left out: that needs the assets that the setting adds.
     """
@@ -84,7 +101,11 @@ def stored_iv_symbols(warehouse: Warehouse, tickers: Sequence[str]) -> dict[str,
         return {}
     rows = warehouse.read(VIX, columns=["date", "ticker", "iv_symbol"], tickers=tickers)
     rows = rows.filter(~pl.col("iv_symbol").str.starts_with(CHAIN_PREFIX)).sort("date")
-    return dict(rows.group_by("ticker").agg(pl.col("iv_symbol").last()).iter_rows())
+    newest = rows.group_by("ticker").agg(pl.col("iv_symbol").last())
+    return {
+        ticker: MODEL if symbol.startswith(MODEL_PREFIX) else symbol
+        for ticker, symbol in newest.iter_rows()
+    }
 
 
 def index_notes(settings: Settings, warehouse: Warehouse) -> dict[str, str]:
