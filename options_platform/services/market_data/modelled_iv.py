@@ -47,7 +47,9 @@ def modelled_rows(
         record = warehouse.read(EARNINGS_KNOWN, tickers=[str(ticker)])
         known = KnownDates(str(ticker), record, rules)
         inputs = modelled_inputs(bars.with_columns(close=good), known, days)
-        frames.append(_valued(inputs, vix).with_columns(ticker=pl.lit(ticker)).select(SCHEMA))
+        frames.append(
+            _valued(inputs, vix).with_columns(ticker=pl.lit(ticker)).select(SCHEMA.names())
+        )
     return pl.concat(frames)
 
 

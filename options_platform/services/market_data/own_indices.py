@@ -18,7 +18,6 @@ from options_platform.adapters.ports.market_data import MarketDataSource, Source
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import EARNINGS_KNOWN, VIX
 from options_platform.domain.calendar.sessions import shift
-from options_platform.domain.chain.vol_errors import market_note
 from options_platform.domain.feature_engine.iv_history import CHAIN, MODEL, series_names
 from options_platform.domain.market.index_series import (
     CHAIN_PREFIX,
@@ -26,8 +25,10 @@ from options_platform.domain.market.index_series import (
     OWN_INDEX,
     VIX_SYMBOL,
     foreign_indices,
+    may_be_stock,
 )
 from options_platform.errors import SourceError, UnknownSymbolError
+from options_platform.services.market_data.market_priced import price_note
 from options_platform.services.market_data.own_chains import may_be_modelled
 from options_platform.services.market_data.session_bounds import newest_date
 from options_platform.settings import Settings
@@ -37,6 +38,13 @@ FIRST_DAY = date(1990, 1, 2)
 """Before any volatility index of an exchange; the whole history is asked for, since its end decides
 and an index that ended early has no close in a later range."""
 RECENT_SESSIONS = 5
+WHY_NOT_MODELLED = {
+    "NO_REPORTS": "no earnings report of {ticker} is known; a source with its dates is needed "
+    "(setting earnings_sources, or the file {ticker}_earnings.csv)",
+    "FEW_REPORTS": "fewer than eight reports of {ticker} with their moves are known",
+    "SHORT_HISTORY": "it needs 252 sessions of bars before",
+}
+"""What is said of the reasons in `vix.iv_missing` that a user can do something about."""
 
 
 def resolved_iv_symbols(
@@ -113,16 +121,20 @@ def index_notes(settings: Settings, warehouse: Warehouse) -> dict[str, str]:
 
     Only of tickers that are priced on an index that is not theirs, or on one that has ended.
     """
-    columns = ["date", "ticker", "iv_symbol", "iv_close"]
+    columns = ["date", "ticker", "iv_symbol", "iv_close", "iv_missing"]
     rows = warehouse.read(VIX, columns=columns, tickers=settings.tickers).sort("date")
     stored = rows.group_by("ticker").agg(
         symbol=pl.col("iv_symbol").last(),
         newest=pl.col("date").last(),
         closed=pl.col("date").filter(pl.col("iv_close").is_finite()).max(),
+        missing=pl.col("iv_missing").last(),
     )
     notes: dict[str, str] = {}
-    for ticker, symbol, newest, closed in stored.sort("ticker").iter_rows():
-        if closed is None or closed < shift(newest, 1 - RECENT_SESSIONS):
+    for ticker, symbol, newest, closed, missing in stored.sort("ticker").iter_rows():
+        if missing in WHY_NOT_MODELLED:
+            why = WHY_NOT_MODELLED[missing].format(ticker=ticker)
+            notes[ticker] = f"its volatility is modelled and has no value, so it has no plan: {why}"
+        elif closed is None or closed < shift(newest, 1 - RECENT_SESSIONS):
             since = f"since {closed}" if closed is not None else "at all"
             notes[ticker] = (
                 f"{symbol} has no close {since}, so {ticker} has no plan; price it on the VIX: "
@@ -135,11 +147,15 @@ def index_notes(settings: Settings, warehouse: Warehouse) -> dict[str, str]:
 
 def foreign_note(ticker: str, symbol: str, own: str | None) -> str:
     """That a ticker is priced on an index that is not its own, and what would change that."""
-    note = market_note(ticker, symbol)
+    note = price_note(ticker, symbol)
     if own is None:
         chain = f"OPTIONS_IV_SYMBOL__{ticker}={CHAIN}"
-        return f"{note}; it has no index of its own (once a year of chains is stored: {chain})"
-    return f"{note}; its index is {own}, if the source has it: {_change(ticker, own)}"
+        note = f"{note}; it has no index of its own (once a year of chains is stored: {chain})"
+    else:
+        note = f"{note}; its index is {own}, if the source has it: {_change(ticker, own)}"
+    if not may_be_stock(ticker):
+        return note
+    return f"{note}; or model it, with the dates of its reports: {_change(ticker, MODEL)}"
 
 
 def _change(ticker: str, symbol: str) -> str:
