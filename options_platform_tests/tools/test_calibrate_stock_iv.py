@@ -3,6 +3,7 @@
 import pytest
 
 from options_platform.domain.earnings.calibration import STOCK_VOL
+from options_platform.services.market_data.market_priced import MODEL_ERROR
 from tools.calibrate_stock_iv import MARKS, PAGE
 from tools.calibration.stock_fit import by_vix, fitted
 from tools.calibration.stock_history import TICKERS, history
@@ -26,6 +27,7 @@ def test_a_stock_that_taught_nothing_is_priced_to_three_points(rows, ticker):
     errors = left_out(rows, ticker)
     assert errors.all <= 3.4
     assert errors.in_window <= 4.2
+    assert errors.all == pytest.approx(MODEL_ERROR, abs=0.05)
     assert left_out(rows, ticker, by_vix).all > 3.5 * errors.all
 
 

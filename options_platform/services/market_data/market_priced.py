@@ -13,11 +13,24 @@ from options_platform.domain.market.index_series import market_priced_stocks, ma
 from options_platform.errors import UsageError
 from options_platform.settings import Settings
 
+MODEL_ERROR = 3.1
+"""Mean absolute error of the modelled 30-day volatility, vol points, leaving one stock out; `python
+-m tools.calibrate_stock_iv` measures it, and a test again."""
+
 
 def price_note(ticker: str, symbol: str) -> str:
     """One sentence, without its full stop: a ticker is priced on an index that is not its own."""
     note = market_note(ticker, symbol)
     return f"{note}; its results are not usable" if may_be_stock(ticker) else note
+
+
+def model_note(ticker: str) -> str:
+    """One sentence, without its full stop: a ticker's volatility is modelled, and how well."""
+    return (
+        f"{ticker} is priced on a modelled volatility (its returns, the VIX and its reports), "
+        f"{MODEL_ERROR:g} vol points off a stock that it was not fitted on; the price of a report "
+        "is not to be believed"
+    )
 
 
 def stored_market_stocks(settings: Settings, warehouse: Warehouse) -> dict[str, str]:

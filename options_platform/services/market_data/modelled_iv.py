@@ -42,7 +42,7 @@ def modelled_rows(
     for (ticker,), own in keys.sort(KEY).group_by("ticker", maintain_order=True):
         days = own["date"].to_list()
         scope = {"tickers": [ticker], "end": days[-1]}
-        bars = warehouse.read(RAW_OHLCV, columns=["date", "close", "bad_reason"], **scope)  # type: ignore[arg-type]
+        bars = warehouse.read(RAW_OHLCV, columns=["date", "close", "bad_reason"], **scope)
         good = pl.when(pl.col("bad_reason").is_null()).then("close")
         record = warehouse.read(EARNINGS_KNOWN, tickers=[str(ticker)])
         known = KnownDates(str(ticker), record, rules)
