@@ -5,7 +5,7 @@
 The 30-day index of a stock is modelled with the report in it, so that the base has the index
 without: the variance is in the expiries that know the report, and not spread over all. The same
 amount is added at every strike, so that total variance never falls from one expiry to the next.
-A log contract over the month that holds a report of 30% of its variance comes out 2% above the index.
+A log contract over a month of whose variance a report has 30% is worth 2% more than the index.
 
 The tenors of such a ticker are those of the VIX with half the logarithm of their ratio: a stock's
 volatility reverts from its own level, of which half is the market's.

@@ -32,15 +32,22 @@ def vol_without_reactions(returns: Floats, is_reaction: Floats, sessions: int) -
     """The annualised volatility (mean zero) of the last `sessions` log returns but reactions.
 
     `is_reaction` is 1 where a return is the reaction to a report. NaN where fewer than 60% of the
-    window's returns are left, and before a whole window.
+    window's returns are left, and before a whole window. A value rests on the returns of its own
+    window, added in their order.
     """
     usable = np.isfinite(returns) & (is_reaction == 0)
-    frame = pl.DataFrame({"square": np.where(usable, returns**2, np.nan)}).fill_nan(None)
-    fewest = math.ceil(FEWEST_SHARE * sessions)
-    mean = pl.col("square").rolling_mean(sessions, min_samples=fewest)
-    whole = pl.int_range(pl.len()) >= sessions - 1
-    vol = pl.when(whole).then((mean * SESSIONS_A_YEAR).sqrt())
-    return frame.select(vol.fill_null(float("nan"))).to_series().to_numpy()
+    squares = np.where(usable, np.nan_to_num(returns) ** 2, 0.0)
+    whole = max(returns.size - sessions + 1, 0)
+    total, count = np.zeros(whole), np.zeros(whole)
+    for at in range(sessions):
+        total += squares[at : at + whole]
+        count += usable[at : at + whole]
+    vol = np.full(returns.size, np.nan)
+    enough = count >= math.ceil(FEWEST_SHARE * sessions)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        vol[returns.size - whole :] = np.sqrt(total / count * SESSIONS_A_YEAR)
+    vol[returns.size - whole :][~enough] = np.nan
+    return vol
 
 
 def base_vol(model: StockVolModel = STOCK_VOL) -> pl.Expr:
