@@ -177,10 +177,11 @@ def _require_own_prices(args: argparse.Namespace, settings: Settings) -> None:
     """
     if not args.strict:
         return
+    from options_platform.domain.feature_engine.iv_history import series_names
     from options_platform.services.market_data.market_priced import require_own_prices
     from options_platform.services.market_data.own_indices import named_or_stored
 
-    require_own_prices(named_or_stored(settings, _stored(settings)), settings)
+    require_own_prices(series_names(named_or_stored(settings, _stored(settings))), settings)
 
 
 def _stored(settings: Settings) -> Warehouse:
