@@ -13,6 +13,7 @@ from pathlib import Path
 from tools.calibration.fit import fit_smiles, fit_term
 from tools.calibration.load import load, load_stressed
 from tools.calibration.report import page
+from tools.markdown import between_marks
 
 PAGE = Path(__file__).parents[1] / "docs/synthetic-chains.md"
 BEGIN, END = "<!-- tables of tools.calibrate_chain -->", "<!-- end of the tables -->"
@@ -20,9 +21,7 @@ BEGIN, END = "<!-- tables of tools.calibrate_chain -->", "<!-- end of the tables
 
 def with_tables(text: str, tables: str) -> str:
     """The page with `tables` between its two marks."""
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
-    return f"{before}{BEGIN}\n\n{tables}\n{END}{after}"
+    return between_marks(text, (BEGIN, END), tables)
 
 
 def main() -> None:

@@ -15,3 +15,11 @@ def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 def cell(text: str) -> str:
     """A text as the content of a cell: on one line, with escaped bars."""
     return " ".join(text.split()).replace("|", "\\|")
+
+
+def between_marks(text: str, marks: tuple[str, str], tables: str) -> str:
+    """A page with `tables` between its two marks, in place of what is there."""
+    begin, end = marks
+    before, rest = text.split(begin)
+    _, after = rest.split(end)
+    return f"{before}{begin}\n\n{tables}\n{end}{after}"

@@ -20,10 +20,11 @@ def doctor(args: argparse.Namespace) -> int:
 
     `--deep` reads every page of every database and runs the rules over all predictions. `--health`
     looks at nothing but Dagster's daemon and the daily schedule; :class:`UsageError` for both.
+    With `--strict` a stock that is priced on the market's volatility counts as broken.
     """
     if args.deep and args.health:
         raise UsageError("--deep reads everything and --health next to nothing; give one of them")
-    findings = _health() if args.health else _checked(args.deep)
+    findings = _health() if args.health else _checked(args.deep, strict=args.strict)
     if args.json:
         print_json([finding.__dict__ for finding in findings])
     else:
@@ -50,9 +51,9 @@ def _steps(findings: Sequence[Diagnosis]) -> list[str]:
     return ["", *steps] if (steps := steps_in_words(first_steps(settings, findings))) else []
 
 
-def _checked(deep: bool) -> list[Diagnosis]:
+def _checked(deep: bool, *, strict: bool) -> list[Diagnosis]:
     settings = load_settings()
-    findings = [*diagnose(settings, deep=deep), *_installation(settings)]
+    findings = [*diagnose(settings, deep=deep, strict=strict), *_installation(settings)]
     if all(f.state != Diagnosis.BROKEN for f in findings if f.what in NEEDED):
         findings += [*_account_notes(settings, findings), *_outlook(settings, findings, deep)]
         findings += _forward_findings(settings)

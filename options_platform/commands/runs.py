@@ -6,6 +6,7 @@ import argparse
 import time
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
 
 from options_platform.commands.common import ConsoleProgress, ready_settings, say
 from options_platform.domain.calendar.sessions import require_session, sessions, shift
@@ -13,6 +14,9 @@ from options_platform.domain.market.bars import require_ticker
 from options_platform.errors import UsageError
 from options_platform.formats import count
 from options_platform.settings import Settings
+
+if TYPE_CHECKING:
+    from options_platform.adapters.storage.warehouse import Warehouse
 
 # A daily run fetches up to this many missing sessions itself; for more, a backfill runs first.
 FILLED_BY_DAILY = 5
@@ -32,6 +36,7 @@ def backfill(args: argparse.Namespace) -> int:
 
     settings = ready_settings()
     settings.require_rule_sets()
+    _require_own_prices(args, settings)
     newest = _newest(settings)
     start = _session_from(args.start or first_date(settings), settings, newest)
     end = _session_from(args.end, settings, newest) if args.end else newest
@@ -51,6 +56,8 @@ def backfill(args: argparse.Namespace) -> int:
     began = time.monotonic()
     outcomes = run_job(settings, selected, assets=assets, progress=ConsoleProgress(), backfill=True)
     _report_outcomes([w for o in outcomes for w in o.warnings])
+    _report_prices(settings)
+    _require_own_prices(args, settings)
     say(f"Done in {time.monotonic() - began:.1f} s.")
     return 0
 
@@ -86,6 +93,7 @@ def daily(args: argparse.Namespace) -> int:
     from options_platform.common import PartitionRange
 
     settings = ready_settings()
+    _require_own_prices(args, settings)
     newest = _newest(settings)
     day = _session_from(args.date or newest, settings, newest)
 
@@ -176,6 +184,36 @@ def _missing_history(settings: Settings, day: date) -> list[date]:
 def _report_outcomes(warnings: Sequence[str]) -> None:
     for warning in warnings:
         say(f"  note: {warning}")
+
+
+def _report_prices(settings: Settings) -> None:
+    """Say which stocks are priced on an index of the market, and how that is changed."""
+    from options_platform.services.market_data.market_priced import stored_market_stocks
+    from options_platform.services.market_data.own_indices import index_notes
+
+    warehouse = _stored(settings)
+    notes = index_notes(settings, warehouse) if warehouse.path.exists() else {}
+    _report_outcomes([notes[t] for t in stored_market_stocks(settings, warehouse) if t in notes])
+
+
+def _require_own_prices(args: argparse.Namespace, settings: Settings) -> None:
+    """With `--strict`, :class:`UsageError` for a stock that is priced on the market's volatility.
+
+    What is set or stored is judged, so that a first backfill is judged once it has chosen.
+    """
+    if not args.strict:
+        return
+    from options_platform.domain.feature_engine.iv_history import series_names
+    from options_platform.services.market_data.market_priced import require_own_prices
+    from options_platform.services.market_data.own_indices import named_or_stored
+
+    require_own_prices(series_names(named_or_stored(settings, _stored(settings))), settings)
+
+
+def _stored(settings: Settings) -> Warehouse:
+    from options_platform.adapters.storage.warehouse import Warehouse
+
+    return Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
 
 
 def _show_plans(settings: Settings, day: date) -> None:

@@ -88,8 +88,9 @@ TRADE_PLAN = Table(
         Column(
             "iv_basis",
             pl.String,
-            "whose volatility that is: the ticker's own index, the market's, or a chain's",
-            values=("own", "market", "chain"),
+            "whose volatility that is: the ticker's own index, the market's, a chain's, or a "
+            "model's of the stock",
+            values=("own", "market", "chain", "modelled"),
         ),
         Column(
             "vol_error",

@@ -43,6 +43,8 @@ RAW_OHLCV = Table(
     ),
 )
 
+IV_MISSING = ("NO_REPORTS", "FEW_REPORTS", "SHORT_HISTORY", "NO_VIX")
+
 VIX = Table(
     "vix",
     "The volatility index of each ticker, on the ticker's sessions.",
@@ -54,6 +56,22 @@ VIX = Table(
         Column("iv_age", pl.Int32, "sessions since `iv_close` was published", "sessions", high=1),
         Column("vix", pl.Float64, "close of the VIX itself", "index points", low=0.0),
         Column("vix_age", pl.Int32, "sessions since `vix` was published", "sessions", high=1),
+        Column(
+            "iv_missing",
+            pl.String,
+            "why a modelled volatility has no value: its ticker has no report that is known yet, "
+            "fewer than eight, a short history of bars, or no VIX; null for one with a value and "
+            "for published indices",
+            values=IV_MISSING,
+        ),
+        Column(
+            "event_var",
+            pl.Float64,
+            "variance that a modelled volatility has for the next report",
+            "squared log move",
+            low=0.0,
+        ),
+        Column("event_anchor", pl.Date, "last session before that report, as known on the day"),
         Column("source", pl.String, "source of the row", nullable=False),
         Column("fetched_at", TIMESTAMP, "when the row was first fetched", nullable=False),
     ),

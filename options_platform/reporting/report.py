@@ -72,6 +72,7 @@ from options_platform.reporting.tearsheet import (
     tearsheet_section,
 )
 from options_platform.services.market_data.learned_surface import measured_notes
+from options_platform.services.market_data.market_priced import stored_market_stocks
 from options_platform.services.trading.home_copy import HomeCopy
 from options_platform.settings import Settings
 from options_platform.settings.broker_rules import LIVE_NOTE
@@ -141,6 +142,7 @@ def render(
         if plans.height
         else None,
         "outlook": outlook_section(settings, warehouse, account) if plans.height else None,
+        "market_priced": [*stored_market_stocks(settings, warehouse).values()],
         "measured_prices": measured_notes(settings, warehouse),
         "headline": headline_section(settings, warehouse, account, ledger, backtest, now),
         "backtest": backtest,

@@ -7,7 +7,6 @@ from typing import Any
 import polars as pl
 
 from options_platform.contracts.regimes import REGIMES
-from options_platform.domain.chain.vol_errors import market_note
 from options_platform.domain.planning.reasons import REASONS, refusals_by_reason
 from options_platform.models.evaluation import (
     calibration_curve,
@@ -16,6 +15,7 @@ from options_platform.models.evaluation import (
     targets,
 )
 from options_platform.reporting import figures
+from options_platform.services.market_data.market_priced import price_note
 
 Section = dict[str, Any]
 
@@ -172,7 +172,7 @@ def _plan(plan: dict[str, Any], legs: pl.DataFrame) -> dict[str, Any]:
         )
         plot = figures.data_uri(png)
     meanings = [REASONS.get(code, code) for code in plan["reasons"]]
-    note = market_note(plan["ticker"], plan["iv_symbol"]) if plan["iv_basis"] == "market" else None
+    note = price_note(plan["ticker"], plan["iv_symbol"]) if plan["iv_basis"] == "market" else None
     return {
         **plan,
         "legs": plan_legs.to_dicts(),

@@ -12,7 +12,7 @@ from options_platform.adapters.ports.market_data import MarketDataSource
 from options_platform.contracts import RAW_OHLCV, VIX
 from options_platform.domain.calendar.sessions import sessions
 from options_platform.domain.market.bars import clean_bars
-from options_platform.domain.market.index_series import align_indices
+from options_platform.domain.market.index_series import MODELLED, align_indices
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 START, END = date(2015, 1, 2), date(2017, 12, 29)
@@ -64,6 +64,7 @@ def random_market(
                     "source": "test",
                     "fetched_at": NOW,
                 }
+                | dict.fromkeys(MODELLED)
             ).cast(VIX.schema)
         )
     return (

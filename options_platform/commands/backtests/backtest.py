@@ -57,6 +57,7 @@ from options_platform.services.backtesting.run import (
 )
 from options_platform.services.backtesting.trials import earlier_ratios
 from options_platform.services.market_data.learned_surface import with_fits
+from options_platform.services.market_data.market_priced import require_own_prices
 from options_platform.services.planning.plan_inputs import require_premium_features
 from options_platform.settings import Settings
 from options_platform.settings.rule_sets import active_rule_set
@@ -103,6 +104,8 @@ def backtest(args: argparse.Namespace) -> int:
     sets = sets_to_compare(args, copy) if args.rule_sets is not None else None
     store = ChainStore(settings.chains_path)
     data = load_backtest(copy, _tickers(args, settings), args.start, args.end, store)
+    if args.strict:
+        require_own_prices(data.iv_symbols, settings)
     if not args.json:
         say_proxy(settings)
     tried = [*variants, base, *(each.variant for each in sets or ())]

@@ -20,6 +20,7 @@ from options_platform.domain.market.index_series import foreign_indices, iv_basi
 from options_platform.formats import count
 from options_platform.services.backtesting.run import BacktestData
 from options_platform.services.backtesting.trials import backtest_trials
+from options_platform.services.market_data.market_priced import model_note
 from options_platform.services.market_data.own_indices import foreign_note
 from options_platform.settings import Settings
 
@@ -70,6 +71,9 @@ def say_about(data: BacktestData) -> None:
     say(f"{', '.join(data.market.tickers)} from {data.first} to {data.last}, on {chains}.")
     for ticker, own in foreign_indices(data.iv_symbols).items():
         say(f"{foreign_note(ticker, data.iv_symbols[ticker], own)}.")
+    for ticker, symbol in data.iv_symbols.items():
+        if iv_basis(ticker, symbol) == "modelled":
+            say(f"{model_note(ticker)}.")
     if not data.market.interest.any():
         say("No yields are stored: cash earns no interest, and Sharpe ratios use plain returns.")
     elif stale := int(data.market.yield_stale.sum()):

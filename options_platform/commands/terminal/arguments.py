@@ -53,6 +53,9 @@ def build_parser() -> Parser:
     return parser
 
 
+STRICT = "refuse a stock that is priced on an index of the market, such as the VIX"
+
+
 def _add_runs(add: AddCommand) -> None:
     demo = add("demo", "run the whole platform on the bundled sample data, then show a report")
     demo.add_argument("--sessions", type=int, default=126, help="sessions to replay (default: 126)")
@@ -64,8 +67,10 @@ def _add_runs(add: AddCommand) -> None:
     backfill.add_argument(
         "--rebuild", type=_names, help="computed tables to drop first, e.g. features"
     )
+    backfill.add_argument("--strict", action="store_true", help=STRICT)
     daily = add("daily", "compute one session for all tickers and send its orders")
     daily.add_argument("--date", type=_date, help="the session (default: the newest)")
+    daily.add_argument("--strict", action="store_true", help=STRICT)
 
 
 def _add_results(reading: AddCommand) -> None:
@@ -135,6 +140,7 @@ def _add_backtest(reading: AddCommand) -> None:
     backtest.add_argument("--start", type=_date, help="first session (default: first prediction)")
     backtest.add_argument("--end", type=_date, help="last session (default: last prediction)")
     backtest.add_argument("--tickers", type=_names, help="e.g. SPY,QQQ (default: all)")
+    backtest.add_argument("--strict", action="store_true", help=STRICT)
     backtest.add_argument("--fill", help="fill model: mid, default or worst (default: as set)")
     backtest.add_argument(
         "--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE",
@@ -274,6 +280,7 @@ def _add_care(add: AddCommand, reading: AddCommand) -> None:
         action="store_true",
         help="only whether the daemon lives and the daily schedule fires, for a health check",
     )
+    doctor.add_argument("--strict", action="store_true", help=STRICT)
     backup = add("backup", "write the home to one archive")
     backup.add_argument("archive", help="file to write, e.g. options-backup.tar.gz")
     restore = add("restore", "restore a home from an archive")

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from options_platform.common import KEY, PartitionRange
-from options_platform.contracts import RAW_OHLCV, VIX
+from options_platform.contracts import IV_HISTORY, RAW_OHLCV, VIX
 from options_platform.defs.shared.asset_options import asset_options, freshness_policy
 from options_platform.defs.shared.context import report_rows, result, selected_range
 from options_platform.defs.shared.unchanged import report_unchanged
@@ -88,17 +88,20 @@ def make_vix(settings: Settings) -> dg.AssetsDefinition:
             update_request(settings, selected),
             symbols,
             platform.now(),
+            settings.earnings,
         )
         platform.warehouse.write(update.frames(VIX))
         report_rows(context, VIX, update.outside)
-        # Rows of `vix` depend only on the dates of the bars, so unchanged ones stay valid.
+        # Published values depend only on the dates of the bars, and modelled ones were computed
+        # anew, so unchanged rows stay valid.
+        unread = [IV_HISTORY.name]
         report_unchanged(
             context,
             VIX,
             platform.warehouse.read(VIX, columns=KEY, tickers=selected.tickers, end=selected.end),
             update.rows,
-            inputs=[RAW_OHLCV.name],
-            not_read=vix_inputs(settings)[1:],
+            inputs=[name for name in vix_inputs(settings) if name not in unread],
+            not_read=[name for name in vix_inputs(settings) if name in unread],
         )
         return result(context, update.rows, selected, {**update.summary(), "series": series})
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from options_platform.common import Floats
 from options_platform.domain.calendar.sessions import all_sessions
+from options_platform.domain.chain.event_steps import Step, TickerEvents, split
 from options_platform.domain.chain.learning.fits import WINDOW
 from options_platform.domain.chain.ssvi import Smile
 from options_platform.domain.chain.surface import Ints, Kind, SurfaceRules
@@ -52,20 +53,32 @@ class LearnedSurface(SurfaceRules):
 
     A session never uses its own fit: the chain that taught it was quoted at the session's end.
     `points` are vol points by ticker, added beside `iv_points`: a scenario in which the surface is
-    off by each ticker's own error.
+    off by each ticker's own error. `events` has the reports of the tickers whose volatility is
+    modelled.
     """
 
     fits: dict[str, TickerFits] = field(default_factory=dict)
+    events: dict[str, TickerEvents] = field(default_factory=dict)
     points: dict[str, float] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, rules: SurfaceRules, fits: dict[str, TickerFits]) -> LearnedSurface:
-        """`rules` with fits by ticker."""
-        return cls(**_fields_of(rules), fits=fits)
+    def of(
+        cls,
+        rules: SurfaceRules,
+        fits: dict[str, TickerFits],
+        events: dict[str, TickerEvents] | None = None,
+    ) -> LearnedSurface:
+        """`rules` with fits and reports by ticker; the reports are by default those of `rules`."""
+        own = rules.events if isinstance(rules, LearnedSurface) else {}
+        return cls(**_fields_of(rules), fits=fits, events=own if events is None else events)
 
     def without_fits(self) -> SurfaceRules:
-        """The same rules with nothing learned."""
+        """The same rules with nothing learned, and without reports."""
         return SurfaceRules(**_fields_of(self))
+
+    def without_reports(self, underlying: Underlying) -> tuple[Underlying, Step | None]:
+        """`underlying` without the reports that lie ahead, and the step of each; None for none."""
+        return split(underlying, self.events)
 
     def points_of(self, underlying: Underlying) -> Floats | float:
         """Vol points that are added to the volatilities of each row."""

@@ -10,6 +10,9 @@
 3. Smile: SSVI and a put wing, with the ticker's five numbers
    (:mod:`ssvi <options_platform.domain.chain.ssvi>`).
 
+4. Reports: the variance of a stock's next report, where its volatility is modelled, is a step at
+   the expiries that know it (:mod:`event_steps <options_platform.domain.chain.event_steps>`).
+
 Total variance at the money rises from tenor to tenor at least as fast as `Smile.slowest` demands,
 so that the surface is free of calendar arbitrage whatever the quoted indices are. At the end the
 volatilities of all strikes may be moved alike (`iv_scale`, `iv_points`), to see what rests on them.
@@ -25,6 +28,7 @@ from numpy.typing import NDArray
 
 from options_platform.common import Floats
 from options_platform.domain.chain import calibration
+from options_platform.domain.chain.event_steps import Step
 from options_platform.domain.chain.events import days_to_election, election_jump
 from options_platform.domain.chain.level import level_table, ratios
 from options_platform.domain.chain.ssvi import Smile, SmileRows, curvature, total_variance
@@ -106,6 +110,10 @@ class SurfaceRules:
         """A surface on which every volatility is the index."""
         return cls(is_flat=True, lowest_iv=1e-6)
 
+    def without_reports(self, underlying: Underlying) -> tuple[Underlying, Step | None]:
+        """`underlying` without the reports that lie ahead, and the step of each; None for none."""
+        return underlying, None
+
     def class_of(self, ticker: str) -> str:
         """The name of the ticker's smile: its own, or that of its class."""
         if ticker in self.smiles:
@@ -155,9 +163,13 @@ def unmoved_atm_vol(underlying: Underlying, years: Floats, rules: SurfaceRules) 
         atm = np.broadcast_to(underlying.index, np.broadcast(underlying.index, years).shape)
     else:
         days = years * DAYS_A_YEAR
-        totals, growth = _node_totals(underlying, years, rules)
-        jump = _jump(underlying, days, totals, growth)
-        atm = np.sqrt((_between(days, totals) + jump) / days) * _levels(underlying, rules)
+        base, step = rules.without_reports(underlying)
+        totals, growth = _node_totals(base, years, rules)
+        jump = _jump(base, days, totals, growth)
+        atm = np.sqrt((_between(days, totals) + jump) / days) * _levels(base, rules)
+        if step is not None:
+            atm = np.maximum(atm, rules.lowest_iv)
+            atm = np.sqrt(atm * atm + step.at(days) / years)
     return np.asarray(np.maximum(atm, rules.lowest_iv), dtype=np.float64)
 
 
@@ -181,8 +193,16 @@ def surface_iv(
         return np.asarray(np.broadcast_to(rules.moved(atm, underlying), shape))
     smile = _smile_rows(underlying, rules)
     log_moneyness = np.log(strike / (underlying.spot * np.exp(carry * years)))
-    psi = curvature(smile, years, atm)
-    total = total_variance(log_moneyness, atm * atm * years, psi, smile)
+    theta: Floats = atm * atm * years
+    _, step = rules.without_reports(underlying)
+    if step is None:
+        total = total_variance(log_moneyness, theta, curvature(smile, years, atm), smile)
+        return rules.moved(np.sqrt(total / years), underlying)
+    # The smile is of the days without the report, whose variance is the same at every strike.
+    event = step.at(years * DAYS_A_YEAR)
+    theta = theta - event
+    psi = curvature(smile, years, np.sqrt(theta / years))
+    total = total_variance(log_moneyness, theta, psi, smile) + event
     return rules.moved(np.sqrt(total / years), underlying)
 
 

@@ -1,12 +1,12 @@
 """The 30-day volatility of a stock without stored options: a model on its returns and the VIX.
 
     ln base = a + sum of w_k ln hv_k + w_vix ln(VIX / 100),  hv_k over 5, 22, 66 and 252 sessions
-    iv^2 = base^2 + k x m^2 x 365 / 30 where a report lies in the next 30 days
+    iv^2 = base^2 + k m^2 x 365 / 30 where a report lies in the next 30 days
 
 hv_k leaves out the reactions to reports, and m is the root mean square of the last eight reports'
-log moves. Weights sum to one, so that the model carries over to stocks of any volatility. Fitted on
-the Cboe's VXAPL and VXAZN, 2011 to 2022; leaving one ticker out, it is 3.1 vol points off (the VIX:
-12 to 15). These are strip levels, as the VIX is; at the money it is `AT_THE_MONEY` times as much.
+log moves. The constants and their data: :mod:`calibration
+<options_platform.domain.earnings.calibration>`. Values are strip levels, as the VIX is; the surface
+has the level at the money.
 
 Good for features and regimes, not for the price of a report: its event sigma is a third below that
 of real straddles.
@@ -20,13 +20,11 @@ import numpy as np
 import polars as pl
 
 from options_platform.common import Floats
+from options_platform.domain.earnings.calibration import STOCK_VOL, WINDOWS, StockVolModel
 from options_platform.domain.earnings.event_variance import MONTH_YEARS, SESSIONS_A_YEAR
 
-INTERCEPT = 0.298
-WEIGHTS = {5: 0.105, 22: 0.215, 66: 0.020, 252: 0.289}
-VIX_WEIGHT = 0.371
-EVENT_FACTOR = 0.72
-AT_THE_MONEY = 0.92
+REPORT_DAYS = 30
+"""A report whose anchor is fewer calendar days ahead is in the 30-day volatility."""
 FEWEST_SHARE = 0.6
 
 
@@ -34,28 +32,44 @@ def vol_without_reactions(returns: Floats, is_reaction: Floats, sessions: int) -
     """The annualised volatility (mean zero) of the last `sessions` log returns but reactions.
 
     `is_reaction` is 1 where a return is the reaction to a report. NaN where fewer than 60% of the
-    window's returns are left, and before a whole window.
+    window's returns are left, and before a whole window. A value rests on the returns of its own
+    window, added in their order.
     """
     usable = np.isfinite(returns) & (is_reaction == 0)
-    frame = pl.DataFrame({"square": np.where(usable, returns**2, np.nan)}).fill_nan(None)
-    fewest = math.ceil(FEWEST_SHARE * sessions)
-    mean = pl.col("square").rolling_mean(sessions, min_samples=fewest)
-    whole = pl.int_range(pl.len()) >= sessions - 1
-    vol = pl.when(whole).then((mean * SESSIONS_A_YEAR).sqrt())
-    return frame.select(vol.fill_null(float("nan"))).to_series().to_numpy()
+    squares = np.where(usable, np.nan_to_num(returns) ** 2, 0.0)
+    whole = max(returns.size - sessions + 1, 0)
+    total, count = np.zeros(whole), np.zeros(whole)
+    for at in range(sessions):
+        total += squares[at : at + whole]
+        count += usable[at : at + whole]
+    vol = np.full(returns.size, np.nan)
+    enough = count >= math.ceil(FEWEST_SHARE * sessions)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        vol[returns.size - whole :] = np.sqrt(total / count * SESSIONS_A_YEAR)
+    vol[returns.size - whole :][~enough] = np.nan
+    return vol
 
 
-def base_vol(vols: dict[int, float], vix: float) -> float:
-    """The volatility without a report, an annual fraction.
+def base_vol(model: StockVolModel = STOCK_VOL) -> pl.Expr:
+    """The volatility without a report, an annual fraction; null where a part of it is.
 
-    `vols` are :func:`vol_without_reactions` by window (5, 22, 66, 252 sessions), `vix` is in index
-    points.
+    Of columns `hv_5x`, `hv_22x`, `hv_66x` and `hv_252x`, annual fractions, and `vix`, index points.
     """
-    own = sum(weight * math.log(vols[window]) for window, weight in WEIGHTS.items())
-    return math.exp(INTERCEPT + own + VIX_WEIGHT * math.log(vix / 100.0))
+    level = model.intercept + model.vix_weight * (pl.col("vix") / 100.0).log()
+    for weight, window in zip(model.weights, WINDOWS, strict=True):
+        level = level + weight * pl.col(f"hv_{window}x").log()
+    return level.exp()
 
 
-def modelled_iv(base: float, rms_move: float, *, report_in_30_days: bool) -> float:
-    """The 30-day volatility, an annual fraction, with the variance of a report that lies ahead."""
-    event = EVENT_FACTOR * rms_move * rms_move / MONTH_YEARS if report_in_30_days else 0.0
-    return math.sqrt(base * base + event)
+def event_variance(model: StockVolModel = STOCK_VOL) -> pl.Expr:
+    """The variance of the next report, of the column `rms_move`, a log move."""
+    return model.event_factor * pl.col("rms_move").pow(2)
+
+
+def modelled_iv(model: StockVolModel = STOCK_VOL) -> pl.Expr:
+    """The 30-day volatility, an annual fraction, with the variance of a report that lies ahead.
+
+    Of the columns of :func:`base_vol`, `rms_move` and `report_in_30_days`; null where one is.
+    """
+    report = pl.when("report_in_30_days").then(1.0).otherwise(0.0)
+    return (base_vol(model).pow(2) + event_variance(model) * report / MONTH_YEARS).sqrt()

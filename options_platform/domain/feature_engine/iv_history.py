@@ -26,6 +26,8 @@ from options_platform.domain.pricing import DAYS_A_YEAR
 
 CHAIN = "CHAIN"
 """The `iv_symbol` setting of a ticker whose implied volatility comes from its option chains."""
+MODEL = "MODEL"
+"""The `iv_symbol` setting of a stock whose implied volatility is modelled."""
 TARGET_DAYS = 30
 NO_CHAIN, NO_BRACKET = "NO_CHAIN", "NO_BRACKET"
 _VALUES = pl.Schema(
@@ -177,12 +179,12 @@ def build_history(keys: pl.DataFrame, values: pl.DataFrame) -> pl.DataFrame:
 
 
 def series_names(iv_symbols: Mapping[str, str]) -> dict[str, str]:
-    """`iv_symbols` with CHAIN replaced by one series per ticker, e.g. `CHAIN:AAPL`.
+    """`iv_symbols` with CHAIN and MODEL replaced by one series per ticker, e.g. `CHAIN:AAPL`.
 
     A ticker uses the same series in all its rows.
     """
     return {
-        ticker: f"{CHAIN}:{ticker}" if symbol == CHAIN else symbol
+        ticker: f"{symbol}:{ticker}" if symbol in {CHAIN, MODEL} else symbol
         for ticker, symbol in iv_symbols.items()
     }
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
 import polars as pl
 
+from options_platform.common import KEY
 from options_platform.contracts import VIX
 from options_platform.domain.calendar.sessions import all_sessions
 
 TOLERANCE = 1e-6
 VIX_SYMBOL = "VIX"
+MODELLED = ("iv_missing", "event_var", "event_anchor")
+"""Columns of `vix` that only a modelled volatility has."""
 OWN_INDEX = {
     "SPY": "VIX", "VOO": "VIX", "IVV": "VIX", "QQQ": "VXN", "IWM": "RVX", "DIA": "VXD",
     "AAPL": "VXAPL", "AMZN": "VXAZN", "GOOGL": "VXGOG", "GOOG": "VXGOG", "GS": "VXGS",
@@ -21,18 +24,32 @@ OWN_INDEX = {
 }  # fmt: skip
 """Cboe's volatility index of 30 days on the options of a ticker, or on those of the index that it
 tracks, as Cboe and FRED list them; some have ended."""
-CHAIN_PREFIX = "CHAIN:"
-Basis = Literal["own", "chain", "market"]
+CHAIN_PREFIX, MODEL_PREFIX = "CHAIN:", "MODEL:"
+FUNDS = frozenset({
+    "SPY", "QQQ", "IWM", "DIA", "VOO", "IVV", "VTI", "RSP", "MDY", "SPX", "XSP", "NDX", "RUT",
+    "EEM", "EFA", "EWZ", "FXI", "GLD", "SLV", "GDX", "GDXJ", "USO", "UNG", "TLT", "IEF", "HYG",
+    "LQD", "XLB", "XLC", "XLE", "XLF", "XLI", "XLK", "XLP", "XLRE", "XLU", "XLV", "XLY", "XBI",
+    "XOP", "KRE", "SMH", "ARKK", "VXX", "UVXY", "TQQQ", "SQQQ",
+})  # fmt: skip
+"""Funds and indices with listed options that are known to be none: they report no earnings. Any
+other ticker may be a stock; the setting `plan.chain.surface.funds` names further funds."""
+Basis = Literal["own", "chain", "modelled", "market"]
+
+
+_NONE_MODELLED = pl.DataFrame(schema={name: VIX.schema[name] for name in (*KEY, *MODELLED)})
 
 
 def iv_basis(ticker: str, symbol: str) -> Basis:
     """What the volatility index of a ticker measures.
 
     own: Cboe's index of the ticker's own options (`OWN_INDEX`); chain: the ticker's stored option
-    chains; market: anything else, such as the VIX for a stock.
+    chains; modelled: the model of a stock's volatility; market: anything else, such as the VIX for
+    a stock.
     """
     if symbol.startswith(CHAIN_PREFIX):
         return "chain"
+    if symbol.startswith(MODEL_PREFIX):
+        return "modelled"
     return "own" if OWN_INDEX.get(ticker) == symbol else "market"
 
 
@@ -44,10 +61,23 @@ def iv_basis_of(ticker: pl.Expr, symbol: pl.Expr) -> pl.Expr:
         .then(None)
         .when(symbol.str.starts_with(CHAIN_PREFIX))
         .then(pl.lit("chain"))
+        .when(symbol.str.starts_with(MODEL_PREFIX))
+        .then(pl.lit("modelled"))
         .when(symbol.eq_missing(own))
         .then(pl.lit("own"))
         .otherwise(pl.lit("market"))
     )
+
+
+def may_be_stock(ticker: str, funds: Iterable[str] = ()) -> bool:
+    """Whether a ticker is none of the known `FUNDS`, nor of `funds`."""
+    return ticker not in FUNDS and ticker not in funds
+
+
+def market_priced_stocks(iv_symbols: Mapping[str, str], funds: Iterable[str] = ()) -> list[str]:
+    """The stocks that are priced on an index of the market; `funds` as in :func:`may_be_stock`."""
+    names = tuple(funds)
+    return [name for name in foreign_indices(iv_symbols) if may_be_stock(name, names)]
 
 
 def foreign_indices(iv_symbols: Mapping[str, str]) -> dict[str, str | None]:
@@ -68,6 +98,7 @@ def align_indices(
     iv_symbols: Mapping[str, str],
     source: str,
     fetched_at: datetime,
+    modelled: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """The index rows of each (date, ticker) of `keys`, in the schema of the table `vix`.
 
@@ -81,6 +112,8 @@ def align_indices(
         iv_symbols: volatility index of each ticker.
         source: name of the source, stored for sessions without a close.
         fetched_at: when the closes were fetched.
+        modelled: date, ticker and the columns of `MODELLED` of tickers whose volatility is
+            modelled; its closes are among `closes`.
     """
     grid = _carried_closes(closes, sorted({VIX_SYMBOL, *iv_symbols.values()}))
     index_by_ticker = pl.DataFrame(
@@ -105,6 +138,12 @@ def align_indices(
         .with_columns(
             pl.col("source").fill_null(source),
             fetched_at=pl.lit(fetched_at).cast(VIX.schema["fetched_at"]),
+        )
+        .join(
+            _NONE_MODELLED if modelled is None else modelled.select(*KEY, *MODELLED),
+            on=list(KEY),
+            how="left",
+            maintain_order="left",
         )
         .select(VIX.schema.names())
         .sort("date", "ticker")

@@ -40,17 +40,18 @@ class Diagnosis:
     detail: str
 
 
-def diagnose(settings: Settings, *, deep: bool = False) -> list[Diagnosis]:
+def diagnose(settings: Settings, *, deep: bool = False, strict: bool = False) -> list[Diagnosis]:
     """The results of all checks. Makes no home of a folder.
 
-    `deep` reads every page of every database, which takes as long as the disk needs for that.
+    `deep` reads every page of every database, which takes as long as the disk needs for that. With
+    `strict` a stock that is priced on an index of the market is broken.
     """
     findings = [_python(), *_packages(), *_home(settings), *_databases(settings, deep=deep)]
     findings += [*_rule_sets(settings), *_sources(settings), _calendar(), *_start(settings)]
     damaged = {finding.what for finding in findings if finding.state == Diagnosis.BROKEN}
     if settings.warehouse_path.name in damaged:
         return findings
-    return [*findings, *_tables(settings)]
+    return [*findings, *_tables(settings, strict=strict)]
 
 
 def _python() -> Diagnosis:
@@ -151,7 +152,7 @@ def _rule_sets(settings: Settings) -> Iterator[Diagnosis]:
 def _sources(settings: Settings) -> Iterator[Diagnosis]:
     from options_platform.adapters.ports.market_data import reads_files
     from options_platform.adapters.sources import open_source, require_ready, source_options
-    from options_platform.domain.feature_engine.iv_history import CHAIN
+    from options_platform.domain.feature_engine.iv_history import CHAIN, MODEL
 
     try:
         for name in (settings.source, *settings.fallback_sources):
@@ -171,7 +172,7 @@ def _sources(settings: Settings) -> Iterator[Diagnosis]:
         if missing
         else Diagnosis("source", Diagnosis.OK, f"{info.name}: {info.label}")
     )
-    symbols = sorted({"VIX", *_iv_symbols(settings, info).values()} - {CHAIN})
+    symbols = sorted({"VIX", *_iv_symbols(settings, info).values()} - {CHAIN, MODEL})
     missing = _missing_names(symbols, info.indices if "index" in info.kinds else ())
     yield (
         Diagnosis(
@@ -279,13 +280,14 @@ def _start(settings: Settings) -> Iterator[Diagnosis]:
         yield Diagnosis("start", Diagnosis.BROKEN, fault)
 
 
-def _tables(settings: Settings) -> Iterator[Diagnosis]:
+def _tables(settings: Settings, *, strict: bool) -> Iterator[Diagnosis]:
     from options_platform.services.market_data.inventory import (
         LISTED_TABLES,
         open_entries,
         stored_keys,
     )
     from options_platform.services.market_data.learned_surface import measured_notes
+    from options_platform.services.market_data.market_priced import stored_market_stocks
     from options_platform.services.market_data.own_indices import index_notes
 
     if not settings.warehouse_path.exists():
@@ -296,8 +298,11 @@ def _tables(settings: Settings) -> Iterator[Diagnosis]:
         for table in LISTED_TABLES:
             yield _table(table.name, settings.tickers, stored_keys(settings, warehouse, table))
         aside, warnings = open_entries(warehouse)
+        stocks = stored_market_stocks(settings, warehouse)
         for ticker, note in index_notes(settings, warehouse).items():
-            yield Diagnosis(f"index of {ticker}", Diagnosis.NOTE, note)
+            refused = strict and ticker in stocks
+            state = Diagnosis.BROKEN if refused else Diagnosis.NOTE
+            yield Diagnosis(f"index of {ticker}", state, note)
         for ticker, note in measured_notes(settings, warehouse).items():
             yield Diagnosis(f"prices of {ticker}", Diagnosis.OK, note)
     except PlatformError as error:

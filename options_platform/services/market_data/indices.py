@@ -15,9 +15,13 @@ from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.common import KEY
 from options_platform.contracts import FETCHES, QUARANTINE, RAW_OHLCV, REVISIONS, VIX
 from options_platform.contracts.market import SET_ASIDE
+from options_platform.domain.earnings.rules import EarningsRules
 from options_platform.domain.market.fetch_plan import FetchWindow, fetch_window
 from options_platform.domain.market.index_outliers import judge_index
 from options_platform.domain.market.index_series import (
+    MODEL_PREFIX,
+    MODELLED,
+    TOLERANCE,
     align_indices,
     is_index_restated,
     known_closes,
@@ -25,9 +29,14 @@ from options_platform.domain.market.index_series import (
 from options_platform.domain.market.quarantine import merge_entries
 from options_platform.domain.market.revisions import changed_rows, find_revisions
 from options_platform.services.market_data.bars import Update, UpdateRequest, request_rows
+from options_platform.services.market_data.modelled_iv import (
+    differs,
+    modelled_closes,
+    modelled_rows,
+)
 from options_platform.services.market_data.one_market import require_same_market
 
-RECORDED = ("iv_symbol", "iv_close", "iv_age", "vix", "vix_age")
+RECORDED = ("iv_symbol", "iv_close", "iv_age", "vix", "vix_age", *MODELLED)
 
 
 def update_indices(
@@ -36,13 +45,19 @@ def update_indices(
     request: UpdateRequest,
     iv_symbols: Mapping[str, str],
     now: datetime,
+    earnings: EarningsRules | None = None,
 ) -> Update:
     """Update the rows of `vix`: index values for each stored bar of the requested tickers.
+
+    Modelled ones (`MODEL:TICKER`) are computed once the VIX is judged; `earnings` says how they
+    read the dates of reports.
 
     Raises :class:`~options_platform.errors.SourceError` if the source provides nothing usable.
     """
     require_same_market(warehouse, source.info)
-    symbols = sorted({"VIX", *(iv_symbols[ticker] for ticker in request.tickers)})
+    modelled = [t for t in request.tickers if iv_symbols[t].startswith(MODEL_PREFIX)]
+    named = {iv_symbols[ticker] for ticker in request.tickers if ticker not in modelled}
+    symbols = sorted({"VIX", *named})
     keys = warehouse.read(RAW_OHLCV, columns=list(KEY), tickers=request.tickers, end=request.end)
     stored = warehouse.read(VIX, tickers=request.tickers)
     entries = warehouse.read(QUARANTINE, tickers=symbols)
@@ -64,8 +79,17 @@ def update_indices(
     judged = judge_index(pl.concat(fetched), now)
     bad = judged.quarantined.filter(pl.col("severity") == SET_ASIDE)
     closes = _with_stored(judged.closes, stored_closes, bad.select("date", symbol="ticker"))
-    window_keys = keys.filter(pl.col("date") >= window.start)
-    rows = align_indices(window_keys, closes, iv_symbols, source.info.name, now)
+    rules, name = earnings or EarningsRules(), source.info.name
+    modelled_keys = keys.filter(pl.col("ticker").is_in(modelled))
+    vix = closes.filter(pl.col("symbol") == "VIX")
+    values = modelled_rows(warehouse, _from(modelled_keys, window), vix, rules)
+    if window.reason == "range" and differs(values, stored, TOLERANCE):
+        window = FetchWindow(request.first, window.end, "restated")
+        values = modelled_rows(warehouse, _from(modelled_keys, window), vix, rules)
+    closes = pl.concat(
+        [closes, _modelled_before(stored, window), modelled_closes(values, name)], how="diagonal"
+    )
+    rows = align_indices(_from(keys, window), closes, iv_symbols, name, now, values)
     rows = _first_fetched(rows, stored)
     in_range = pl.col("date").is_between(request.start, request.end)
     changed = changed_rows(rows, stored, RECORDED)
@@ -83,6 +107,16 @@ def update_indices(
         restated=tuple(restated),
         set_aside=judged.quarantined.filter(pl.col("severity") == "set_aside").height,
     )
+
+
+def _from(keys: pl.DataFrame, window: FetchWindow) -> pl.DataFrame:
+    return keys.filter(pl.col("date") >= window.start)
+
+
+def _modelled_before(stored: pl.DataFrame, window: FetchWindow) -> pl.DataFrame:
+    """The stored modelled closes before the window, of which the last may be carried."""
+    is_before = pl.col("symbol").str.starts_with(MODEL_PREFIX) & (pl.col("date") < window.start)
+    return known_closes(stored).filter(is_before)
 
 
 def find_revisions_of(rows: pl.DataFrame, stored: pl.DataFrame, now: datetime) -> pl.DataFrame:

@@ -10,8 +10,11 @@ import polars as pl
 
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import REVISIONS, SURFACE_ERROR, SURFACE_FIT, VIX
-from options_platform.domain.chain.learned import LearnedSurface, end_of, fits_of
+from options_platform.domain.chain.event_steps import TickerEvents
+from options_platform.domain.chain.learned import LearnedSurface, TickerFits, end_of, fits_of
 from options_platform.domain.chain.learning import WINDOW, as_traded, fit_versions, surface_hash
+from options_platform.domain.market.index_series import MODEL_PREFIX
+from options_platform.services.market_data.own_chains import may_be_modelled
 from options_platform.settings import Settings
 
 BASIS = ("iv_symbol", "surface_hash")
@@ -20,7 +23,7 @@ BASIS = ("iv_symbol", "surface_hash")
 def with_fits(
     settings: Settings, warehouse: Warehouse, recorded_from: datetime | None = None
 ) -> Settings:
-    """`settings` with the stored fits of its tickers in the surface.
+    """`settings` with the stored fits of its tickers, and their modelled reports, in the surface.
 
     Each session is priced by the last fit of an earlier one, unless that is too old. Fits that were
     measured on another volatility index, or with another surface, than the settings price by are
@@ -28,20 +31,51 @@ def with_fits(
     session has the fit that was known when the account traded it. The settings themselves without
     any fit, or if `plan.chain.surface.learn` is off.
     """
-    chain = settings.plan.chain
-    if not chain.surface.learn or not warehouse.path.exists():
+    if not warehouse.path.exists():
         return settings
+    fits = _fits(settings, warehouse, recorded_from)
+    events = modelled_events(settings, warehouse)
+    if not (fits or events):
+        return settings
+    chain = settings.plan.chain
+    surface = LearnedSurface.of(chain.surface, fits, events)
+    return replace(settings, plan=replace(settings.plan, chain=replace(chain, surface=surface)))
+
+
+def modelled_events(settings: Settings, warehouse: Warehouse) -> dict[str, TickerEvents]:
+    """The next report of each ticker whose stored volatility is modelled, on each session.
+
+    Its sigma is times the setting `earnings.event_premium`, if that is given.
+    """
+    tickers = may_be_modelled(settings)
+    if not tickers:
+        return {}
+    columns = ["date", "ticker", "iv_symbol", "event_var", "event_anchor"]
+    rows = warehouse.read(VIX, columns=columns, tickers=tickers).sort("date")
+    rows = rows.filter(pl.col("iv_symbol").str.starts_with(MODEL_PREFIX))
+    scale = (settings.earnings.event_premium or 1.0) ** 2
+    return {
+        str(ticker): TickerEvents(
+            tuple(own["date"]),
+            tuple((own["event_var"].fill_null(0.0) * scale).to_list()),
+            tuple(own["event_anchor"]),
+        )
+        for (ticker,), own in rows.group_by("ticker", maintain_order=True)
+    }
+
+
+def _fits(
+    settings: Settings, warehouse: Warehouse, recorded_from: datetime | None
+) -> dict[str, TickerFits]:
+    if not settings.plan.chain.surface.learn:
+        return {}
     rows = warehouse.read(SURFACE_FIT, tickers=settings.tickers)
     if rows.is_empty():
-        return settings
+        return {}
     if recorded_from is not None:
         revisions = warehouse.read(REVISIONS, tickers=settings.tickers)
         rows = as_traded(fit_versions(rows, revisions), recorded_from)
-    fits = fits_of(rows.join(_basis(settings, warehouse), on=["ticker", *BASIS], how="semi"))
-    if not fits:
-        return settings
-    surface = LearnedSurface.of(chain.surface, fits)
-    return replace(settings, plan=replace(settings.plan, chain=replace(chain, surface=surface)))
+    return fits_of(rows.join(_basis(settings, warehouse), on=["ticker", *BASIS], how="semi"))
 
 
 def _basis(settings: Settings, warehouse: Warehouse) -> pl.DataFrame:

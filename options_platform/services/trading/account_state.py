@@ -12,12 +12,12 @@ from options_platform.adapters.storage.published.refreshing import last_failure
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import TRADE_PLAN
 from options_platform.domain.calendar.sessions import newest_session, shift
-from options_platform.domain.chain.vol_errors import market_note
 from options_platform.domain.trading.alerts import AccountState, Alert, account_alerts
 from options_platform.domain.trading.closing import shares_held
 from options_platform.domain.trading.equity_refusals import EquityRefusals, equity_refusals
 from options_platform.errors import LedgerError
 from options_platform.services.market_data.inventory import without_bars
+from options_platform.services.market_data.market_priced import price_note
 from options_platform.services.trading.pauses import pause_of
 from options_platform.services.trading.sets_in_account import sets_in_account
 from options_platform.services.trading.stop_look_store import valued_by_model
@@ -86,7 +86,7 @@ def _market_priced(settings: Settings, warehouse: Warehouse) -> dict[str, str]:
     newest = plans.filter(pl.col("date") == pl.col("date").max())
     traded = newest.filter((pl.col("decision") == "trade") & (pl.col("iv_basis") == "market"))
     return {
-        ticker: market_note(ticker, symbol)
+        ticker: price_note(ticker, symbol)
         for ticker, symbol in traded.select("ticker", "iv_symbol").iter_rows()
     }
 

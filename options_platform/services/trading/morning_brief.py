@@ -21,13 +21,13 @@ from options_platform.contracts import (
 )
 from options_platform.contracts.features import DIRECTIONS
 from options_platform.domain.calendar.sessions import from_midnight, sessions, shift
-from options_platform.domain.chain.vol_errors import market_note
 from options_platform.domain.planning.decision_words import decision_words
 from options_platform.domain.trading.alerts import Alert
 from options_platform.domain.trading.orders import Order
 from options_platform.domain.trading.positions import Position
 from options_platform.errors import DamagedError
 from options_platform.formats import count, pct, usd, words
+from options_platform.services.market_data.market_priced import price_note
 from options_platform.services.trading.account_state import alerts_of
 from options_platform.settings import Settings
 from options_platform.settings.sources import source_entry
@@ -131,7 +131,7 @@ def decisions_in_words(settings: Settings, warehouse: Warehouse, day: date) -> l
             f"{order_words(order) if traded else ''}"
         )
         if plan["iv_basis"] == "market":
-            lines.append(market_note(plan["ticker"], plan["iv_symbol"]))
+            lines.append(price_note(plan["ticker"], plan["iv_symbol"]))
     return lines
 
 

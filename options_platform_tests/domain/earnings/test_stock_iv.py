@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from options_platform.domain.earnings.calibration import STOCK_VOL
 from options_platform.domain.earnings.crush import expected_crush
 from options_platform.domain.earnings.event_variance import (
     event_share,
@@ -13,44 +14,12 @@ from options_platform.domain.earnings.event_variance import (
     from_one_expiry,
     vol_without,
 )
-from options_platform.domain.earnings.moves import with_moves
 from options_platform.domain.earnings.stock_iv import (
-    WEIGHTS,
     base_vol,
     modelled_iv,
     vol_without_reactions,
 )
 from options_platform.domain.earnings.straddles import expected_move, implied_move, mean_size
-
-
-@pytest.mark.parametrize(("ticker", "name"), [("AAPL", "VXAPL"), ("AMZN", "VXAZN")])
-def test_the_model_is_within_four_points_of_the_published_index(reference_data, ticker, name):
-    """The study's constants, on the tickers that they were fitted on: 3.4 points at most."""
-    prices = pl.read_csv(reference_data / f"prices/{ticker}.csv", try_parse_dates=True)
-    events = pl.read_csv(reference_data / "earnings/events_2000_2024.csv", try_parse_dates=True)
-    events = events.filter(pl.col("ticker") == ticker).sort("anchor")
-    moves = with_moves(events.select("anchor", reaction="react"), prices)
-    days = prices["date"].to_numpy()
-    returns = np.r_[np.nan, np.diff(np.log(prices["close"].to_numpy()))]
-    reacts = prices["date"].is_in(moves["reaction"].to_list()).to_numpy().astype(float)
-    vols = {window: vol_without_reactions(returns, reacts, window) for window in WEIGHTS}
-    table = prices.select("date").with_row_index("at")
-    vix = pl.read_csv(reference_data / "vol/VIX.csv", try_parse_dates=True)
-    index = pl.read_csv(reference_data / f"vol/{name}.csv", try_parse_dates=True)
-    joined = table.join(vix, on="date").join(index, on="date", suffix="_own")
-    anchors = moves["anchor"].to_numpy()
-    sizes = np.log1p(moves["earnings_move"].to_numpy())
-    errors = []
-    for at, level, own in joined.select("at", "close", "close_own").rows():
-        if own < 9.0:
-            continue  # Bad ticks.
-        past = sizes[moves["reaction"].to_numpy() <= days[at]][-8:]
-        ahead = (anchors >= days[at]) & (anchors < days[at] + np.timedelta64(30, "D"))
-        base = base_vol({window: float(vols[window][at]) for window in WEIGHTS}, level)
-        rms = float(np.sqrt(np.mean(past**2)))
-        errors.append(100 * modelled_iv(base, rms, report_in_30_days=bool(ahead.any())) - own)
-    assert len(errors) > 2800
-    assert np.mean(np.abs(errors)) <= 3.4
 
 
 def test_reactions_are_left_out_of_a_volatility_and_a_thin_window_is_unknown():
@@ -70,6 +39,18 @@ def test_the_variance_of_a_report_comes_back_from_the_expiries_that_hold_it():
     assert fitted(w, n, after) == pytest.approx((base, event))
     assert np.isnan(fitted(w[1:], n[1:], after[1:])).all()
     assert from_one_expiry(base * 4 / 252 + event, 5, 0.3) == pytest.approx(event)
+
+
+def test_a_report_in_the_next_month_adds_its_variance_and_a_later_one_none():
+    row = {"hv_5x": 0.3, "hv_22x": 0.3, "hv_66x": 0.3, "hv_252x": 0.3, "vix": 30.0}
+    rows = pl.DataFrame([row | {"rms_move": 0.06, "report_in_30_days": flag}
+                         for flag in (True, False)])  # fmt: skip
+    near, far = rows.select(modelled_iv()).to_series()
+    assert far == pytest.approx(rows.select(base_vol()).to_series()[0])
+    # Where all are the same, the weights sum to one.
+    assert far == pytest.approx(0.3 * math.exp(STOCK_VOL.intercept))
+    event = STOCK_VOL.event_factor * 0.06**2
+    assert (near**2 - far**2) * 30 / 365 == pytest.approx(event)
 
 
 def test_the_share_of_a_report_says_what_volatility_will_lose():

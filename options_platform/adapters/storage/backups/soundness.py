@@ -10,13 +10,17 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from options_platform.adapters.storage.backups.archive import recorded_backups
 from options_platform.adapters.storage.duck import held
 from options_platform.errors import DamagedError, PlatformError, WarehouseBusyError
 
-BYTES = "SELECT block_size * total_blocks FROM pragma_database_size()"
+if TYPE_CHECKING:
+    import duckdb
+
+BYTES = "SELECT block_size * total_blocks, free_blocks FROM pragma_database_size()"
 CUT_OFF = "it is damaged: its end is missing"
 ALL_TABLES = "SELECT schema_name, table_name FROM duckdb_tables() WHERE NOT temporary"
 WITHOUT_BACKUP = {
@@ -70,11 +74,10 @@ def _duckdb_cause(path: Path, wait_seconds: float, *, deep: bool) -> str | None:
         return "it is empty"
     try:
         with held(path, wait_seconds=wait_seconds) as connection:
-            for schema, table in connection.execute(ALL_TABLES).fetchall() if deep else ():
-                # A hash of whole rows reads every block, each of which has a checksum.
-                connection.execute(f'SELECT bit_xor(hash(t)) FROM "{schema}"."{table}" AS t')
-            ((needed,),) = connection.execute(BYTES).fetchall()
-            if path.stat().st_size < needed:
+            if deep:
+                _read_all(connection)
+            ((needed, free),) = connection.execute(BYTES).fetchall()
+            if path.stat().st_size < needed and (free == 0 or not _is_readable(connection)):
                 return CUT_OFF
     except DamagedError as error:
         return error.what
@@ -83,6 +86,23 @@ def _duckdb_cause(path: Path, wait_seconds: float, *, deep: bool) -> str | None:
     except PlatformError as error:
         return str(error)
     return None
+
+
+def _read_all(connection: duckdb.DuckDBPyConnection) -> None:
+    for schema, table in connection.execute(ALL_TABLES).fetchall():
+        # A hash of whole rows reads every block, each of which has a checksum.
+        connection.execute(f'SELECT bit_xor(hash(t)) FROM "{schema}"."{table}" AS t')
+
+
+def _is_readable(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether every row can be read: a block that is free may lie beyond the end of the file."""
+    import duckdb
+
+    try:
+        _read_all(connection)
+    except duckdb.Error:
+        return False
+    return True
 
 
 def _sqlite_cause(path: Path, *, deep: bool) -> str | None:
