@@ -62,9 +62,9 @@ def rules_page(generated: str) -> str:
         *_refusals(plan),
         *section("Exits", "exits", settings.exits),
         (
-            "Exits are checked at each close, in the order EXPIRY_NEAR, STOP_LOSS, EX_DIVIDEND, "
-            "TAKE_PROFIT, TIME, PIN_RISK, and sent for the next session. A stop alone, at three "
-            "credits say, is `exits.credit_stop=3` with `exits.credit_stop_cap=1`, a "
+            "Exits are checked at each close, in the order EXPIRY_NEAR, STOP_LOSS, EARNINGS, "
+            "EX_DIVIDEND, TAKE_PROFIT, TIME, PIN_RISK, and sent for the next session. A stop "
+            "alone, at three credits say, is `exits.credit_stop=3` with `exits.credit_stop_cap=1`, a "
             "`credit_take_profit` above 1, which no credit reaches, and `exits.exit_dte=0`; "
             "positions then leave before their expiry as the rules of expiry have it."
         ),

@@ -101,7 +101,9 @@ def backtest(args: argparse.Namespace) -> int:
         raise UsageError(f"--vary {next(iter(spans))}: a range needs a search; add --optuna N")
     sets = sets_to_compare(args, copy) if args.rule_sets is not None else None
     store = ChainStore(settings.chains_path)
-    data = load_backtest(copy, _tickers(args, settings), args.start, args.end, store)
+    data = load_backtest(
+        copy, _tickers(args, settings), args.start, args.end, store, settings.earnings
+    )
     if not args.json:
         say_proxy(settings)
     tried = [*variants, base, *(each.variant for each in sets or ())]

@@ -68,7 +68,7 @@ def record_session(platform: Platform, session: date) -> Recorded:
     if not may_record(session, platform.now()):
         return Recorded((), record.read().head, {}, LATE)
     tickers = settings.tickers
-    inputs = plan_inputs(platform.warehouse, tickers, session, session)
+    inputs = plan_inputs(platform.warehouse, tickers, session, session, earnings=settings.earnings)
     if inputs.is_empty():
         return Recorded((), record.read().head, {}, f"no ticker has a bar of {session}")
     if (known := known_since(platform, session)) is not None:
