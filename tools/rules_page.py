@@ -64,9 +64,9 @@ def rules_page(generated: str) -> str:
         (
             "Exits are checked at each close, in the order EXPIRY_NEAR, STOP_LOSS, EARNINGS, "
             "EX_DIVIDEND, TAKE_PROFIT, TIME, PIN_RISK, and sent for the next session. A stop "
-            "alone, at three credits say, is `exits.credit_stop=3` with `exits.credit_stop_cap=1`, a "
-            "`credit_take_profit` above 1, which no credit reaches, and `exits.exit_dte=0`; "
-            "positions then leave before their expiry as the rules of expiry have it."
+            "alone, at three credits say, is `exits.credit_stop=3` with "
+            "`exits.credit_stop_cap=1`, a `credit_take_profit` above 1, which no credit reaches, "
+            "and `exits.exit_dte=0`; positions then leave before their expiry as the rules of expiry have it."
         ),
         *section("Exits before an ex-date", "exits.ex_dividend", settings.exits.ex_dividend),
         paragraph(ex_dividend),

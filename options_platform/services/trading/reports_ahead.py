@@ -13,6 +13,8 @@ from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import EARNINGS_KNOWN
 from options_platform.domain.earnings.blackout import Known, ReportAhead, known_at
 from options_platform.domain.earnings.known_dates import KnownDates
+from options_platform.errors import PlatformError
+from options_platform.services.trading.prices.stored_closes import BUSY_SECONDS
 from options_platform.settings import Settings
 
 
@@ -54,3 +56,21 @@ def stored_reports(
 ) -> ReportsAhead:
     """The reports that a warehouse has recorded; see :class:`ReportsAhead`."""
     return ReportsAhead(settings, lambda: warehouse.read(EARNINGS_KNOWN), at)
+
+
+def readable_reports(settings: Settings, at: datetime, warn: Callable[[str], None]) -> ReportsAhead:
+    """As :func:`stored_reports`, from the home; none, with a warning, where it cannot be read.
+
+    No stop waits for the warehouse longer than for prices.
+    """
+
+    def read() -> pl.DataFrame:
+        try:
+            return Warehouse(settings.warehouse_path, wait_seconds=BUSY_SECONDS).read(
+                EARNINGS_KNOWN
+            )
+        except PlatformError as error:
+            warn(f"no position is closed before an earnings report: {error}")
+            return EARNINGS_KNOWN.empty()
+
+    return ReportsAhead(settings, read, at)

@@ -64,7 +64,7 @@ class ExitReasons:
                 expiry=position.expiry,
                 session=session,
                 last_decision_on=self.expiry.last_decision(position, session),
-                before_report=self._before_report(position, session),
+                before_report=self.leaves_before_report(position, session),
                 before_ex_date=close is not None
                 and before_ex_date(
                     legs, session, close, self.settings.plan.chain, exits.ex_dividend
@@ -74,7 +74,8 @@ class ExitReasons:
             exits,
         )
 
-    def _before_report(self, position: Position, session: date) -> bool:
+    def leaves_before_report(self, position: Position, session: date) -> bool:
+        """Whether a report ahead has a position leave in the session after this one."""
         if self.reports is None:
             return False
         report = self.reports.ahead(position.ticker, session)
