@@ -75,8 +75,9 @@ def rules_page(generated: str) -> str:
         paragraph(pin_risk),
         (
             "The file of a rule set may loosen the rules of ex-dates and of strikes, or switch "
-            "them off: `exits.ex_dividend.enabled = false`, `exits.pin_risk.sessions = 0`. They are part of "
-            "how a set trades, as its other exits are; the study does so to compare both ways. "
+            "them off: `exits.ex_dividend.enabled = false`, `exits.pin_risk.sessions = 0`. They "
+            "are part of how a set trades, as its other exits are; the study does so to compare "
+            "both ways. "
             "A set holds nothing of `risk` or `expiry`."
         ),
         *section("Earnings blackout", "blackout", settings.blackout),
