@@ -218,9 +218,10 @@ class OrderWorker:
         """
         if order.status not in CANCELLABLE:
             return False
-        if self._far_side(order) is not None:
+        far_side = self._far_side(order)
+        if far_side is not None and self._is_short_of(order, far_side):
             return True
-        if self._rung_is_over(order, now):
+        if far_side is None and self._rung_is_over(order, now):
             return True
         if order.purpose == "exit" and not self.trading.closing.closes_what_is_left(order):
             return True
@@ -259,9 +260,8 @@ class OrderWorker:
     def _far_side(self, order: Order) -> float | None:
         """The price at which an exit before a report meets the market in the last half hour.
 
-        USD a share; None before that, for other exits, and where the order already has a price that
-        the far side of the quotes meets. Whatever closes the position, it must not be open at the
-        close. Without sound quotes the ladder goes on.
+        USD a share; None before that, for other exits, and without sound quotes, where the ladder
+        goes on. Whatever closes the position, it must not be open at the close.
         """
         if order.purpose != "exit" or order.limit_price is None or not self._leaves(order):
             return None
@@ -274,9 +274,11 @@ class OrderWorker:
         if close_time(clock.now.astimezone(NEW_YORK).date()) - clock.now > CROSSES_BEFORE_CLOSE:
             return None
         offers = self._market().offers(order.ticker, order.legs)
-        if offers is None:
-            return None
-        return price_after_worst(order, offers.at_once, self.trading.settings.ladder)
+        return None if offers is None else offers.at_once
+
+    def _is_short_of(self, order: Order, price: float) -> bool:
+        """Whether the limit of an exit does not meet a market at that price."""
+        return price_after_worst(order, price, self.trading.settings.ladder) is not None
 
     def _leaves(self, order: Order) -> bool:
         """Whether a report ahead has the order's position leave in this session."""
@@ -351,8 +353,8 @@ class OrderWorker:
             following = replace(with_next_attempt(order, order_id, price), reason=None)
             self.trading.entries.send(following, now)
             return
-        far_side = self._far_side(order)
-        price = price if far_side is None else far_side
+        if (far_side := self._far_side(order)) is not None:
+            price = price_after_worst(order, far_side, self.trading.settings.ladder)
         # The worst price was reached before: what is left of an exit stays there, but for a stop.
         price = self._stop_price(order) if price is None else price
         price = order.limit_price if price is None else price
