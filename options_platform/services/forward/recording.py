@@ -136,7 +136,8 @@ def plain_rules(rules: BacktestRules) -> dict[str, Any]:
 def read_rules(values: Any) -> BacktestRules:
     """The rules of trading that :func:`plain_rules` has made plain.
 
-    Those that were recorded before there was a blackout had none. Raises :class:`ForwardRecordError` for values that this version cannot read.
+    Those that were recorded before there was a blackout had none. Raises
+    :class:`ForwardRecordError` for values that this version cannot read.
     """
     if isinstance(values, Mapping) and "blackout" not in values:
         values = {**values, "blackout": {"mode": "off"}}
