@@ -19,7 +19,9 @@ from options_platform.domain.backtest import (
 )
 from options_platform.domain.calendar.sessions import sessions
 from options_platform.domain.planning.alternates import plans_of_sets
+from options_platform.domain.planning.conditions.blackout import report_columns
 from options_platform.services.planning.plan_tables import market_closes
+from options_platform.services.trading.reports_ahead import ReportsAhead
 from options_platform.services.trading.session import TradingSession
 from options_platform.settings import Settings, make_settings
 from options_platform.testing.market import NOW, random_market
@@ -47,9 +49,12 @@ class PaperRun:
     alternates: pl.DataFrame
 
 
-def paper_run(home, *, dividend: float = 0.0, last: date = LAST, **changes: Any) -> PaperRun:
+def paper_run(
+    home, *, dividend: float = 0.0, last: date = LAST, record: pl.DataFrame | None = None,
+    **changes: Any,
+) -> PaperRun:  # fmt: skip
     """A run of two months, or to the session `last`; with a `dividend` each ticker has paid it
-    every 63 sessions."""
+    every 63 sessions, with a `record` (rows of `earnings_known`) both report."""
     settings = make_settings(
         {"home": home, "source": "simulated", "tickers": ("AAA", "BBB"),
          "iron_condor_enabled": True, "fills": {"slippage_share": 0.2},
@@ -64,15 +69,25 @@ def paper_run(home, *, dividend: float = 0.0, last: date = LAST, **changes: Any)
     paid = bars.select("date", "ticker", "dividend")
     inside = pl.col("date").is_between(FIRST, last)
     inputs = with_random_regimes(plan_inputs(bars, vix).filter(inside))
+    days = sessions(FIRST, last)
+    reports = None if record is None else ReportsAhead(settings, lambda: record)
+    known = {} if reports is None else {
+        ticker: [reports.known(ticker, day) for day in days] for ticker in settings.tickers
+    }  # fmt: skip
+    if known:
+        dated = pl.concat(
+            pl.DataFrame({"date": days, "ticker": ticker}).with_columns(**report_columns(each))
+            for ticker, each in known.items()
+        )
+        inputs = inputs.join(dated, on=("date", "ticker"), how="left", maintain_order="left")
     of_sets = [settings.of_set(name).plan for name in settings.traded_sets]
     (plans, legs), (alternates, their_legs) = plans_of_sets(inputs, of_sets)
     legs = pl.concat([legs, their_legs])
     bars, vix = bars.filter(inside), vix.filter(inside)
 
     broker = open_broker(settings)
-    service = TradingSession(Ledger(settings.ledger_path), broker, settings)
+    service = TradingSession(Ledger(settings.ledger_path), broker, settings, reports=reports)
     # Another term structure on each day, and none on every fifth.
-    days = sessions(FIRST, last)
     level = vix.filter(pl.col("ticker") == "AAA").sort("date")["vix"].to_numpy()
     shape = np.random.default_rng(9).uniform(0.9, 1.2, (3, len(days)))
     shape[:, ::5] = np.nan
@@ -87,7 +102,7 @@ def paper_run(home, *, dividend: float = 0.0, last: date = LAST, **changes: Any)
             today = plans.filter(pl.col("date") == day)
             service.run_session(day, today, legs, closes, NOW, alternates)
 
-    market = make_market(bars, vix, tenors=tenors, dividends=paid)
+    market = make_market(bars, vix, tenors=tenors, dividends=paid).with_reports(known)
     rules = rules_of_a_paper_account(settings)
     found = run_backtest(plans, legs, market, rules, alternates=alternates)
     return PaperRun(

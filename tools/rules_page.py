@@ -62,21 +62,33 @@ def rules_page(generated: str) -> str:
         *_refusals(plan),
         *section("Exits", "exits", settings.exits),
         (
-            "Exits are checked at each close, in the order EXPIRY_NEAR, STOP_LOSS, EX_DIVIDEND, "
-            "TAKE_PROFIT, TIME, PIN_RISK, and sent for the next session. A stop alone, at three "
-            "credits say, is `exits.credit_stop=3` with `exits.credit_stop_cap=1`, a "
-            "`credit_take_profit` above 1, which no credit reaches, and `exits.exit_dte=0`; "
-            "positions then leave before their expiry as the rules of expiry have it."
+            "Exits are checked at each close, in the order EXPIRY_NEAR, STOP_LOSS, EARNINGS, "
+            "EX_DIVIDEND, TAKE_PROFIT, TIME, PIN_RISK, and sent for the next session. A stop "
+            "alone, at three credits say, is `exits.credit_stop=3` with "
+            "`exits.credit_stop_cap=1`, a `credit_take_profit` above 1, which no credit reaches, "
+            "and `exits.exit_dte=0`; positions then leave before their expiry as the rules of "
+            "expiry have it."
         ),
         *section("Exits before an ex-date", "exits.ex_dividend", settings.exits.ex_dividend),
         paragraph(ex_dividend),
         *section("Exits near the strike", "exits.pin_risk", settings.exits.pin_risk),
         paragraph(pin_risk),
         (
-            "The file of a rule set may loosen these two rules, or switch them off: "
-            "`exits.ex_dividend.enabled = false`, `exits.pin_risk.sessions = 0`. They are part of "
-            "how a set trades, as its other exits are; the study does so to compare both ways. "
+            "The file of a rule set may loosen the rules of ex-dates and of strikes, or switch "
+            "them off: `exits.ex_dividend.enabled = false`, `exits.pin_risk.sessions = 0`. They "
+            "are part of how a set trades, as its other exits are; the study does so to compare "
+            "both ways. "
             "A set holds nothing of `risk` or `expiry`."
+        ),
+        *section("Earnings blackout", "blackout", settings.blackout),
+        (
+            "A plan is refused as `EARNINGS_BLACKOUT` or `EARNINGS_UNKNOWN` by what the close of "
+            "its session knew, and an entry again by the newest dates before it is sent. A "
+            "position leaves as `EARNINGS`: decided at the close before, worked all session, and "
+            "offered at the far side of the quotes in the last half hour; a "
+            "backtest fills it there, at the close. A date that moves into the life of an open "
+            "position raises the alert `EARNINGS_MOVED`. The blackout is the account's: no rule "
+            "set's file holds any of it."
         ),
         *section("Expiry", "expiry", settings.expiry),
         *section("Limits of the account", "risk", settings.risk),

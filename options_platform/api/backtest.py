@@ -159,7 +159,7 @@ def run_backtest(
     home = with_fits(home, store)
     texts = [f"{name}={written(value, between='+')}" for name, value in settings.items()]
     variant = make_variant(texts, home.plan, home.backtest_rules)
-    data = load_backtest(store, tickers, start, end, ChainStore(home.chains_path))
+    data = load_backtest(store, tickers, start, end, ChainStore(home.chains_path), home.earnings)
     require_premium_features(store, data.market.tickers, data.first, data.last, [variant.plan])
     if calls is not None:
         data = replace(data, inputs=with_calls(data.inputs, calls))

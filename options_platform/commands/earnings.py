@@ -17,6 +17,8 @@ from options_platform.commands.common import (
 from options_platform.contracts import EARNINGS_KNOWN
 from options_platform.domain.calendar.sessions import NEW_YORK
 from options_platform.domain.earnings.anchors import sessions_to
+from options_platform.domain.earnings.blackout import known_at
+from options_platform.domain.earnings.blackout_words import blackout_words
 from options_platform.domain.earnings.known_dates import (
     ASSUMED,
     KnownDates,
@@ -48,6 +50,8 @@ def earnings(args: argparse.Namespace) -> int:
         _print_all(args, reports[tickers[0]])
     else:
         _print_next(args, reports, day)
+    if not args.json:
+        _say_blackout(settings, reports, day)
     if not args.json and any(r.knowledge == ASSUMED for known in reports.values() for r in known):
         say(
             f"No source was asked before {moment:%Y-%m-%d %H:%M} UTC. It is assumed that the "
@@ -83,6 +87,14 @@ def _print_next(
         return
     rows.sort(key=lambda row: (row["date"] is None, row["date"], row["ticker"]))
     print_table(rows, NEXT_COLUMNS)
+
+
+def _say_blackout(settings: Settings, reports: dict[str, tuple[Report, ...]], day: date) -> None:
+    """What the blackout makes of the next report of each stock."""
+    funds = settings.plan.chain.surface.funds
+    for ticker, known in reports.items():
+        if ticker not in funds:
+            say(blackout_words(ticker, known_at(known, day), settings.blackout))
 
 
 def _next_row(ticker: str, report: Report | None, day: date) -> dict[str, Any]:

@@ -127,9 +127,11 @@ def positions(args: argparse.Namespace) -> int:
 
 def _show_plan(settings: Settings, warehouse: Warehouse, ledger: Ledger, position: Position) -> int:
     from options_platform.services.trading.prices.stored_closes import stored_market
+    from options_platform.services.trading.reports_ahead import stored_reports
     from options_platform.services.trading.summary import open_plans
 
-    for plan in open_plans(settings, ledger, stored_market(warehouse)):
+    reports = stored_reports(settings, warehouse)
+    for plan in open_plans(settings, ledger, stored_market(warehouse), reports):
         if plan.position.position_id == position.position_id:
             say(plan.title(), "bold")
             for line in plan.in_words():

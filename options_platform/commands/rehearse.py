@@ -43,7 +43,7 @@ def rehearse(args: argparse.Namespace) -> int:
     settings = of_stored_source(settings, warehouse, args.rule_set)
     chains = ChainStore(settings.chains_path)
     of_sets = [settings.of_set(name).plan for name in settings.traded_sets]
-    data = load_month(warehouse, settings.tickers, args.month, chains, of_sets)
+    data = load_month(warehouse, settings.tickers, args.month, chains, of_sets, settings.earnings)
     priced = with_fits(settings, warehouse)
     rehearsal = run_rehearsal(priced, data, intensity, seed=args.seed, progress=ConsoleProgress())
     source = open_source(settings.source, source_options(settings)).info.label

@@ -36,6 +36,7 @@ from options_platform.services.trading.morning_brief import (
     AccountBrief,
     Problem,
     account_brief,
+    blackouts_in_words,
     decisions_in_words,
     foreign_home,
     next_step,
@@ -114,6 +115,8 @@ class _Status:
         _say_account(account, self.settings.account)
         _say_sets(self.settings, sets_in_account(self.settings, positions))
         self._say_vix()
+        for line in self._blackouts():
+            say(line)
         if plans:
             say()
             say(f"Decisions of {plans[0]['date']}", "bold")
@@ -127,6 +130,9 @@ class _Status:
         say()
         goes_on = self.settings.end is None or self.settings.end > self.newest
         say(f"Next: {next_step(problems, self.newest, goes_on=goes_on)}", "bold")
+
+    def _blackouts(self) -> list[str]:
+        return blackouts_in_words(self.settings, self.warehouse, self.newest, self.now)
 
     def _say_vix(self) -> None:
         """How many of the stored sessions have a VIX, by ticker."""
@@ -180,6 +186,7 @@ class _Status:
             "unsure_quotes": valued_by_model(ledger, self.now) if ledger.exists else {},
             "assigned_shares": shares_held(positions),
             "differences": [d.text for d in ledger.differences()] if ledger.exists else [],
+            "blackout": self._blackouts(),
             "decisions": plans,
             "account": None if account is None else asdict(account),
             "problems": [asdict(problem) for problem in problems],

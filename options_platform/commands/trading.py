@@ -6,7 +6,7 @@ import argparse
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 from options_platform.adapters.brokers import open_broker
@@ -31,6 +31,7 @@ from options_platform.services.trading.pauses import lift_pause
 from options_platform.services.trading.prices.stored_closes import readable_prices, stored_market
 from options_platform.services.trading.reconciliation.accepting import accept
 from options_platform.services.trading.reconciliation.reconcile import NO_BROKER
+from options_platform.services.trading.reports_ahead import stored_reports
 from options_platform.services.trading.session import TradingSession
 from options_platform.settings import Settings
 
@@ -64,7 +65,8 @@ def work(args: argparse.Namespace) -> int:
     settings = _settings_of_home("no order was repriced")
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
     closes = newest_closes(stored_market(warehouse))
-    trading = _trading(with_fits(settings, warehouse), closes)
+    reports = stored_reports(settings, warehouse, datetime.now(UTC))
+    trading = replace(_trading(with_fits(settings, warehouse), closes), reports=reports)
     worker = OrderWorker(trading)
     if trading.broker.takes_market_orders:
         raise UsageError(

@@ -16,6 +16,7 @@ from options_platform.services.trading.account_state import alerts_of
 from options_platform.services.trading.morning_brief import decisions_in_words
 from options_platform.services.trading.prices.stored_closes import stored_market
 from options_platform.services.trading.replay import account_words, side_by_side
+from options_platform.services.trading.reports_ahead import stored_reports
 from options_platform.services.trading.summary import TradingSummary, trading_summary
 from options_platform.settings import Settings
 
@@ -37,7 +38,9 @@ def headline_section(
     """
     ledger, trading = _shown_account(settings, paper, replayed)
     market = stored_market(warehouse)
-    summary = trading_summary(with_fits(trading, warehouse), ledger, market)
+    summary = trading_summary(
+        with_fits(trading, warehouse), ledger, market, stored_reports(trading, warehouse)
+    )
     newest = warehouse.read(TRADE_PLAN, columns=["date"])["date"].max()
     return {
         "trading": None if summary is None else _trading(summary),

@@ -310,6 +310,8 @@ def _with_account(settings: Settings, given: Mapping[str, Any]) -> PlanRules:
                 raise SettingsError(f"setting plan.{part}.{name}: set {name} itself instead")
     if "rule_set" in given:
         raise SettingsError("setting plan.rule_set: set rule_set itself instead")
+    if "blackout" in given:
+        raise SettingsError("setting plan.blackout: set blackout itself instead")
     plan = settings.plan
     sizing = replace(
         plan.sizing,
@@ -317,7 +319,13 @@ def _with_account(settings: Settings, given: Mapping[str, Any]) -> PlanRules:
         max_risk_usd=settings.max_risk_usd,
     )
     selection = replace(plan.selection, iron_condor_enabled=settings.iron_condor_enabled)
-    return replace(plan, sizing=sizing, selection=selection, rule_set=settings.rule_set)
+    return replace(
+        plan,
+        sizing=sizing,
+        selection=selection,
+        rule_set=settings.rule_set,
+        blackout=settings.blackout,
+    )
 
 
 def _with_own_chains(settings: Settings) -> PlanRules:

@@ -18,7 +18,7 @@ from options_platform.common import DEFAULT_RULE_SET
 from options_platform.domain.backtest.rules import BacktestOptions, BacktestRules, OwnRules
 from options_platform.domain.calendar.closures import Closure, parse_closures
 from options_platform.domain.chain.ingest import ChainGates
-from options_platform.domain.earnings.rules import EarningsRules
+from options_platform.domain.earnings.rules import BlackoutRules, EarningsRules
 from options_platform.domain.feature_engine.iv_history import AtTheMoneyRules
 from options_platform.domain.feature_engine.regime import RegimeRules
 from options_platform.domain.forward.links import FILE_NAME
@@ -120,6 +120,7 @@ class Settings:
     chain_gates: ChainGates = field(default_factory=ChainGates)
     own_iv: AtTheMoneyRules = field(default_factory=AtTheMoneyRules)
     earnings: EarningsRules = field(default_factory=EarningsRules)
+    blackout: BlackoutRules = field(default_factory=BlackoutRules)
     regime: RegimeRules = field(default_factory=RegimeRules)
     plan: PlanRules = field(default_factory=PlanRules)
     exits: ExitRules = field(default_factory=ExitRules)
@@ -191,6 +192,7 @@ class Settings:
             ),
             rule_set=rule_set,
             share=share,
+            blackout=self.blackout,
         )
         limits = rules.limits
         if self.budgets:
@@ -246,6 +248,7 @@ class Settings:
             chains=self.backtest.chains,
             gap_sessions=self.backtest.gap_sessions,
             limits=self.limits,
+            blackout=self.blackout,
         )
 
     @property

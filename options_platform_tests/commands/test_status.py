@@ -63,7 +63,7 @@ def test_programs_get_the_brief_beside_all_that_they_had(home, capsys):
     assert main(["status", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     kept = {"home", "source", "rule_set", "sets", "newest_session", "tables", "without_bars",
-            "set_aside_rows", "open_warnings", "halted", "paused", "unsure_quotes",
+            "set_aside_rows", "open_warnings", "halted", "paused", "unsure_quotes", "blackout",
             "assigned_shares", "differences", "decisions"}  # fmt: skip
     assert kept <= set(found)
     assert found["account"]["equity_usd"] == 100_000.0

@@ -23,7 +23,7 @@ UPSTREAM = {
     "volatility_model": {"features", "labels"},
     "regime": {"features"},
     "trade_plan": {
-        "raw_ohlcv", "vix", "features", "direction_model", "volatility_model", "regime",
+        "raw_ohlcv", "vix", "features", "direction_model", "volatility_model", "regime", "earnings",
         "iv_history", "surface_error",
     },
     "paper_orders": {"trade_plan"},

@@ -51,10 +51,16 @@ from options_platform.adapters.storage.duck import held
 from options_platform.adapters.storage.stored_legs import read_legs
 from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.chain import ChainRules
+from options_platform.domain.earnings.blackout import EARNINGS
 from options_platform.domain.trading.costs import CostRules
 from options_platform.domain.trading.early_assignment import AssignmentRules
 from options_platform.domain.trading.exits.expiry_policy import early_assignment, outcome_of
-from options_platform.domain.trading.fill_prices import FillRules, MarketClose, net_price
+from options_platform.domain.trading.fill_prices import (
+    AT_FAR_SIDE,
+    FillRules,
+    MarketClose,
+    net_price,
+)
 from options_platform.domain.trading.orders import Order, OrderLeg, multiplier_of
 from options_platform.settings import Settings
 
@@ -128,6 +134,11 @@ class SimulatedBroker:
         """
         with held(self.path, wait_seconds=self.wait_seconds) as connection:
             prepare(connection)
+            if order.purpose == "exit" and order.reason == EARNINGS:
+                # Of an order that is not stored after all this says nothing.
+                connection.execute(
+                    "INSERT OR IGNORE INTO at_far_side VALUES (?)", [order.client_order_id]
+                )
             # A single statement, so that the id is stored or not, whatever happens after.
             inserted = connection.execute(
                 "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, 'submitted', 0, NULL, 0, NULL, NULL, "
@@ -254,13 +265,17 @@ class SimulatedBroker:
             prepare(connection)
             waiting = connection.execute(
                 "SELECT o.client_order_id, o.ticker, o.legs, o.contracts, o.limit_price, "
-                "d.contracts FROM orders o LEFT JOIN demands d "
+                "d.contracts, f.client_order_id IS NOT NULL FROM orders o LEFT JOIN demands d "
                 "ON d.ticker = o.ticker AND d.outcome = 'partial' "
-                "WHERE status = 'submitted' AND session < ? ORDER BY client_order_id",
+                "LEFT JOIN at_far_side f ON f.client_order_id = o.client_order_id "
+                "WHERE status = 'submitted' AND session < ? ORDER BY o.client_order_id",
                 [session],
             ).fetchall()
-            for order_id, ticker, legs, contracts, limit, most in waiting:
-                outcome = self._outcome(session, market.get(ticker), legs, contracts, limit, most)
+            for order_id, ticker, legs, contracts, limit, most, crosses in waiting:
+                fills = AT_FAR_SIDE if crosses else self.fills
+                outcome = self._outcome(
+                    session, market.get(ticker), legs, contracts, limit, most, fills
+                )
                 connection.execute(
                     "UPDATE orders SET status = ?, filled_qty = ?, avg_price = ?, fees_usd = ?, "
                     "reason = ?, worked_on = ? WHERE client_order_id = ?",
@@ -323,11 +338,12 @@ class SimulatedBroker:
         contracts: int,
         limit: float | None,
         most: int | None,
+        fills: FillRules,
     ) -> tuple[str, int, float | None, float, str | None]:
         if close is None:
             return "expired", 0, None, 0.0, "NO_MARKET"
         legs = read_legs(legs_json)
-        price = net_price(legs, session, close, self.chain, self.fills)
+        price = net_price(legs, session, close, self.chain, fills)
         if limit is not None and price > limit + CENT:
             return "expired", 0, None, 0.0, "LIMIT_NOT_REACHED"
         filled = contracts if most is None else min(most, contracts)

@@ -32,9 +32,10 @@ CREATE TABLE IF NOT EXISTS exercise_terms (
     symbol VARCHAR PRIMARY KEY, session DATE NOT NULL, is_deep BOOLEAN NOT NULL,
     least_dividend_usd DOUBLE NOT NULL
 );
-CREATE TABLE IF NOT EXISTS opened (session DATE PRIMARY KEY)
+CREATE TABLE IF NOT EXISTS opened (session DATE PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS at_far_side (client_order_id VARCHAR PRIMARY KEY)
 """
-NEWEST = "opened"
+NEWEST = "at_far_side"
 """The table that only files of the newest layout have."""
 
 BY_THE_SHARE = "counted_by_the_share"

@@ -103,7 +103,9 @@ def backtest(args: argparse.Namespace) -> int:
         raise UsageError(f"--vary {next(iter(spans))}: a range needs a search; add --optuna N")
     sets = sets_to_compare(args, copy) if args.rule_sets is not None else None
     store = ChainStore(settings.chains_path)
-    data = load_backtest(copy, _tickers(args, settings), args.start, args.end, store)
+    data = load_backtest(
+        copy, _tickers(args, settings), args.start, args.end, store, settings.earnings
+    )
     if args.strict:
         require_own_prices(data.iv_symbols, settings)
     if not args.json:

@@ -85,7 +85,7 @@ def make_backtest() -> dg.AssetsDefinition:
         variant = make_variant(config.settings, settings.plan, settings.backtest_rules)
         data = load_backtest(
             platform.warehouse, settings.tickers, _day(config.start), _day(config.end),
-            platform.chains,
+            platform.chains, settings.earnings,
         )  # fmt: skip
         run = run_with_baselines(
             data, variant.plan, variant.rules, platform.progress,

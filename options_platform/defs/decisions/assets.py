@@ -24,7 +24,9 @@ from options_platform.services.planning.plan_inputs import require_premium_featu
 from options_platform.settings import Settings
 
 YEAR_DAYS = 365
-PLAN_INPUTS = ("raw_ohlcv", "vix", "features", "direction_model", "volatility_model", "regime")
+PLAN_INPUTS = (
+    "raw_ohlcv", "vix", "features", "direction_model", "volatility_model", "regime", "earnings"
+)  # fmt: skip
 
 
 def make_regime(settings: Settings) -> dg.AssetsDefinition:
@@ -105,7 +107,7 @@ def make_trade_plan(settings: Settings, *, with_chains: bool = False) -> dg.Asse
             plans, alternates = plans_of_sets(inputs, of_sets, chain_of, lost)
             return (*plans, *alternates)
 
-        made = make_plans(platform.warehouse, selected, build)
+        made = make_plans(platform.warehouse, selected, settings.earnings, build)
         platform.warehouse.write(made.frames, scope=made.scope)
         later = report_rows(context, TRADE_PLAN, made.later)
         plans = made.plans.filter(pl.col("date") <= selected.end)

@@ -13,6 +13,7 @@ from options_platform.formats import count, usd
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.trading.intraday_stops import IntradayCheck
 from options_platform.services.trading.prices.stored_closes import readable_prices
+from options_platform.services.trading.reports_ahead import readable_reports
 from options_platform.services.trading.session import TradingSession
 from options_platform.settings import Settings
 from options_platform.settings.broker_rules import LIVE_NOTE
@@ -36,7 +37,10 @@ def make_intraday_job(settings: Settings) -> dg.JobDefinition:
             context.log.warning(LIVE_NOTE)
         ledger, broker = open_ledger(settings), open_broker(settings)
         market, priced = readable_prices(settings, context.log.warning)
-        trading = TradingSession(ledger, broker, priced, closes=newest_closes(market))
+        reports = readable_reports(settings, platform.now(), context.log.warning)
+        trading = TradingSession(
+            ledger, broker, priced, closes=newest_closes(market), reports=reports
+        )
         check = IntradayCheck(trading).watch(platform.now)
         context.add_output_metadata(
             {

@@ -30,6 +30,7 @@ from options_platform.services.market_data.platform import Platform
 from options_platform.services.market_data.session_bounds import newest_date
 from options_platform.services.market_data.yields_and_tenors import stored_dividends, stored_tenors
 from options_platform.services.planning.plan_tables import market_closes, order_rows, unsent_rows
+from options_platform.services.trading.reports_ahead import stored_reports
 from options_platform.services.trading.session import TradingSession
 from options_platform.settings import Settings
 from options_platform.settings.broker_rules import LIVE_NOTE
@@ -102,7 +103,8 @@ def trade_session(platform: Platform, ledger: Ledger, session: date, plans: pl.D
     )
     folds = dict(calls.drop_nulls("fold").iter_rows())
     settings = with_fits(platform.settings, platform.warehouse)
-    trading = TradingSession(ledger, open_broker(settings), settings, folds=folds)
+    reports = stored_reports(settings, platform.warehouse, platform.now())
+    trading = TradingSession(ledger, open_broker(settings), settings, folds=folds, reports=reports)
     legs = pl.concat([legs, their_legs])
     trading.run_session(session, plans, legs, market, platform.now(), alternates)
 

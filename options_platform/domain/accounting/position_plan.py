@@ -37,7 +37,8 @@ class PositionPlan:
     closes it, None if nothing does. `break_evens` are spots at the first expiry, ascending, without
     fees; `probability` is the risk-neutral one of a profit there, by the model at the newest close.
     Both are missing where legs were assigned, without a close, and once expired. `leaving` is the
-    reason of the exit order that works, None without one.
+    reason of the exit order that works, None without one; `before_report` says in words when it
+    leaves for an earnings report.
     """
 
     position: Position
@@ -47,6 +48,7 @@ class PositionPlan:
     break_evens: tuple[float, ...] = ()
     probability: float | None = None
     leaving: str | None = None
+    before_report: str | None = None
 
     def title(self) -> str:
         """What it is, without its legs."""
@@ -92,6 +94,8 @@ class PositionPlan:
         if self.time_on is not None:
             left = (self.position.expiry - self.time_on).days
             parts.append(f"time is up on {self.time_on}, {count(left, 'day')} before expiry")
+        if self.before_report is not None:
+            parts.append(self.before_report)
         rules = ", ".join(parts) or "none; it is held to expiry"
         leaves = f" Its exit works in the next session: {self.leaving}." if self.leaving else ""
         return f"Exits, judged at each close: {rules}.{leaves}"
@@ -104,11 +108,12 @@ def position_plan(
     at: DatedClose | None,
     chain: ChainRules,
     leaving: str | None = None,
+    before_report: str | None = None,
 ) -> PositionPlan:
     """The plan of an open position by the rules of the set that opened it.
 
     `at` is the newest close of its ticker, None without one; `leaving` is the reason of the exit
-    that works, if any.
+    that works, if any, `before_report` as in :class:`PositionPlan`.
     """
     most = position.max_profit_usd / position.units
     worst = position.max_loss_usd / position.units
@@ -123,6 +128,7 @@ def position_plan(
         () if spread is None else spread.break_evens,
         None if spread is None else spread.probability_of_profit,
         leaving,
+        before_report,
     )
 
 

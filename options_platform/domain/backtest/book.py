@@ -17,6 +17,7 @@ from options_platform.domain.backtest.paths import TradePaths
 from options_platform.domain.backtest.position import CENTS, BacktestPosition, to_cents
 from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.backtest.sources import SOURCES, sources_of
+from options_platform.domain.earnings.blackout import EARNINGS
 from options_platform.domain.risk import Exposure, exposure_of
 from options_platform.domain.risk.sizing import Size, SizingRules, size_at
 from options_platform.domain.trading.orders import SHARES
@@ -195,13 +196,16 @@ class Book:
         """Close a position at this session's prices; what expires or is assigned costs no fee."""
         row = position.row(session_number)
         assigned = reason == "ASSIGNED" and position.assigned_on == session_number - 1
-        price = float((self.paths.assigned_closing if assigned else self.paths.closing)[row])
+        price = self.paths.closing_price(row, reason)
+        if assigned:
+            price = float(self.paths.assigned_closing[row])
         traded = self.paths.legs.last_day[position.trade] > self.market.days[session_number]
         if reason == "NO_MARKET":
             traded = np.zeros_like(traded)
         paid = traded & ~self.paths.assigned_legs[row - 1] if assigned else traded
         fee = self._fee(position.trade, session_number, position.contracts, paid)
-        legs = self.paths.leg_assigned if assigned else self.paths.leg_closing
+        legs = self.paths.leg_far_closing if reason == EARNINGS else self.paths.leg_closing
+        legs = self.paths.leg_assigned if assigned else legs
         proceeds = to_cents(price, position.units)
         self._pay(position.trade, proceeds - fee)
         self._session_fees += fee

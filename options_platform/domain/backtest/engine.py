@@ -2,7 +2,7 @@
 
 1. Cash earns interest since the previous session.
 2. Exits decided on the previous close fill at this close, unless that is beyond the worst price of
-   their orders, and expiring positions settle.
+   their orders, and expiring positions settle. Those before a report fill at the far side.
 3. Entries decided on the previous close fill at this close; at a price above the plan's with fewer
    contracts, if no more fit there.
 4. Exit rules are applied to this close, and early assignments after it are noted; both take effect
@@ -46,6 +46,7 @@ from options_platform.domain.backtest.paths import TradePaths, trade_paths
 from options_platform.domain.backtest.position import BacktestPosition
 from options_platform.domain.backtest.results import SETTLED, BacktestResult
 from options_platform.domain.backtest.rules import BacktestRules
+from options_platform.domain.earnings.blackout import leaves
 from options_platform.domain.risk import Check, Exposure, KillSwitch, refusals, set_refusals
 from options_platform.domain.trading.exits.exit_rules import PositionMark, exit_reason, is_due
 from options_platform.domain.trading.netting import NETTING_CONFLICT
@@ -150,7 +151,7 @@ class EventLoop:
                 self.book.close(position, session_number, SETTLED if has_data else "NO_MARKET")
             elif trades:
                 # The order expires at this close, which then decides anew.
-                price = -float(self.paths.closing[row])
+                price = -self.paths.closing_price(row, position.exit_reason)
                 self.book.refuse(position.trade, session_number, "NO_BUYER", price, math.nan)
                 position.exit_reason = None
             elif position.exit_reason is not None and has_data:
@@ -161,7 +162,8 @@ class EventLoop:
         """Whether the session's price is within the worst one that an exit is sent at."""
         if self.exit_on is not None or position.assigned_on is not None:
             return True
-        fair, price = -float(self.paths.mark[row - 1]), -float(self.paths.closing[row])
+        fair = -float(self.paths.mark[row - 1])
+        price = -self.paths.closing_price(row, position.exit_reason)
         legs = closing(order_legs(self.paths.legs, position.trade))
         return price <= worst_of_exit(fair, legs) + CENT
 
@@ -214,13 +216,13 @@ class EventLoop:
                 if self._own[position.trade].exits is not None and is_due(session, last_decision):
                     position.exit_reason = "EXPIRY_NEAR"
                 continue
-            position.exit_reason = self._exit_due(position, row, session)
+            position.exit_reason = self._exit_due(position, row, session_number)
             if self.paths.assigned[row]:
                 # An assignment is seen in the morning: until then an exit order works.
                 position.is_left_by_rule = position.exit_reason is not None
                 position.exit_reason, position.assigned_on = "ASSIGNED", session_number
 
-    def _exit_due(self, position: BacktestPosition, row: int, session: date) -> str | None:
+    def _exit_due(self, position: BacktestPosition, row: int, session_number: int) -> str | None:
         """The exit rule that closes a position at a close with data; None if none does."""
         exits = self._own[position.trade].exits
         if exits is None:
@@ -235,13 +237,19 @@ class EventLoop:
                 max_profit=position.max_profit_usd / position.units,
                 entry_dte=position.entry_dte,
                 expiry=position.expiry,
-                session=session,
+                session=self.market.sessions[session_number],
                 last_decision_on=self._last_decision[position.trade],
+                before_report=self._before_report(position, session_number),
                 before_ex_date=bool(self.paths.before_ex_date[row]),
                 at_pin_risk=bool(self.paths.at_pin_risk[row]),
             ),
             exits,
         )
+
+    def _before_report(self, position: BacktestPosition, session_number: int) -> bool:
+        report = self.market.report_ahead(position.ticker, session_number)
+        session = self.market.sessions[session_number]
+        return leaves(report, session, position.expiry, self.rules.blackout)
 
     def _watch_losses(self, session_number: int) -> None:
         """Update the kill switch with this close; reset it after the configured wait."""

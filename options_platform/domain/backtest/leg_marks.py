@@ -20,6 +20,7 @@ from options_platform.domain.backtest.real_quotes import (
 from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.chain import Quotes, Underlying
 from options_platform.domain.pricing import black_scholes
+from options_platform.domain.trading.fill_prices import FillRules
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -44,9 +45,9 @@ class LegMarks:
     fillable: Bools
     evidence: Bools
 
-    def fill_prices(self, side: Floats, rules: BacktestRules) -> Floats:
+    def fill_prices(self, side: Floats, fills: FillRules) -> Floats:
         """The fill model's price of each leg; `side` is above 0 where it is bought."""
-        prices = rules.fills.leg_prices(side, self.bid, self.mid, self.ask)
+        prices = fills.leg_prices(side, self.bid, self.mid, self.ask)
         return np.where(self.no_bid & (side < 0), 0.0, prices)
 
 

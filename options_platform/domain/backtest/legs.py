@@ -51,6 +51,7 @@ class PricedLegs:
     mid: Floats
     opening: Floats
     closing: Floats
+    far_closing: Floats
     iv: Floats
     vega: Floats
     delta: Floats

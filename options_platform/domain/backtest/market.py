@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property
 
@@ -17,6 +17,7 @@ from options_platform.domain.backtest.rules import ChainUse
 from options_platform.domain.calendar.sessions import sessions
 from options_platform.domain.chain import Chain
 from options_platform.domain.chain.term_structure import known_rates, short_rates, term_ratios
+from options_platform.domain.earnings.blackout import Known, ReportAhead
 from options_platform.domain.market.ex_dates import next_dividends
 from options_platform.domain.pricing import DAYS_A_YEAR
 from options_platform.errors import IncompleteDataError
@@ -38,7 +39,8 @@ class BacktestMarket:
     configured rate. `next_dividend` and `sessions_to_ex_date`: the dividend expected at each close,
     split-adjusted, and sessions to its ex-date, as in
     :class:`~options_platform.domain.market.ex_dates.NextDividend`; None expects no dividends.
-    `chains`: the stored real chains; None if there are none.
+    `chains`: the stored real chains; None if there are none. `reports`: by ticker the earnings
+    report ahead at each close, None without one; tickers without any are left out.
     """
 
     sessions: list[date]
@@ -55,11 +57,22 @@ class BacktestMarket:
     next_dividend: Floats | None = None
     sessions_to_ex_date: Floats | None = None
     chains: RealQuotes | None = None
+    reports: Mapping[str, Sequence[ReportAhead | None]] = field(default_factory=dict)
 
     @cached_property
     def days(self) -> NDArray[np.datetime64]:
         """The sessions as an array of dates, shape [sessions]."""
         return np.array(self.sessions, dtype="datetime64[D]")
+
+    def with_reports(self, known: Mapping[str, Sequence[Known]]) -> BacktestMarket:
+        """The market with what each close knew of reports, by ticker and session."""
+        ahead = {ticker: [each.ahead for each in closes] for ticker, closes in known.items()}
+        return replace(self, reports={name: each for name, each in ahead.items() if any(each)})
+
+    def report_ahead(self, ticker: str, session_number: int) -> ReportAhead | None:
+        """The report ahead at the close of a session; None without one."""
+        ahead = self.reports.get(ticker)
+        return None if ahead is None else ahead[session_number]
 
     def chain_of(self, use: ChainUse) -> Callable[[date, str], Chain | None] | None:
         """Gives plans the stored chain of a day; None if there are none, or they are not used."""

@@ -32,10 +32,12 @@ from options_platform.domain.backtest.real_quotes import ModelledLegs
 from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.chain import NO_TERM, Underlying, quote, years_of
 from options_platform.domain.chain.term_structure import term_of
+from options_platform.domain.earnings.blackout import EARNINGS
 from options_platform.domain.pricing import intrinsic_value
 from options_platform.domain.trading.exits.ex_dividend import calls_to_close
 from options_platform.domain.trading.exits.exit_rules import ExitRules
 from options_platform.domain.trading.exits.pin_risk import PinRiskRules, near_the_money
+from options_platform.domain.trading.fill_prices import AT_FAR_SIDE
 
 NEVER = np.datetime64("9999-12-31", "D")
 
@@ -50,7 +52,9 @@ class TradePaths:
     and at the mids, bought legs positive. `assigned`: a short leg is exercised overnight;
     `assigned_legs`, shape [rows, legs]: which; `assigned_closing`: closing value in the session
     after. `before_ex_date`: a short call should be closed because of the dividend expected at this
-    close. `at_pin_risk`: a short leg is too near the money for the days that it has left. `parts`:
+    close. `at_pin_risk`: a short leg is too near the money for the days that it has left.
+    `far_closing` is `closing` at the far side of the quotes, where an exit before a report ends;
+    the same as `closing` where no report is known. `parts`:
     the change of the mark since the previous row, attributed to `GREEKS`. `source`, shape
     [rows, legs], `fillable` and `evidence` as in `PricedLegs`.
     """
@@ -69,14 +73,20 @@ class TradePaths:
     assigned_closing: Floats
     before_ex_date: Bools
     at_pin_risk: Bools
+    far_closing: Floats
     leg_opening: Floats
     leg_closing: Floats
+    leg_far_closing: Floats
     leg_assigned: Floats
     greeks: dict[str, Floats]
     parts: dict[str, Floats]
     source: Ints
     fillable: Bools
     evidence: Bools
+
+    def closing_price(self, row: int, reason: str | None) -> float:
+        """What closing for a reason brings, USD a share, bought legs positive."""
+        return float((self.far_closing if reason == EARNINGS else self.closing)[row])
 
 
 def trade_paths(
@@ -129,8 +139,10 @@ def trade_paths(
             all_legs, trade, priced, market, session, column, factor, exits
         ),
         at_pin_risk=_at_pin_risk(all_legs, trade, priced, market.days[session], index, exits),
+        far_closing=net_price(all_legs.side[trade], priced.far_closing)[row],
         leg_opening=priced.opening[row],
         leg_closing=priced.closing[row],
+        leg_far_closing=priced.far_closing[row],
         leg_assigned=after,
         greeks=greeks,
         parts=_attribution(all_legs.side[trade], priced, spot, session, market, starts, row),
@@ -254,12 +266,17 @@ def _price(
     def or_intrinsic(values: Floats) -> Floats:
         return np.where(alive, values, intrinsic)
 
+    closing = or_intrinsic(marks.fill_prices(-side, rules.fills))
+    far_closing = closing
+    if market.reports and rules.blackout.closes:
+        far_closing = or_intrinsic(marks.fill_prices(-side, AT_FAR_SIDE))
     each = {name: np.where(alive, values, 0.0) for name, values in marks.greeks.items()}
     return PricedLegs(
         alive=alive,
         mid=or_intrinsic(marks.mid),
-        opening=or_intrinsic(marks.fill_prices(side, rules)),
-        closing=or_intrinsic(marks.fill_prices(-side, rules)),
+        opening=or_intrinsic(marks.fill_prices(side, rules.fills)),
+        closing=closing,
+        far_closing=far_closing,
         iv=marks.iv,
         vega=each["vega"],
         delta=each["delta"],

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from options_platform.domain.chain import ChainRules
+from options_platform.domain.earnings.rules import BlackoutRules
 from options_platform.domain.risk import RiskRules, SetLimits
 from options_platform.domain.risk.sizing import SizingRules
 from options_platform.domain.trading.costs import CostRules
@@ -81,7 +82,8 @@ class BacktestRules:
     them. After a stored chain of a ticker, up to `gap_sessions` sessions without one are a gap, in
     which nothing fills; after that, the surface fills again. `sets` are by name the rules of the
     sets that trade the account together, in the order of their entries: their plans have these in
-    place of `exits`, `sizing` and `limits`. Every limit of `risk` is of all of them together.
+    place of `exits`, `sizing` and `limits`. Every limit of `risk` is of all of them together. By
+    `blackout` positions leave before a report, at the far side of the quotes.
     """
 
     start_usd: float = 100_000.0
@@ -101,6 +103,7 @@ class BacktestRules:
     gap_sessions: int = 5
     limits: SetLimits = field(default_factory=SetLimits)
     sets: Mapping[str, OwnRules] = field(default_factory=dict)
+    blackout: BlackoutRules = field(default_factory=BlackoutRules)
 
     def __post_init__(self) -> None:
         _require_use(self.chains, self.gap_sessions)

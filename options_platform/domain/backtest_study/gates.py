@@ -59,6 +59,10 @@ def _with_any_budget(rules: PlanRules) -> PlanRules:
     return replace(rules, sizing=one)
 
 
+def _without_blackout(rules: PlanRules) -> PlanRules:
+    return replace(rules, blackout=replace(rules.blackout, mode="off"))
+
+
 def _selecting(rules: PlanRules, **changes: Any) -> PlanRules:
     return replace(rules, selection=replace(rules.selection, **changes))
 
@@ -70,6 +74,8 @@ LIFTED: dict[str, Callable[[PlanRules], PlanRules]] = {
     "IRON_CONDOR_DISABLED": lambda rules: _selecting(rules, iron_condor_enabled=True),
     "VOL_VETO_DEBIT": lambda rules: _selecting(rules, veto_debit_regimes=()),
     "VOL_VETO_CREDIT": lambda rules: _selecting(rules, veto_credit_above=math.inf),
+    "EARNINGS_UNKNOWN": _without_blackout,
+    "EARNINGS_BLACKOUT": _without_blackout,
     "UNBOUNDED": lambda rules: replace(rules, allow_undefined_risk=True),
     "ILLIQUID": lambda rules: replace(rules, liquidity=LiquidityRules(0.0, math.inf)),
     # The last one, since it replaces the sizes that others change.

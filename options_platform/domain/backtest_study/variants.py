@@ -23,6 +23,7 @@ from options_platform.domain.backtest.trade_metrics import TradeMetrics, trade_m
 from options_platform.domain.backtest_study.account_sizes import SizeFigures, size_figures
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.chain.learned import LearnedSurface
+from options_platform.domain.earnings.rules import BlackoutRules
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.planning.retired_settings import RETIRED
 from options_platform.domain.risk import SetLimits
@@ -46,6 +47,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "backtest.assignment": ("assignment",),
     "backtest.buying_power": ("buying_power",),
     "backtest.chains": ("chains",),
+    "blackout": ("plan.blackout", "blackout"),
     "backtest.entry_order": ("entry_order",),
 }
 """Settings that map to other fields than their name says, or to several fields."""
@@ -78,6 +80,9 @@ def rules_hash(variant: Variant) -> str:
     # What trials were stored without is no part of the hash while it changes nothing.
     if variant.rules.limits == SetLimits():
         rules.pop("limits")
+    for part in (plan, rules):
+        if part["blackout"] == asdict(BlackoutRules()):
+            part.pop("blackout")
     own = [each["sizing"] for each in rules["sets"].values()]
     for sizing in (plan["sizing"], rules["sizing"], *own):
         drop_absent_target(sizing)

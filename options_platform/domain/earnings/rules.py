@@ -1,4 +1,4 @@
-"""The settings of earnings reports."""
+"""The settings of earnings reports: how their dates are read, and what they forbid."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import Literal
 LONGEST_DAYS = 90
 LARGEST_PREMIUM = 5.0
 Timing = Literal["before_open", "after_close"]
+Mode = Literal["life", "window", "off"]
+Unknown = Literal["refuse", "allow"]
+LIFE, WINDOW, OFF = "life", "window", "off"
 
 
 @dataclass(frozen=True)
@@ -39,3 +42,43 @@ class EarningsRules:
             raise ValueError(f"assumed_known_days are 0 to {LONGEST_DAYS}")
         if self.event_premium is not None and not 0 < self.event_premium <= LARGEST_PREMIUM:
             raise ValueError(f"event_premium is above 0 and at most {LARGEST_PREMIUM:g}")
+
+
+@dataclass(frozen=True)
+class BlackoutRules:
+    """How positions keep clear of earnings reports. Funds report nothing and are not affected.
+
+    `mode`: `life` refuses an entry that would be open at a report, unless `exit_before` closes it
+    before and at least `min_hold` sessions lie between the entry and that session; `window` refuses
+    entries in the `days_before` sessions up to the last close before the report; `off` refuses
+    nothing and closes nothing. With `exit_before` a position that a report would meet is closed
+    that many sessions before the first one that knows the report: 1 is the session that ends with
+    the last close before it, 0 closes nothing, and `life` then refuses every expiry beyond it.
+    A date that the source does not confirm may be off: an estimated one counts as
+    `estimated_sessions` sessions earlier and later, a projected one as `projected_days` calendar
+    days. A stock without a date in the next 120 days is refused, or traded as if it did not report,
+    as `unknown` says, and `unknown_in_backtests` for backtests.
+    """
+
+    mode: Mode = "life"
+    days_before: int = 5
+    exit_before: int = 1
+    min_hold: int = 5
+    estimated_sessions: int = 2
+    projected_days: int = 7
+    unknown: Unknown = "refuse"
+    unknown_in_backtests: Unknown = "allow"
+
+    def __post_init__(self) -> None:
+        highest = {
+            "days_before": 63, "exit_before": 20, "min_hold": 63, "estimated_sessions": 20,
+            "projected_days": LONGEST_DAYS,
+        }  # fmt: skip
+        for name, most in highest.items():
+            if not 0 <= getattr(self, name) <= most:
+                raise ValueError(f"{name} is 0 to {most}, not {getattr(self, name)}")
+
+    @property
+    def closes(self) -> bool:
+        """Whether positions are closed before a report."""
+        return self.mode != OFF and self.exit_before > 0

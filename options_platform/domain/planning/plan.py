@@ -20,7 +20,13 @@ from options_platform.contracts import TRADE_PLAN_LEGS
 from options_platform.domain.calendar.expiries import FIRST_OPTIONS
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.chain.vol_errors import vol_error
+from options_platform.domain.earnings.rules import BlackoutRules
 from options_platform.domain.market.index_series import iv_basis_of
+from options_platform.domain.planning.conditions.blackout import (
+    blackout_refusals,
+    with_report_inputs,
+    with_windows,
+)
 from options_platform.domain.planning.conditions.vol_target import scaled_size, vol_scale
 from options_platform.domain.planning.expiries import (
     ChainOf,
@@ -77,7 +83,8 @@ class PlanRules:
 
     What sells contracts that no bought one covers loses without bound, such as short straddles and
     strangles; `allow_undefined_risk` permits it. `rule_set` names the set that these rules are of,
-    `share` is its share of the account, on whose value `sizing` counts already.
+    `share` is its share of the account, on whose value `sizing` counts already; `blackout` is the
+    account's.
     """
 
     selection: SelectionRules = field(default_factory=SelectionRules)
@@ -90,6 +97,7 @@ class PlanRules:
     undefined_risk: UndefinedRiskRules = field(default_factory=UndefinedRiskRules)
     rule_set: str = DEFAULT_RULE_SET
     share: float = field(default=1.0, metadata={"derived": True})
+    blackout: BlackoutRules = field(default_factory=BlackoutRules, metadata={"derived": True})
 
     def permits(self, strategy: Strategy) -> bool:
         """Whether the strategy may be planned: its loss has a bound, or none is asked for."""
@@ -128,7 +136,8 @@ def build_plans(
     Args:
         inputs: date, ticker, close, split_factor, bad_reason, vix, iv_close, iv_rank, regime,
             direction, p_bearish, p_neutral, p_bullish, confidence, iv_rank_change_pred, and
-            where known iv_symbol, vix9d, vix3m and vix6m.
+            where known iv_symbol, vix9d, vix3m and vix6m, and the report ahead
+            (`conditions.blackout.REPORT_INPUTS`).
         rules: all settings of the plan.
         chain_of: gives the stored real chain of a date and ticker, which the plan then rests on.
 
@@ -155,6 +164,7 @@ def plan_selected(
     rows: pl.DataFrame, rules: PlanRules, chain_of: ChainOf | None = None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The same for rows whose strategy, refusal, needs and target_dte are chosen already."""
+    rows = with_windows(with_report_inputs(rows), rules.blackout)
     rows = _with_index(with_inputs_of_plans(rows)).with_columns(
         spot=pl.col("close") * pl.col("split_factor").fill_null(1.0),
         strike_basis=pl.when(pl.col("split_factor").is_not_null())
@@ -218,6 +228,7 @@ def spread_refusals(rules: PlanRules) -> tuple[RefusalRule, ...]:
             pl.col("expiry").is_null(),
             pl.lit(f"a listed expiry {chosen.min_dte} to {chosen.max_dte} days away"),
         ),
+        *blackout_refusals(rules.blackout, rules.chain.surface.funds),
         RefusalRule(
             "BAD_QUOTE",
             as_text("limit_price"),
@@ -276,14 +287,14 @@ def _plan_strategy(
         if chain_of is None
         else chain_expiries(rows, chain_of, strategy, rules.selection)
     )
-    _, no_options, no_expiry, *of_prices = spread_refusals(rules)
+    _, no_options, no_expiry, unknown, blackout, *of_prices = spread_refusals(rules)
     if chain_of is not None:
         rows = rows.with_columns(vol_error=pl.lit(None, pl.Float64))
     rows = rows.with_columns(
         expiry=pl.Series(expiries.first).cast(pl.Date),
         last_expiry=pl.Series(expiries.last).cast(pl.Date),
     )
-    rows, unlisted = _split(rows, no_options, no_expiry)
+    rows, unlisted = _split(rows, no_options, no_expiry, unknown, blackout)
     if rows.is_empty():
         return unlisted, TRADE_PLAN_LEGS.empty()
 

@@ -20,6 +20,9 @@ REASONS: dict[str, str] = {
     "UNBOUNDED": "the strategy's loss has no bound, and undefined risk is not allowed",
     "NO_OPTIONS": "options on the ticker were not listed yet in this session",
     "NO_EXPIRY": "no listed expiry within the allowed days",
+    "EARNINGS_UNKNOWN": "nobody knows when the company reports next",
+    "EARNINGS_BLACKOUT": "the company reports earnings while the position would be open, or too "
+    "soon after its entry",
     "BAD_QUOTE": "a quote is missing or crossed, or the mids give a credit or debit that is not "
     "between zero and the width of the narrower wing",
     "ILLIQUID": "the bid of a sold leg is too low or none, the quotes are too wide for the price, "

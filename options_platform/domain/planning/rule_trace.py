@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from options_platform.domain.planning.conditions.blackout import with_report_inputs
 from options_platform.domain.planning.plan import PlanRules, spread_refusals
 from options_platform.domain.planning.refusals import RefusalRule
 from options_platform.domain.planning.selection import selection_refusals, with_wanted
@@ -45,7 +46,8 @@ def rule_trace(inputs: pl.DataFrame, plans: pl.DataFrame, rules: PlanRules) -> p
         "date", "ticker", "decision", "dte", "limit_price", "width", "contracts", "vol_scale",
         code=pl.col("reasons").list.first(),
     )  # fmt: skip
-    rows = with_wanted(inputs, rules.selection).join(shown, on=["date", "ticker"], how="inner")
+    wanted = with_report_inputs(with_wanted(inputs, rules.selection))
+    rows = wanted.join(shown, on=["date", "ticker"], how="inner")
     asked = asked_rules(rules)
     order = {rule.code: step for step, rule in enumerate(asked, start=1)}
     refused_at = (

@@ -74,6 +74,8 @@ class AccountState:
     not their own how far off their prices may be. `refused` are the entries of the last month that
     were too large for the account's equity, None if none was. `lost_sets` says by name of the rule
     sets that trade or have open positions, and cannot be read, what is wrong and what follows.
+    `moved_reports` says by position_id and day of the report which earnings report has moved into
+    the life of an open position.
     """
 
     account: str
@@ -90,6 +92,7 @@ class AccountState:
     market_priced: Mapping[str, str] = field(default_factory=dict)
     refused: EquityRefusals | None = None
     lost_sets: Mapping[str, str] = field(default_factory=dict)
+    moved_reports: Mapping[str, str] = field(default_factory=dict)
 
 
 def account_alerts(state: AccountState, now: datetime, rules: AlertRules) -> list[Alert]:
@@ -107,6 +110,10 @@ def account_alerts(state: AccountState, now: datetime, rules: AlertRules) -> lis
     alerts += [
         Alert(f"assigned {position_id}", f"{name}: CRITICAL: shares of an assignment", text)
         for position_id, text in state.assigned.items()
+    ]
+    alerts += [
+        Alert(f"earnings {moved}", f"{name}: EARNINGS_MOVED: a report has moved", text)
+        for moved, text in state.moved_reports.items()
     ]
     alerts += [
         Alert(f"quotes {number}", f"{name}: quotes say nothing of a position", text)

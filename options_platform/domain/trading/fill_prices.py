@@ -87,6 +87,7 @@ class FillRules:
 
 
 AT_MID = FillRules(model="mid")
+AT_FAR_SIDE = FillRules(model="worst")
 
 
 @dataclass(frozen=True)

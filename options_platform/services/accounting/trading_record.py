@@ -18,6 +18,7 @@ from options_platform.services.accounting.portfolio_views import (
 )
 from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.market_data.yields_and_tenors import stored_dividends, stored_tenors
+from options_platform.services.planning.known_reports import known_reports
 from options_platform.services.planning.later_plans import PLAN_TABLES, PlanFrames
 from options_platform.settings import Settings
 from options_platform.settings.brokers import broker_entry
@@ -48,6 +49,8 @@ def paper_record(
         tenors=stored_tenors(warehouse),
         dividends=stored_dividends(warehouse),
     )
+    days = dict.fromkeys(market.tickers, market.sessions)
+    market = market.with_reports(known_reports(warehouse, days, settings.earnings))
     plans, legs, alternates, their_legs = made or (
         warehouse.read(table, start=first) for table in PLAN_TABLES
     )

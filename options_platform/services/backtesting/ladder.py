@@ -46,8 +46,9 @@ def ladder_outlook(
 ) -> LadderOutlook:
     """What the ladder of the settings' rule set needs, by its plans from `first` to `last`."""
     settings = with_fits(settings, warehouse)
-    rungs = _rungs(settings, plan_inputs(warehouse, settings.tickers, first, last))
     tickers = settings.tickers
+    inputs = plan_inputs(warehouse, tickers, first, last, earnings=settings.earnings)
+    rungs = _rungs(settings, inputs)
     closes = market_closes(
         warehouse.read(RAW_OHLCV, tickers=tickers, start=first, end=last),
         warehouse.read(VIX, tickers=tickers, start=first, end=last),

@@ -109,7 +109,7 @@ def make_outlook(settings: Settings, warehouse: Warehouse, ledger: Ledger) -> Ou
     """
     store = ChainStore(settings.chains_path)
     settings = with_fits(settings, warehouse)
-    data = load_backtest(warehouse, settings.tickers, chains=store)
+    data = load_backtest(warehouse, settings.tickers, chains=store, earnings=settings.earnings)
     chain_of = data.market.chain_of(settings.backtest_rules.chains)
     plans, legs = build_plans(data.inputs, settings.plan, chain_of)
     trades = run_backtest(plans, legs, data.market, settings.backtest_rules).trades

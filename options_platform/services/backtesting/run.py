@@ -30,6 +30,7 @@ from options_platform.domain.backtest_study.variants import (
     run_variants,
     score_variants,
 )
+from options_platform.domain.earnings.rules import EarningsRules
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.errors import IncompleteDataError, UsageError
 from options_platform.services.backtesting.baseline_runs import baseline_tasks, run_baselines
@@ -39,6 +40,7 @@ from options_platform.services.market_data.yields_and_tenors import (
     stored_tenors,
     stored_yields,
 )
+from options_platform.services.planning.known_reports import known_reports
 from options_platform.services.planning.plan_inputs import plan_inputs
 
 
@@ -101,10 +103,12 @@ def load_backtest(
     start: date | None = None,
     end: date | None = None,
     chains: ChainStore | None = None,
+    earnings: EarningsRules | None = None,
 ) -> BacktestData:
     """Bars, indices and stored predictions from `start` (default: the first prediction) to `end`.
 
-    `chains` are the stored option chains, from which trades are planned, marked and filled.
+    `chains` are the stored option chains, from which trades are planned, marked and filled;
+    `earnings` says how the dates of reports are read, by default as without settings.
 
     Raises :class:`IncompleteDataError` without any predictions, and :class:`UsageError` if the
     range ends before it begins or has fewer than two sessions of them.
@@ -125,10 +129,12 @@ def load_backtest(
             f"predictions are stored from {stored[0]} to {stored[1]}; a backtest needs at least "
             "two sessions of them"
         )
-    market = stored_market(warehouse, tickers, first, last, chains)
+    earnings = earnings or EarningsRules()
+    market = stored_market(warehouse, tickers, first, last, chains, earnings)
     vix = warehouse.read(VIX, columns=[*KEY, "iv_symbol"], tickers=tickers, start=first, end=last)
     indices = dict(vix.sort("date").group_by("ticker").agg(pl.col("iv_symbol").last()).iter_rows())
-    inputs = plan_inputs(warehouse, tickers, first, last)
+    inputs = plan_inputs(warehouse, tickers, first, last, earnings=earnings)
+    inputs = inputs.with_columns(is_backtest=pl.lit(value=True))
     return BacktestData(inputs, market, indices, warehouse.read(SURFACE_ERROR, tickers=tickers))
 
 
@@ -138,8 +144,11 @@ def stored_market(
     first: date,
     last: date,
     chains: ChainStore | None = None,
+    earnings: EarningsRules | None = None,
 ) -> BacktestMarket:
     """The market of a backtest from `first` to `last`, with the stored chains of `chains`.
+
+    `earnings` as for :func:`load_backtest`.
 
     Raises :class:`IncompleteDataError` if there are no bars.
     """
@@ -150,6 +159,10 @@ def stored_market(
         stored_tenors(warehouse),
         stored_dividends(warehouse, tickers, last),
     )
+    known = known_reports(
+        warehouse, dict.fromkeys(market.tickers, market.sessions), earnings or EarningsRules()
+    )
+    market = market.with_reports(known)
     if chains is not None and (quotes := StoredQuotes(chains, tickers, first, last)):
         return replace(market, chains=quotes)
     return market

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import product
 from multiprocessing import get_context
@@ -25,6 +25,7 @@ from options_platform.domain.backtest_study.study import (
     run_hypothesis,
 )
 from options_platform.domain.backtest_study.variants import Variant
+from options_platform.domain.earnings.rules import EarningsRules
 from options_platform.errors import SettingsError, UsageError
 from options_platform.services.backtesting.own_loss import run_without_stops
 from options_platform.services.backtesting.run import BacktestData, load_backtest
@@ -55,11 +56,13 @@ class Task:
 
 @dataclass(frozen=True)
 class StudyPlan:
-    """What of a study this home can try, and what it cannot, with the reason."""
+    """What of a study this home can try, and what it cannot, with the reason; and how it reads the
+    dates of reports."""
 
     study: Study
     tasks: list[Task]
     untried: list[str]
+    earnings: EarningsRules = field(default_factory=EarningsRules)
 
 
 def plan_study(study: Study, settings: Settings, warehouse: Warehouse) -> StudyPlan:
@@ -81,7 +84,7 @@ def plan_study(study: Study, settings: Settings, warehouse: Warehouse) -> StudyP
         tasks += [Task(each.name, tickers, variants[n : n + BLOCK_VARIANTS]) for n in blocks]
     if not tasks:
         raise UsageError(f"study {study.name}: this home can try none of its hypotheses")
-    return StudyPlan(study, tasks, untried)
+    return StudyPlan(study, tasks, untried, settings.earnings)
 
 
 def _variants(
@@ -110,7 +113,9 @@ def load_data(
     """The data of each set of tickers, over the sessions of the study."""
     store, study = ChainStore(settings.chains_path), plan.study
     return {
-        tickers: load_backtest(warehouse, tickers, study.first, study.checked_until, store)
+        tickers: load_backtest(
+            warehouse, tickers, study.first, study.checked_until, store, plan.earnings
+        )
         for tickers in dict.fromkeys(task.tickers for task in plan.tasks)
     }
 

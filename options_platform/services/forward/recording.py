@@ -7,7 +7,7 @@ comes late, and any older session, is not recorded, whatever this machine's cloc
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -68,7 +68,7 @@ def record_session(platform: Platform, session: date) -> Recorded:
     if not may_record(session, platform.now()):
         return Recorded((), record.read().head, {}, LATE)
     tickers = settings.tickers
-    inputs = plan_inputs(platform.warehouse, tickers, session, session)
+    inputs = plan_inputs(platform.warehouse, tickers, session, session, earnings=settings.earnings)
     if inputs.is_empty():
         return Recorded((), record.read().head, {}, f"no ticker has a bar of {session}")
     if (known := known_since(platform, session)) is not None:
@@ -136,8 +136,11 @@ def plain_rules(rules: BacktestRules) -> dict[str, Any]:
 def read_rules(values: Any) -> BacktestRules:
     """The rules of trading that :func:`plain_rules` has made plain.
 
-    Raises :class:`ForwardRecordError` for values that this version cannot read.
+    Those that were recorded before there was a blackout had none. Raises
+    :class:`ForwardRecordError` for values that this version cannot read.
     """
+    if isinstance(values, Mapping) and "blackout" not in values:
+        values = {**values, "blackout": {"mode": "off"}}
     try:
         return _rules().validate_python(values)
     except ValueError as error:

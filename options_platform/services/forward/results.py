@@ -172,7 +172,7 @@ def trade_recorded(
         expiries = legs["expiry"].to_list()
         end = min(end, max([part.last, *expiries]))
     chains = ChainStore(settings.chains_path)
-    market = stored_market(warehouse, tickers, part.first, end, chains)
+    market = stored_market(warehouse, tickers, part.first, end, chains, settings.earnings)
     result = run_backtest(plans, legs, market, _rules(settings, warehouse, part))
     curve = Curve(MODEL, "recorded", MODEL, equity_of(result), result)
     return result, scorecard([curve], market, block=BLOCK_SESSIONS)

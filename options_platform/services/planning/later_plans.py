@@ -22,6 +22,7 @@ from options_platform.contracts import (
     TRADE_PLAN_LEGS,
     Table,
 )
+from options_platform.domain.earnings.rules import EarningsRules
 from options_platform.services.planning.plan_inputs import plan_inputs
 from options_platform.services.planning.ranked_calls import outdated_plans
 
@@ -49,19 +50,24 @@ class MadePlans:
 def make_plans(
     warehouse: Warehouse,
     selected: PartitionRange,
+    earnings: EarningsRules,
     build: Callable[[pl.DataFrame, PartitionRange], PlanFrames],
 ) -> MadePlans:
     """The plans of the run's range and of later sessions whose calls have other ranks by now.
 
-    `build` makes the plans of planning inputs, which lie in the range that it is given.
+    `build` makes the plans of planning inputs, which lie in the range that it is given; `earnings`
+    says how the dates of reports in them are read.
     """
     later = outdated_plans(warehouse, selected.tickers, selected.end)
     scope = replace(selected, end=max([selected.end, *later["date"]]))
-    inputs = plan_inputs(warehouse, selected.tickers, selected.start, selected.end)
+    inputs = plan_inputs(
+        warehouse, selected.tickers, selected.start, selected.end, earnings=earnings
+    )
     if later.is_empty():
         made = build(inputs, scope)
         return MadePlans(list(zip(PLAN_TABLES, made, strict=True)), scope, later)
-    anew = plan_inputs(warehouse, scope.tickers, min(later["date"]), scope.end, only=later)
+    first = min(later["date"])
+    anew = plan_inputs(warehouse, scope.tickers, first, scope.end, earnings=earnings, only=later)
     frames = []
     for table, rows in zip(PLAN_TABLES, build(pl.concat([inputs, anew]), scope), strict=True):
         stored = _stored(warehouse, table, scope, selected.end)

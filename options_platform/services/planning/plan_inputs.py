@@ -10,12 +10,14 @@ import polars as pl
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.common import KEY
 from options_platform.contracts import DIRECTION_MODEL, RAW_OHLCV, REGIME, VIX, VOLATILITY_MODEL
+from options_platform.domain.earnings.rules import EarningsRules
 from options_platform.domain.features.premium import PREMIUM
 from options_platform.domain.features.registry import feature_version
 from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.domain.planning.plan import PlanRules
 from options_platform.errors import IncompleteDataError
 from options_platform.services.market_data.yields_and_tenors import stored_tenors
+from options_platform.services.planning.known_reports import with_known_reports
 from options_platform.services.planning.ranked_calls import stored_ranks
 
 
@@ -25,14 +27,17 @@ def plan_inputs(
     start: date,
     end: date,
     *,
+    earnings: EarningsRules | None = None,
     only: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """The inputs of plans, one row per stored bar of the range, including bars set aside.
 
-    `only` has the date and ticker of the bars that are wanted (default: all of the range).
+    `only` has the date and ticker of the bars that are wanted (default: all of the range);
+    `earnings` says how the dates of reports are read, by default as without settings.
 
     Columns are those of `raw_ohlcv`, `vix`, `features`, `regime` and both models that planning
-    needs, the rank of each call among earlier ones, and the tenors of the VIX if stored. Raises
+    needs, the rank of each call among earlier ones, the report ahead as the close of each session
+    knew it, and the tenors of the VIX if stored. Raises
     :class:`IncompleteDataError` if a table has no row for a bar, or if predictions are missing
     that ranks are computed from.
     """
@@ -60,6 +65,7 @@ def plan_inputs(
         joined = joined.join(frame, on=KEY, how="left", maintain_order="left")
     ranks = stored_ranks(warehouse, tickers, start, end)
     joined = joined.join(ranks, on=KEY, how="left", maintain_order="left")
+    joined = with_known_reports(joined, warehouse, earnings or EarningsRules())
     tenors = stored_tenors(warehouse)
     if tenors is None:
         return joined

@@ -82,7 +82,7 @@ def strategy_needs(settings: Settings, warehouse: Warehouse, sessions: int) -> S
     if last is None:
         raise IncompleteDataError("there are no plans yet; run: options-platform backfill")
     first: date = planned.filter(planned >= shift(last, 1 - sessions)).min()  # type: ignore[assignment]
-    inputs = plan_inputs(warehouse, settings.tickers, first, last)
+    inputs = plan_inputs(warehouse, settings.tickers, first, last, earnings=settings.earnings)
     settings = with_fits(settings, warehouse)
     rows = _at_every_width(inputs, settings.plan)
     return StrategyNeeds(first, last, feasibility(rows, settings.plan.sizing, settings.risk))

@@ -14,6 +14,7 @@ from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.common import KEY
 from options_platform.contracts import RAW_OHLCV, VIX
 from options_platform.domain.calendar.sessions import sessions, shift
+from options_platform.domain.earnings.rules import EarningsRules
 from options_platform.domain.planning.expiries import ChainOf
 from options_platform.domain.planning.plan import PlanRules
 from options_platform.errors import IncompleteDataError, UsageError
@@ -74,8 +75,11 @@ def load_month(
     month: str,
     chains: ChainStore | None = None,
     of_sets: Sequence[PlanRules] = (),
+    earnings: EarningsRules | None = None,
 ) -> RehearsalData:
     """The stored data of a month and of the weeks before it; `of_sets` are the rules of the sets.
+
+    `earnings` says how the dates of reports are read, by default as without settings.
 
     Raises :class:`UsageError` for a month that is malformed, not over, or not wholly stored, one
     without enough sessions before it, and one in which a ticker was split.
@@ -107,7 +111,7 @@ def load_month(
     )
     try:
         require_premium_features(warehouse, tickers, before[0], days[-1], of_sets)
-        inputs = plan_inputs(warehouse, tickers, before[0], days[-1])
+        inputs = plan_inputs(warehouse, tickers, before[0], days[-1], earnings=earnings)
     except IncompleteDataError as error:
         raise UsageError(f"{month} cannot be rehearsed: {error}") from error
     chain_of = None

@@ -18,6 +18,7 @@ from options_platform.domain.trading.equity_refusals import EquityRefusals, equi
 from options_platform.errors import LedgerError
 from options_platform.services.market_data.inventory import without_bars
 from options_platform.services.market_data.market_priced import price_note
+from options_platform.services.trading.moved_reports import moved_reports
 from options_platform.services.trading.pauses import pause_of
 from options_platform.services.trading.sets_in_account import sets_in_account
 from options_platform.services.trading.stop_look_store import valued_by_model
@@ -46,10 +47,20 @@ def alerts_of(
             market_priced=_market_priced(settings, stored),
             refused=refused_by_equity(settings, ledger),
             lost_sets=_lost_sets(settings, ledger),
+            moved_reports=_moved_reports(settings, ledger, stored, now),
         )
     except LedgerError as error:
         return [Alert(UNUSABLE, f"{ledger.account}: the ledger cannot be used", str(error))]
     return [*account_alerts(state, now, settings.alerts), *_unpublished(settings, ledger.account)]
+
+
+def _moved_reports(
+    settings: Settings, ledger: Ledger, warehouse: Warehouse, now: datetime
+) -> dict[str, str]:
+    """What moved into the life of each open position, by its id and the day of the report."""
+    short = replace(ledger, wait_seconds=WAIT_SECONDS)
+    held = short.positions(only_open=True) if ledger.exists else []
+    return moved_reports(settings, held, warehouse, now)
 
 
 def _without_bars(settings: Settings, warehouse: Warehouse) -> list[tuple[str, date | None]]:

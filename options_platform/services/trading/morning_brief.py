@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -21,6 +21,7 @@ from options_platform.contracts import (
 )
 from options_platform.contracts.features import DIRECTIONS
 from options_platform.domain.calendar.sessions import from_midnight, sessions, shift
+from options_platform.domain.earnings.blackout_words import blackout_words
 from options_platform.domain.planning.decision_words import decision_words
 from options_platform.domain.trading.alerts import Alert
 from options_platform.domain.trading.orders import Order
@@ -29,6 +30,7 @@ from options_platform.errors import DamagedError
 from options_platform.formats import count, pct, usd, words
 from options_platform.services.market_data.market_priced import price_note
 from options_platform.services.trading.account_state import alerts_of
+from options_platform.services.trading.reports_ahead import stored_reports
 from options_platform.settings import Settings
 from options_platform.settings.sources import source_entry
 
@@ -38,6 +40,9 @@ NAIVE = "prior"
 SESSIONS_TO_LEARN = 600
 """Sessions with a volatility index below which a longer history is advised: a year for IV rank, one
 to train on, and some months, since two years alone gave no prediction."""
+
+SHOWN_AHEAD = timedelta(days=45)
+"""Reports that lie further ahead concern no expiry that the plan takes by default."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +160,23 @@ def class_shares(
     }
 
 
+def blackouts_in_words(
+    settings: Settings, warehouse: Warehouse, newest: date, now: datetime
+) -> list[str]:
+    """The blackout of each stock that reports within 45 days, or whose next date is not known.
+
+    By what is known `now` after the session `newest`; of a history that has ended, at its end.
+    """
+    has_ended = settings.end is not None and settings.end <= newest
+    reports = stored_reports(settings, warehouse, None if has_ended else now)
+    lines = []
+    for ticker in settings.tickers:
+        known = reports.known(ticker, newest)
+        if known is not None and (known.ahead is None or known.ahead.day - newest <= SHOWN_AHEAD):
+            lines.append(blackout_words(ticker, known, settings.blackout))
+    return lines
+
+
 def order_words(order: Mapping[str, Any] | None) -> str:
     """What became of the order of a plan, as a further sentence; empty without one."""
     if order is None:
@@ -176,6 +198,7 @@ STEPS = {
     "difference": "options-platform reconcile",
     "halted": 'options-platform resume --reason "what you checked"',
     "assigned": "options-platform positions",
+    "earnings": "options-platform earnings",
     "missed": "options-platform daily",
     "rejected": "options-platform orders",
     "no": "options-platform quarantine list",

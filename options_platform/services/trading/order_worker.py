@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from options_platform.adapters.ports.broker import BrokerDoubtError, works_at_close
+from options_platform.domain.calendar.sessions import NEW_YORK, close_time
+from options_platform.domain.earnings.blackout import EARNINGS
 from options_platform.domain.trading.exits.exit_rules import IMMEDIATE_REASONS
 from options_platform.domain.trading.orders import (
     CANCELLABLE,
@@ -45,6 +47,8 @@ from options_platform.services.trading.prices.live_quotes import (
 from options_platform.services.trading.session import TradingSession
 
 OVERTAKEN = "OVERTAKEN"
+CROSSES_BEFORE_CLOSE = timedelta(minutes=30)
+"""From then on an exit before a report is offered at the far side of the quotes."""
 PURPOSES: tuple[Purpose, ...] = ("entry", "exit")
 
 
@@ -214,7 +218,10 @@ class OrderWorker:
         """
         if order.status not in CANCELLABLE:
             return False
-        if self._rung_is_over(order, now):
+        far_side = self._far_side(order)
+        if far_side is not None and self._is_short_of(order, far_side):
+            return True
+        if far_side is None and self._rung_is_over(order, now):
             return True
         if order.purpose == "exit" and not self.trading.closing.closes_what_is_left(order):
             return True
@@ -249,6 +256,40 @@ class OrderWorker:
         if stays:
             self.kept[order.client_order_id] = now
         return not stays
+
+    def _far_side(self, order: Order) -> float | None:
+        """The price at which an exit before a report meets the market in the last half hour.
+
+        USD a share; None before that, for other exits, and without sound quotes, where the ladder
+        goes on. Whatever closes the position, it must not be open at the close.
+        """
+        if order.purpose != "exit" or order.limit_price is None or not self._leaves(order):
+            return None
+        try:
+            clock = self.trading.broker.clock()
+        except BrokerDoubtError:
+            return None
+        if clock is None or not clock.is_open:
+            return None
+        if close_time(clock.now.astimezone(NEW_YORK).date()) - clock.now > CROSSES_BEFORE_CLOSE:
+            return None
+        offers = self._market().offers(order.ticker, order.legs)
+        return None if offers is None else offers.at_once
+
+    def _is_short_of(self, order: Order, price: float) -> bool:
+        """Whether the limit of an exit does not meet a market at that price."""
+        return price_after_worst(order, price, self.trading.settings.ladder) is not None
+
+    def _leaves(self, order: Order) -> bool:
+        """Whether a report ahead has the order's position leave in this session."""
+        if (order.reason or "").partition(":")[0] == EARNINGS:
+            return True
+        reasons = self.trading.closing.reasons
+        return any(
+            position.position_id == order.position_id
+            and reasons.leaves_before_report(position, order.session)
+            for position in self.trading.ledger.positions(only_open=True)
+        )
 
     def _was_left_behind(self, order: Order) -> bool:
         """Whether what a person flattens rests where the market has left it behind."""
@@ -312,6 +353,8 @@ class OrderWorker:
             following = replace(with_next_attempt(order, order_id, price), reason=None)
             self.trading.entries.send(following, now)
             return
+        if (far_side := self._far_side(order)) is not None:
+            price = price_after_worst(order, far_side, self.trading.settings.ladder)
         # The worst price was reached before: what is left of an exit stays there, but for a stop.
         price = self._stop_price(order) if price is None else price
         price = order.limit_price if price is None else price

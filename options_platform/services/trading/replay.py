@@ -29,6 +29,7 @@ from options_platform.services.market_data.yields_and_tenors import stored_divid
 from options_platform.services.planning.later_plans import PLAN_TABLES, PlanFrames
 from options_platform.services.planning.plan_inputs import plan_inputs, require_premium_features
 from options_platform.services.planning.plan_tables import market_closes
+from options_platform.services.trading.reports_ahead import stored_reports
 from options_platform.services.trading.session import TradingSession
 from options_platform.settings import Settings
 
@@ -86,7 +87,7 @@ def plans_anew(settings: Settings, warehouse: Warehouse, first: date, last: date
     fitted = with_fits(settings, warehouse)
     of_sets = [fitted.of_set(name).plan for name in fitted.traded_sets]
     require_premium_features(warehouse, settings.tickers, first, last, of_sets)
-    inputs = plan_inputs(warehouse, settings.tickers, first, last)
+    inputs = plan_inputs(warehouse, settings.tickers, first, last, earnings=settings.earnings)
     store = ChainStore(settings.chains_path)
     chain_of = stored_chains(store, settings.tickers, first, last)
     plans, alternates = plans_of_sets(inputs, of_sets, chain_of)
@@ -120,7 +121,8 @@ def replay(
         folder = Path(scratch)
         ledger = replace(target, path=folder / target.path.name)
         broker = simulated.open_broker(settings, folder)
-        trading = TradingSession(ledger, broker, settings)
+        reports = stored_reports(settings, warehouse)
+        trading = TradingSession(ledger, broker, settings, reports=reports)
         # These files are private: holding them throughout saves opening them for each step.
         with ledger.holding(), broker.holding():
             for done, session in enumerate(sessions, start=1):

@@ -51,6 +51,7 @@ from options_platform.services.trading.marks import mark_at_close
 from options_platform.services.trading.pauses import entries_stopped, lift_at_close
 from options_platform.services.trading.reconciliation.ex_dates import keep_ex_dates
 from options_platform.services.trading.reconciliation.reconcile import Reconciler
+from options_platform.services.trading.reports_ahead import ReportsAhead
 from options_platform.settings import Settings
 
 UNCOVERED = (LEGS_GONE, LEG_MISSING)
@@ -66,7 +67,7 @@ class TradingSession:
 
     `at` is called at each step of sending, for tests that crash there. `closes` are the newest
     closes by ticker; `folds` is by ticker the month that its model was trained to predict, None
-    without models.
+    without models. `reports` knows the earnings reports ahead; without it no blackout is kept.
     """
 
     ledger: Ledger
@@ -75,6 +76,7 @@ class TradingSession:
     at: Step = no_step
     closes: Mapping[str, DatedClose] = field(default_factory=dict)
     folds: Mapping[str, str] | None = None
+    reports: ReportsAhead | None = None
 
     @cached_property
     def execution(self) -> Execution:
@@ -89,12 +91,14 @@ class TradingSession:
     @cached_property
     def closing(self) -> Closing:
         """Closes positions."""
-        return Closing(self.execution, self.reconciler, self.settings)
+        return Closing(self.execution, self.reconciler, self.settings, self.reports)
 
     @property
     def entries(self) -> Entries:
         """Sends entries."""
-        return Entries(self.execution, self.reconciler, self.settings, self.closes)
+        return Entries(
+            self.execution, self.reconciler, self.settings, self.closes, reports=self.reports
+        )
 
     @property
     def start_usd(self) -> float:

@@ -9,10 +9,12 @@ from typing import Any
 
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.accounting.position_plan import PositionPlan, position_plan
+from options_platform.domain.earnings.blackout_words import leaving_words
 from options_platform.domain.trading.exposures import newest_closes
 from options_platform.domain.trading.orders import Order
 from options_platform.domain.trading.positions import Position
 from options_platform.services.planning.plan_tables import Market
+from options_platform.services.trading.reports_ahead import ReportsAhead
 from options_platform.settings import Settings
 
 
@@ -49,10 +51,13 @@ class TradingSummary:
         return sum(row["won"] for row in self.by_strategy)
 
 
-def trading_summary(settings: Settings, ledger: Ledger, market: Market) -> TradingSummary | None:
+def trading_summary(
+    settings: Settings, ledger: Ledger, market: Market, reports: ReportsAhead | None = None
+) -> TradingSummary | None:
     """The summary of a ledger; None before its first mark.
 
-    `market` are the newest stored closes, by which the model says how likely a profit is.
+    `market` are the newest stored closes, by which the model says how likely a profit is, and
+    `reports` knows the earnings reports that positions leave for.
     """
     if not ledger.exists:
         return None
@@ -69,7 +74,7 @@ def trading_summary(settings: Settings, ledger: Ledger, market: Market) -> Tradi
         start_usd=start_usd,
         equity_usd=marks["equity_usd"][-1],
         by_strategy=_by_strategy(positions),
-        open=open_plans(settings, ledger, market),
+        open=open_plans(settings, ledger, market, reports),
         exits=_exits(positions, orders),
         refused=dict(
             Counter(
@@ -82,10 +87,13 @@ def trading_summary(settings: Settings, ledger: Ledger, market: Market) -> Tradi
     )
 
 
-def open_plans(settings: Settings, ledger: Ledger, market: Market) -> list[PositionPlan]:
+def open_plans(
+    settings: Settings, ledger: Ledger, market: Market, reports: ReportsAhead | None = None
+) -> list[PositionPlan]:
     """The open positions of a ledger with their plans, the newest first.
 
-    Each by the rules of the set that opened it; `market` as in :func:`trading_summary`.
+    Each by the rules of the set that opened it; `market` and `reports` as in
+    :func:`trading_summary`.
     """
     if not ledger.exists:
         return []
@@ -107,9 +115,16 @@ def open_plans(settings: Settings, ledger: Ledger, market: Market) -> list[Posit
             at.get(each.ticker),
             settings.plan.chain,
             leaving.get(each.position_id),
+            None if reports is None else _before_report(settings, each, reports),
         )
         for each in positions
     ]
+
+
+def _before_report(settings: Settings, position: Position, reports: ReportsAhead) -> str | None:
+    """When the position leaves for a report, in words; None if it does not."""
+    report = reports.ahead(position.ticker, position.marked_on)
+    return leaving_words(report, position.expiry, settings.blackout)
 
 
 def _by_strategy(positions: list[Position]) -> list[dict[str, Any]]:

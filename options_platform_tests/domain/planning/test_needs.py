@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from options_platform.contracts.regimes import REGIMES
+from options_platform.domain.planning.conditions.blackout import REPORT_INPUTS
 from options_platform.domain.planning.liquidity import LiquidityRules, asked_of_quotes
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.planning.reasons import REASONS
@@ -20,6 +21,8 @@ from options_platform_tests.domain.planning.test_plan import REFUSALS
 FAR = BATCH["date"].max() + timedelta(days=3000)
 NO_CONDORS = PlanRules(selection=SelectionRules(iron_condor_enabled=False))
 STRANGLES = PlanRules(selection=SelectionRules(strategy="short_strangle"))
+REPORT = {"report_date": date(2015, 1, 9), "report_status": "confirmed",
+          "report_anchor": date(2015, 1, 9), "report_dated": True}  # fmt: skip
 POOR = PlanRules(sizing=SizingRules(account_value_usd=500.0))
 
 NEEDS = {
@@ -34,10 +37,22 @@ NEEDS = {
     "UNBOUNDED": "plan.allow_undefined_risk=true",
     "NO_OPTIONS": "sessions from 2005-01-10 on",
     "NO_EXPIRY": "a listed expiry 14 to 45 days away",
+    "EARNINGS_UNKNOWN": "the date of the next report of AAPL; a fund, which has none, is named in "
+    "plan.chain.surface.funds",
+    "EARNINGS_BLACKOUT": "an expiry up to 2015-01-09, before the report of 2015-01-09, confirmed, "
+    "or 5 sessions from the entry to the exit on 2015-01-09",
     "BAD_QUOTE": "sound quotes, a price between zero and the width",
     "ILLIQUID": "a bid of 0.05 on each sold leg",
 }
 """Those that do not depend on the row's price."""
+
+
+def of_stock(**report):
+    """A row of a stock, with what its close knew of the next report."""
+    return one().with_columns(
+        pl.lit("AAPL").alias("ticker"),
+        *(pl.lit(value, REPORT_INPUTS[name]).alias(name) for name, value in report.items()),
+    )
 
 
 def plans_of_each_code():
@@ -50,6 +65,8 @@ def plans_of_each_code():
             0
         ],
         "NO_EXPIRY": build_plans(one(), PlanRules(), chains(one(), expiries=[FAR]))[0],
+        "EARNINGS_UNKNOWN": build_plans(of_stock(report_dated=False), PlanRules())[0],
+        "EARNINGS_BLACKOUT": build_plans(of_stock(**REPORT), PlanRules())[0],
         "RISK_BUDGET": build_plans(one(), POOR)[0],
     }
 

@@ -127,9 +127,9 @@ def test_the_rules_rest_on_the_stored_chains_as_in_a_backtest(
         def chain(self, day, ticker):
             asked.append((day, ticker))
 
-    def load(*arguments, chains):
+    def load(*arguments, chains, **named):
         stores.append(chains)
-        data = load_backtest(*arguments)
+        data = load_backtest(*arguments, **named)
         return replace(data, market=replace(data.market, chains=Chains()))
 
     monkeypatch.setattr(outlook_module, "load_backtest", load)

@@ -273,5 +273,7 @@ def test_the_calendar_is_printed_as_it_was_known_at_a_time(settings, tmp_path, m
     lines = printed.splitlines()
     assert [line.split()[0] for line in lines[1:3]] == ["AAPL", "SPY"]
     assert "No source was asked before 2024-02-26 21:00 UTC" in printed
+    said = "AAPL reports on 2024-05-02 (projected): no entry that expires after 2024-04-25 in the"
+    assert [line[: len(said)] for line in lines if "reports on" in line] == [said]
     assert main(["earnings", "SPY"]) == 0
     assert "no report of SPY is known: a fund reports nothing" in capsys.readouterr().out

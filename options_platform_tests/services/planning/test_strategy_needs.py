@@ -18,7 +18,7 @@ from options_platform_tests.platform import make_platform_settings
 
 @pytest.fixture
 def settings(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "plan_inputs", lambda *_: BATCH)
+    monkeypatch.setattr(module, "plan_inputs", lambda *_, **__: BATCH)
     return make_platform_settings(tmp_path / "home")
 
 

@@ -1,5 +1,7 @@
 """One code path: the backtest makes the same trades as live paper trading."""
 
+from datetime import date
+
 import polars as pl
 import pytest
 
@@ -9,6 +11,7 @@ from options_platform.domain.strategies import STRATEGIES
 from options_platform.domain.trading.netting import NETTING_CONFLICT
 from options_platform_tests.domain.strategies.test_other_shapes import BACKSPREAD, DOUBLE_CALENDAR
 from options_platform_tests.paper_run import FIRST, LIMITS, WIDE, paper_run
+from options_platform_tests.recorded_reports import answered
 
 COLUMNS = ("ticker", "strategy", "opened_on", "entry_price", "contracts", "closed_on",
            "exit_price", "exit_reason", "fees_usd")  # fmt: skip
@@ -53,6 +56,31 @@ def test_both_close_the_same_calls_in_the_same_sessions_before_an_expected_ex_da
     assert {(a.amount_usd < 0, a.amount_usd / a.quantity) for a in paid} == {(True, 4.0)}
     equity = run.ledger.table("marks").sort("session")["equity_usd"]
     assert run.backtest.equity["equity_usd"].to_list() == pytest.approx(equity.to_list(), abs=0.005)
+
+
+def test_both_leave_in_the_same_sessions_before_a_report_at_the_far_side(tmp_path):
+    record = pl.concat(
+        answered(ticker, [date(2016, 4, 27), date(2017, 1, 26), report])
+        for ticker, report in (("AAA", date(2017, 4, 27)), ("BBB", date(2017, 5, 9)))
+    )
+    exits = {"credit_take_profit": 0.95, "exit_dte": 0}
+    run = paper_run(tmp_path, record=record, last=date(2017, 5, 12), exits=exits)
+    ours, live = both(run)
+    assert [row[:-1] for row in ours] == [row[:-1] for row in live]
+    left = [row for row in live if row[7] == "EARNINGS"]
+    # The first date is projected, a year after that of 2016: it is kept clear of by a week.
+    assert {row[5] for row in left} == {date(2017, 4, 19), date(2017, 5, 9)}
+    assert not any(row[2] <= date(2017, 4, 27) < row[5] for row in live if row[0] == "AAA")
+    equity = run.ledger.table("marks").sort("session")["equity_usd"]
+    assert run.backtest.equity["equity_usd"].to_list() == pytest.approx(equity.to_list(), abs=0.005)
+    # The spreads are paid whole, which costs more than the share of them that others pay.
+    whole, others = (
+        run.backtest.trades.filter((pl.col("exit_reason") == "EARNINGS") == is_left)
+        .select((pl.col("slippage_usd") / pl.col("contracts")).mean())
+        .item()
+        for is_left in (True, False)
+    )
+    assert whole > 1.5 * others
 
 
 @pytest.mark.long

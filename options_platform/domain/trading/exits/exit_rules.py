@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from datetime import date
 
+from options_platform.domain.earnings.blackout import EARNINGS
 from options_platform.domain.trading.exits.ex_dividend import ExDividendRules
 from options_platform.domain.trading.exits.pin_risk import PinRiskRules
 
@@ -40,7 +41,7 @@ class ExitRules:
 
 
 IMMEDIATE_REASONS = frozenset(
-    {"EXPIRY_NEAR", "STOP_LOSS", "EX_DIVIDEND", "LEGS_GONE", "LEG_MISSING", "ASSIGNED"}
+    {"EXPIRY_NEAR", "STOP_LOSS", EARNINGS, "EX_DIVIDEND", "LEGS_GONE", "LEG_MISSING", "ASSIGNED"}
 )
 """Reasons of exits that are not put off to a close; profit and time are, as in a backtest."""
 
@@ -52,7 +53,9 @@ class PositionMark:
     `entry_price` and `close_price` are net: debit positive, credit negative. `close_price` is
     what the spread is worth now, in the same sense. `max_profit` is infinite without a bound.
     `last_decision_on` is the last close at which leaving before the expiry can be decided, None if
-    it is held into it. `before_ex_date` is whether a sold call is to be closed before an ex-date,
+    it is held into it. `before_report` is whether it leaves before an earnings report
+    (`domain/earnings/blackout.py`), `before_ex_date` whether a sold call is to be closed before an
+    ex-date,
     `at_pin_risk` whether a sold leg is too near the money for the days that it has left.
     """
 
@@ -64,6 +67,7 @@ class PositionMark:
     expiry: date
     session: date
     last_decision_on: date | None
+    before_report: bool = False
     before_ex_date: bool = False
     at_pin_risk: bool = False
 
@@ -105,20 +109,20 @@ def is_due(session: date, last_decision_on: date | None) -> bool:
 def exit_reason(mark: PositionMark, rules: ExitRules) -> str | None:
     """The first rule that closes the position on this session, or None to hold it.
 
-    EXPIRY_NEAR, STOP_LOSS, EX_DIVIDEND, TAKE_PROFIT, TIME, PIN_RISK; checked in that order: what
-    needs an order at once comes first, and PIN_RISK closes what nothing else does.
+    EXPIRY_NEAR, STOP_LOSS, EARNINGS, EX_DIVIDEND, TAKE_PROFIT, TIME, PIN_RISK; checked in that
+    order: what needs an order at once comes first, and PIN_RISK closes what nothing else does.
     """
-    profit = mark.close_price - mark.entry_price
     if is_due(mark.session, mark.last_decision_on):
         return "EXPIRY_NEAR"
+    profit = mark.close_price - mark.entry_price
     levels = exit_levels(mark.entry_price, mark.max_loss, mark.max_profit, rules)
-    if -profit >= levels.stop_loss:
-        return "STOP_LOSS"
-    if mark.before_ex_date:
-        return "EX_DIVIDEND"
-    if profit >= levels.take_profit:
-        return "TAKE_PROFIT"
     days_left = (mark.expiry - mark.session).days
-    if days_left <= days_at_time_exit(mark.entry_dte, rules):
-        return "TIME"
-    return "PIN_RISK" if mark.at_pin_risk else None
+    asked = {
+        "STOP_LOSS": -profit >= levels.stop_loss,
+        EARNINGS: mark.before_report,
+        "EX_DIVIDEND": mark.before_ex_date,
+        "TAKE_PROFIT": profit >= levels.take_profit,
+        "TIME": days_left <= days_at_time_exit(mark.entry_dte, rules),
+        "PIN_RISK": mark.at_pin_risk,
+    }
+    return next((reason for reason, is_met in asked.items() if is_met), None)

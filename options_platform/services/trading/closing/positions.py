@@ -30,6 +30,7 @@ from options_platform.services.trading.closing.reasons import ASSIGNED, FLATTEN,
 from options_platform.services.trading.execution import Execution
 from options_platform.services.trading.prices.live_quotes import Pricing, priced_at_close
 from options_platform.services.trading.reconciliation.reconcile import Reconciler
+from options_platform.services.trading.reports_ahead import ReportsAhead
 from options_platform.settings import Settings
 
 
@@ -40,11 +41,12 @@ class Closing:
     execution: Execution
     reconciler: Reconciler
     settings: Settings
+    reports: ReportsAhead | None = None
 
     @property
     def reasons(self) -> ExitReasons:
         """Why positions are closed."""
-        return ExitReasons(self.execution, self.settings)
+        return ExitReasons(self.execution, self.settings, self.reports)
 
     @property
     def opposite_orders(self) -> OppositeOrders:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from options_platform.adapters.ports.broker import BrokerDoubtError
+from options_platform.domain.earnings.blackout import leaves
 from options_platform.domain.trading.broken_spreads import judged_legs
 from options_platform.domain.trading.closing import (
     has_shares,
@@ -21,6 +22,7 @@ from options_platform.domain.trading.positions import Position
 from options_platform.services.trading.closing.next_legs import NextLegs
 from options_platform.services.trading.entries.expiry_capacity import ExpiryCheck
 from options_platform.services.trading.execution import Execution
+from options_platform.services.trading.reports_ahead import ReportsAhead
 from options_platform.settings import Settings
 
 LEGS_GONE = "LEGS_GONE"
@@ -31,10 +33,11 @@ FLATTEN = "FLATTEN"
 
 @dataclass(frozen=True)
 class ExitReasons:
-    """Says why positions of one account are closed."""
+    """Says why positions of one account are closed; without `reports` none leaves before one."""
 
     execution: Execution
     settings: Settings
+    reports: ReportsAhead | None = None
 
     @property
     def expiry(self) -> ExpiryCheck:
@@ -61,6 +64,7 @@ class ExitReasons:
                 expiry=position.expiry,
                 session=session,
                 last_decision_on=self.expiry.last_decision(position, session),
+                before_report=self.leaves_before_report(position, session),
                 before_ex_date=close is not None
                 and before_ex_date(
                     legs, session, close, self.settings.plan.chain, exits.ex_dividend
@@ -69,6 +73,13 @@ class ExitReasons:
             ),
             exits,
         )
+
+    def leaves_before_report(self, position: Position, session: date) -> bool:
+        """Whether a report ahead has a position leave in the session after this one."""
+        if self.reports is None:
+            return False
+        report = self.reports.ahead(position.ticker, session)
+        return leaves(report, session, position.expiry, self.settings.blackout)
 
     def standing_reasons(self, now: datetime) -> dict[str, str]:
         """Why positions have to be closed whatever they are worth, by position_id.

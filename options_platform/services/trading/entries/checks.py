@@ -14,6 +14,7 @@ from options_platform.adapters.ports.broker import (
 )
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.calendar.sessions import shift
+from options_platform.domain.planning.conditions.blackout import RefusedEntry, refused_entry
 from options_platform.domain.planning.refusals import RULE_SET_LOST
 from options_platform.domain.risk import (
     Check,
@@ -42,6 +43,7 @@ from options_platform.services.trading.entries.account_checks import account_ref
 from options_platform.services.trading.entries.expiry_capacity import ExpiryCheck
 from options_platform.services.trading.entries.sizes import EntrySizes
 from options_platform.services.trading.pauses import PAUSED, pause_of
+from options_platform.services.trading.reports_ahead import ReportsAhead
 from options_platform.settings import Settings
 
 OTHER_RULE_SET = "OTHER_RULE_SET"
@@ -49,7 +51,7 @@ OTHER_RULE_SET = "OTHER_RULE_SET"
 
 @dataclass(frozen=True)
 class EntryChecks:
-    """The checks of one account; `closes`, `planned` and `bases` as in `Entries`."""
+    """The checks of one account; `closes`, `planned`, `bases`, `reports` as in `Entries`."""
 
     ledger: Ledger
     broker: Broker
@@ -57,6 +59,7 @@ class EntryChecks:
     closes: Mapping[str, DatedClose]
     planned: Mapping[str, Exposure]
     bases: Mapping[str, OrderBasis]
+    reports: ReportsAhead | None = None
 
     def refusals(self, order: Order, differences: Sequence[Difference]) -> list[str]:
         """Codes of what forbids a new entry; working orders count as filled.
@@ -130,6 +133,8 @@ class EntryChecks:
             codes += self._codes(basis)
         if self.settings.expiry.is_too_late(order.session, min(leg.expiry for leg in order.legs)):
             codes.append("EXPIRY_NEAR")
+        if (refused := self.refused_by_report(order)) is not None:
+            codes.append(refused.code)
         account, doubt = self._account_usd()
         broken = refusals(
             self._order_exposure(order), list(carried.values()), account, self.settings.risk
@@ -144,6 +149,20 @@ class EntryChecks:
             if not codes:
                 raise
         return codes
+
+    def refused_by_report(self, order: Order) -> RefusedEntry | None:
+        """What the newest dates of reports refuse an entry for; None if they do not.
+
+        The plan asked with the dates of its close, and one may have moved since.
+        """
+        known = None if self.reports is None else self.reports.known(order.ticker, order.session)
+        if known is None:
+            return None
+        expiry = min(leg.expiry for leg in order.legs)
+        funds = self.settings.plan.chain.surface.funds
+        return refused_entry(
+            known, order.ticker, order.session, expiry, self.settings.blackout, funds
+        )
 
     def netted(self, order: Order) -> list[str]:
         """The contracts (symbols) of an entry that another position holds, or another order works,

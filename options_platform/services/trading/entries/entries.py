@@ -23,6 +23,7 @@ from options_platform.services.trading.entries.sizes import SizedEntry
 from options_platform.services.trading.execution import Execution
 from options_platform.services.trading.pauses import HALTED, entries_stopped
 from options_platform.services.trading.reconciliation.reconcile import NO_BROKER, Reconciler
+from options_platform.services.trading.reports_ahead import ReportsAhead
 from options_platform.services.trading.unrecorded import cancel_unrecorded
 from options_platform.settings import Settings
 
@@ -35,7 +36,7 @@ class Entries:
 
     `closes` are the newest closes by ticker; by plan_id, `planned` is the exposure that a plan adds
     and `bases` the data that it rests on. An order of another session's plan has neither, and is
-    valued at the close.
+    valued at the close. `reports` knows the earnings reports ahead.
     """
 
     execution: Execution
@@ -44,6 +45,7 @@ class Entries:
     closes: Mapping[str, DatedClose] = field(default_factory=dict)
     planned: Mapping[str, Exposure] = field(default_factory=dict)
     bases: Mapping[str, OrderBasis] = field(default_factory=dict)
+    reports: ReportsAhead | None = None
 
     @property
     def ledger(self) -> Ledger:
@@ -60,6 +62,7 @@ class Entries:
             self.closes,
             self.planned,
             self.bases,
+            self.reports,
         )
 
     def send(
@@ -84,7 +87,7 @@ class Entries:
         if not refusals and not is_sent:
             refusals, doubt = self._refusals(order, now)
         if refusals:
-            self._refuse(order, refusals, now, needs)
+            self._refuse(order, refusals, now, needs or self._needs_of_report(order, refusals))
         elif doubt is not None:
             self.ledger.record_intent(order, now)
             self.ledger.note(order.client_order_id, now, f"DOUBT: {doubt}")
@@ -118,6 +121,13 @@ class Entries:
             if not refusals:
                 return candidate
         return None
+
+    def _needs_of_report(self, order: Order, refusals: Sequence[str]) -> str | None:
+        """What an entry would need that a report refuses, and the report; None for others."""
+        refused = self.checks.refused_by_report(order)
+        if refused is None or refused.code not in refusals:
+            return None
+        return f"{refused.needs} (known now: {refused.report or 'no date'})"
 
     def _refuse(
         self, order: Order, refusals: Sequence[str], now: datetime, needs: str | None = None
