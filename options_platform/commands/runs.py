@@ -28,9 +28,9 @@ def backfill(args: argparse.Namespace) -> int:
         ASSET_TABLES,
         CHAIN_TABLES,
         EVENT_TABLES,
-        FAMILY_TABLES,
     )
     from options_platform.common import PartitionRange
+    from options_platform.domain.features.table import FAMILY_TABLES
     from options_platform.services.market_data.session_bounds import first_date
 
     settings = ready_settings()

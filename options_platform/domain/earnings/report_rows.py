@@ -13,7 +13,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 import polars as pl
@@ -31,8 +32,15 @@ from options_platform.domain.earnings.straddles import implied_move
 from options_platform.domain.features.report_features import EARNINGS
 from options_platform.domain.features.table import EARNINGS_FEATURES_TABLE, family_version
 
-Chain = Callable[[date, str], pl.DataFrame | None]
-"""The stored chain of a session and ticker; None without one."""
+
+
+class Chain(Protocol):
+    """Gives the stored chain of a session and ticker; None without one."""
+
+    def __call__(self, day: date, ticker: str) -> pl.DataFrame | None:
+        """The good and bad quotes of the chain."""
+        ...
+
 
 CODES = {CONFIRMED: 3, ESTIMATED: 2, PROJECTED: 1}
 MONTH = timedelta(days=30)
@@ -65,7 +73,7 @@ def earnings_features(
             iv = own_iv.filter(pl.col("ticker") == ticker)
             levels = dict(iv.select("date", "iv").drop_nulls().iter_rows())
             of_ticker = _Ticker(rows, levels, known[str(ticker)])
-            columns |= of_ticker.columns(lambda day, name=str(ticker): chain(day, name))
+            columns |= of_ticker.columns(partial(chain, ticker=str(ticker)))
         nulls = [None] * rows.height
         version = [family_version(EARNINGS)] * rows.height
         columns = {n: columns.get(n, nulls) for n in names} | {"family_version": version}

@@ -273,7 +273,8 @@ def mean_correlation(returns: Floats, window: int = WINDOW) -> Floats:
         variance = (total * total).sum(axis=1) / (window - 1.0)
         pairs = np.where(count >= 2.0, count * (count - 1.0), math.nan)
         found[first + window - 1 : stop + window - 1] = (variance - count) / pairs
-    return np.clip(found, -1.0, 1.0)
+    correlation: Floats = np.clip(found, -1.0, 1.0)
+    return correlation
 
 
 def _implied_correlation(grid: _Grid, weights: Mapping[str, float]) -> tuple[Floats, Floats]:
