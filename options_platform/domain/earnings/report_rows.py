@@ -33,7 +33,6 @@ from options_platform.domain.features.report_features import EARNINGS
 from options_platform.domain.features.table import EARNINGS_FEATURES_TABLE, family_version
 
 
-
 class Chain(Protocol):
     """Gives the stored chain of a session and ticker; None without one."""
 
