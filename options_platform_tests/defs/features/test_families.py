@@ -15,9 +15,9 @@ from options_platform.errors import UsageError
 from options_platform.settings import make_settings
 from options_platform_tests.platform import make_platform_settings, run
 
-TICKERS = ("SPY", "AAPL", "MSFT", "NVDA", "AMZN", "GOOGL")
+TICKERS = ("SPY", "AAPL", "MSFT", "NVDA", "AMZN")
 DATA = ("raw_ohlcv", "vix", "features", "earnings", "earnings_features")
-SPAN = {"start": date(2015, 1, 2), "end": date(2015, 12, 31), "tickers": TICKERS}
+SPAN = {"start": date(2015, 1, 2), "end": date(2015, 6, 30), "tickers": TICKERS}
 
 
 def families(settings, *, until=None):
@@ -71,26 +71,28 @@ def test_a_home_of_funds_has_neither_and_says_why(tmp_path):
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_one_run_per_ticker_in_two_phases_gives_the_rows_of_one_run(whole, tmp_path):
     """As a backfill of the web UI arrives, the tickers in another order."""
     settings = make_platform_settings(tmp_path / "phases", **SPAN)
     for ticker in reversed(TICKERS):
         run(settings, tickers=[ticker], assets=DATA)
-    for ticker in ("MSFT", "SPY", "GOOGL", "AAPL", "AMZN", "NVDA"):
+    for ticker in ("MSFT", "SPY", "AAPL", "AMZN", "NVDA"):
         run(settings, tickers=[ticker], assets=["cross_features"])
     for left, right in zip(families(whole), families(settings), strict=True):
-        assert left.height == 252 * len(TICKERS)
+        assert left.height == len(sessions(SPAN["start"], SPAN["end"])) * len(TICKERS)
         assert left.equals(right)
     reports, cross = families(whole)
-    assert reports["days_to_earnings"].drop_nulls().len() > 252
-    assert cross["peer_ret_5"].drop_nulls().len() > 252
-    assert cross["dispersion_60"].drop_nulls().len() > 252
+    assert reports["days_to_earnings"].drop_nulls().len() > 50
+    assert cross["peer_ret_5"].drop_nulls().len() > 50
+    assert cross["dispersion_60"].drop_nulls().len() > 50
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_day_by_day_and_a_shorter_history_give_the_same_rows(whole, tmp_path):
     settings = make_platform_settings(tmp_path / "days", **SPAN)
-    day = shift(SPAN["end"], -3)
+    day = shift(SPAN["end"], -2)
     run(settings, end=day, assets=[*DATA, "cross_features"])
     for left, right in zip(families(whole, until=day), families(settings), strict=True):
         assert left.equals(right)
