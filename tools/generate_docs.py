@@ -23,8 +23,11 @@ from options_platform.adapters.storage.tables import (
 from options_platform.contracts import BACKTEST_TABLES, LEDGER_VIEWS, Column, Table
 from options_platform.domain.backtest.followed import NO_FILL
 from options_platform.domain.backtest_study.refusal_prices import GATES
+from options_platform.domain.features.cross_features import CROSS
 from options_platform.domain.features.registry import FEATURES
+from options_platform.domain.features.report_features import EARNINGS
 from options_platform.domain.features.spec import Feature
+from options_platform.domain.features.table import FAMILY_TABLES
 from options_platform.domain.planning.reasons import REASONS
 from tools.layouts_page import layouts_page
 from tools.markdown import table as markdown_table
@@ -82,6 +85,19 @@ def feature_dictionary() -> str:
             f"## {title} ({len(of_family)})",
             markdown_table(FEATURE_HEADER, map(_feature_row, of_family)),
         ]
+    parts += [
+        "## Families of their own",
+        (
+            "The families `earnings` and `cross` have tables of their own, in homes with a ticker "
+            "that reports earnings. No shipped model reads them; *models* says which of them the "
+            "variants of `options-platform research` do. Null until the whole lookback is there."
+        ),
+    ]
+    for title, of_family in (("Earnings", EARNINGS), ("Cross", CROSS)):
+        parts += [
+            f"### {title} ({len(of_family)})",
+            markdown_table(FEATURE_HEADER, map(_feature_row, of_family)),
+        ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -117,6 +133,9 @@ def data_dictionary() -> str:
         "## Events",
         "Assets that have rows for some sessions only, and for days ahead.",
         *(_table_page(table) for table in EVENT_TABLES),
+        "## Families of features",
+        "Assets of homes with a ticker that reports earnings: any but the funds of the settings.",
+        *(_table_page(table) for table in FAMILY_TABLES),
         "## Option chains",
         (
             "Assets of sources with option chains. `option_chain` is stored in files, "

@@ -45,7 +45,7 @@ def research(args: argparse.Namespace) -> int:
     from options_platform.adapters.storage.warehouse import Warehouse
     from options_platform.adapters.tracking.trial_log import TrialLog
     from options_platform.contracts import LABELS, TRIALS
-    from options_platform.domain.features.table import FEATURES_TABLE
+    from options_platform.domain.features.table import FAMILY_TABLES, FEATURES_TABLE
     from options_platform.models.selection.candidates import CANDIDATES
     from options_platform.models.selection.trials import Contest
     from options_platform.services.market_data.listing import listed_pool
@@ -60,12 +60,18 @@ def research(args: argparse.Namespace) -> int:
     start, end = _range(args, features)
     if args.confidence:
         return _confidence(args, settings, warehouse, start, end)
+    families = {
+        table.name.removesuffix("_features"): rows
+        for table in FAMILY_TABLES
+        if (rows := copy.read(table, tickers=settings.tickers)).height
+    }
     log, progress = TrialLog(settings.home, warehouse), ConsoleProgress()
     results: list[dict[str, Any]] = []
     for target, candidates in CANDIDATES.items():
         wanted = [c for c in candidates if not args.models or c.model.name in args.models]
         if not wanted or (args.target and args.target != target):
             continue
+        wanted = [c for c in wanted if set(c.families) <= families.keys()]
         chosen = _installed(target, wanted)
         if not chosen:
             continue
@@ -81,6 +87,7 @@ def research(args: argparse.Namespace) -> int:
             end=end,
             purpose="final" if args.final else "choice",
             workers=settings.workers,
+            families=families,
         )
         recorded = log.known()
         for trial in contest.run(

@@ -30,8 +30,13 @@ def backfill(args: argparse.Namespace) -> int:
     that is not computed, or that would be computed in part, and
     :class:`SettingsError` for a set of `budgets` that cannot be read.
     """
-    from options_platform.adapters.storage.tables import ASSET_TABLES, CHAIN_TABLES, EVENT_TABLES
+    from options_platform.adapters.storage.tables import (
+        ASSET_TABLES,
+        CHAIN_TABLES,
+        EVENT_TABLES,
+    )
     from options_platform.common import PartitionRange
+    from options_platform.domain.features.table import FAMILY_TABLES
     from options_platform.services.market_data.session_bounds import first_date
 
     settings = ready_settings()
@@ -47,7 +52,8 @@ def backfill(args: argparse.Namespace) -> int:
     # Dagster is loaded once nothing is left to refuse.
     from options_platform.runs import asset_names, run_job
 
-    names = [table.name for table in (*ASSET_TABLES, *EVENT_TABLES, *CHAIN_TABLES)]
+    tables = (*ASSET_TABLES, *EVENT_TABLES, *FAMILY_TABLES, *CHAIN_TABLES)
+    names = [table.name for table in tables]
     assets = asset_names(names, args.select) if args.select else None
     _drop_computed(settings, args)
     selected = PartitionRange(start, end, tickers)

@@ -83,6 +83,11 @@ def blend_of(target: str, name: str) -> DirectionBlend | RankBlend:
     candidate = by_name[name]
     if not isinstance(candidate.model, DirectionBlend | RankBlend) or not candidate.pooled:
         raise UsageError(f"{name} is compared with, not traded on: it is a baseline or by ticker")
+    if candidate.families:
+        raise UsageError(
+            f"{name} is compared with, not traded on: the daily run gives no model the features "
+            f"of the family {', '.join(candidate.families)}"
+        )
     return candidate.model
 
 

@@ -47,7 +47,7 @@ from options_platform.contracts import (
     VOLATILITY_MODEL,
     Table,
 )
-from options_platform.domain.features.table import FEATURES_TABLE
+from options_platform.domain.features.table import FAMILY_TABLES, FEATURES_TABLE
 
 ASSET_TABLES = (
     RAW_OHLCV,
@@ -111,6 +111,7 @@ def tables() -> dict[str, Table]:
             SURFACE_ERROR,
             *SIDE_TABLES,
             *EVENT_TABLES,
+            *FAMILY_TABLES,
             *LEDGER_VIEWS,
             *BACKTEST_TABLES,
         )

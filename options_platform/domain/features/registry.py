@@ -63,8 +63,13 @@ FEATURES: tuple[Feature, ...] = (*_BUILTIN, *_own_families())
 @cache
 def feature_version() -> str:
     """A short hash over all declarations; it changes with any formula, unit or window."""
-    digest = hashlib.sha256(STAGES_VERSION.encode())
-    for feature in FEATURES:
+    return version_of(FEATURES, STAGES_VERSION)
+
+
+def version_of(features: tuple[Feature, ...], stages: str) -> str:
+    """A short hash over declarations, and the version of the stages that have no formula."""
+    digest = hashlib.sha256(stages.encode())
+    for feature in features:
         formula = "" if feature.formula is None else str(feature.formula())
         parts = (
             feature.name,

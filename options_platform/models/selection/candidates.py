@@ -7,7 +7,7 @@ package is found by its entry point in the group `options_platform.models`, a :c
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.util import find_spec
 from typing import Any
@@ -30,10 +30,14 @@ from options_platform.models.volatility import CHANGE_INPUTS, RANK_PARTS
 
 @dataclass(frozen=True)
 class Candidate:
-    """A variant; if it is not pooled, it is trained for each ticker separately."""
+    """A variant; if it is not pooled, it is trained for each ticker separately.
+
+    `families` are those whose inputs it has beside those of `features`.
+    """
 
     model: FoldModel
     pooled: bool = True
+    families: tuple[str, ...] = ()
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -193,9 +197,34 @@ ABLATIONS: dict[str, tuple[Candidate, ...]] = {
 }
 """The shipped blends, each without one family of features, to measure what the family adds."""
 
+WITH, MORE_FAMILIES = "with_", ("earnings", "cross")
+
+
+def _with_families(blend: DirectionBlend | RankBlend) -> tuple[Candidate, ...]:
+    """A shipped blend with each further family, pooled and by ticker, and by ticker without."""
+    return (
+        Candidate(replace(blend, name="without_families_by_ticker"), pooled=False),
+        *(
+            Candidate(
+                replace(blend, name=f"{WITH}{family}{'' if pooled else '_by_ticker'}"),
+                pooled=pooled,
+                families=(family,),
+            )
+            for family in MORE_FAMILIES
+            for pooled in (True, False)
+        ),
+    )
+
+
+FAMILY_VARIANTS: dict[str, tuple[Candidate, ...]] = {
+    "direction": _with_families(DirectionBlend("", DIRECTION_PARTS)),
+    "iv_rank": _with_families(RankBlend("", RANK_PARTS)),
+}
+"""The shipped blends with a family that they do not read, where the home has its table."""
+
 _BUILTIN = {
-    "direction": DIRECTION + ABLATIONS["direction"],
-    "iv_rank": VOLATILITY + ABLATIONS["iv_rank"],
+    "direction": DIRECTION + ABLATIONS["direction"] + FAMILY_VARIANTS["direction"],
+    "iv_rank": VOLATILITY + ABLATIONS["iv_rank"] + FAMILY_VARIANTS["iv_rank"],
 }
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -36,6 +36,7 @@ from options_platform.models.evaluation.scores import ALL, Slice
 from options_platform.models.evaluation.volatility import rank_scores
 from options_platform.models.memory_store import MemoryStore
 from options_platform.models.selection.candidates import Candidate
+from options_platform.models.selection.family_inputs import with_families
 from options_platform.models.training import dataset_hash, fitting_digest, walk_forward
 from options_platform.models.volatility import prediction_rows as rank_rows
 
@@ -71,8 +72,11 @@ class Contest:
         end: date,
         purpose: str,
         workers: int = 1,
+        families: Mapping[str, pl.DataFrame] | None = None,
     ) -> None:
         """Use the rows of the pool up to the last session on or before `end`.
+
+        `families` has by name the rows of the families that candidates ask for.
 
         Labels that become known later are ignored. Raises like
         :func:`~options_platform.models.dataset.make_dataset`.
@@ -93,6 +97,7 @@ class Contest:
             )
             for tickers in (self.pool, *((ticker,) for ticker in self.pool))
         }
+        self._families = dict(families or {})
         self.data_hash = dataset_hash(self._data[self.pool])
         self._naive = self._naive_rows()
 
@@ -109,7 +114,15 @@ class Contest:
             "start": self.start.isoformat(),
             "end": self.end.isoformat(),
         }
+        if candidate.families:
+            hashed = dataset_hash(self._dataset(self.pool, candidate))
+            spec |= {"families": list(candidate.families), "data": hashed}
         return hashlib.sha256(to_json(spec)).hexdigest()[:16]
+
+    def _dataset(self, tickers: tuple[str, ...], candidate: Candidate) -> Dataset:
+        """The rows of the tickers, with the inputs of the candidate's families."""
+        rows = {family: self._families[family] for family in candidate.families}
+        return with_families(self._data[tickers], rows) if rows else self._data[tickers]
 
     def run(
         self,
@@ -173,7 +186,7 @@ class Contest:
         rows = direction_rows if self.target == "direction" else rank_rows
         parts = []
         for tickers in groups:
-            data = self._data[tickers]
+            data = self._dataset(tickers, candidate)
             walk = walk_forward(
                 candidate.model,
                 data,

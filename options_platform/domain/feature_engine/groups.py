@@ -1,0 +1,32 @@
+"""The settings of features that compare tickers: who is a peer of whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+def _megacaps() -> dict[str, str]:
+    return dict.fromkeys(("AAPL", "MSFT", "GOOGL", "AMZN", "NVDA", "META"), "megacap_tech")
+
+
+def _sectors() -> dict[str, str]:
+    return dict.fromkeys(("AAPL", "MSFT", "NVDA"), "information_technology") | dict.fromkeys(
+        ("GOOGL", "META"), "communication_services"
+    ) | {"AMZN": "consumer_discretionary"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class GroupRules:
+    """Which tickers are compared. `peers` and `sectors` name the group of a ticker.
+
+    A value over a group needs three other members on the session. `weights` are those of the
+    tickers in the index behind SPY, for the implied correlation; without them it is null.
+    """
+
+    peers: dict[str, str] = field(default_factory=_megacaps)
+    sectors: dict[str, str] = field(default_factory=_sectors)
+    weights: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if any(not 0.0 < weight <= 1.0 for weight in self.weights.values()):
+            raise ValueError("weights are above 0 and at most 1")
