@@ -8,7 +8,12 @@ from typing import Any
 import dagster as dg
 
 from options_platform.adapters.storage.home import make_files_private
-from options_platform.adapters.storage.tables import ASSET_TABLES, CHAIN_TABLES, EVENT_TABLES
+from options_platform.adapters.storage.tables import (
+    ASSET_TABLES,
+    CHAIN_TABLES,
+    EVENT_TABLES,
+    REPORT_TABLES,
+)
 from options_platform.defs.alerts.sensors import make_alert_sensors
 from options_platform.defs.assets import make_assets
 from options_platform.defs.backtest.assets import make_backtest
@@ -17,6 +22,7 @@ from options_platform.defs.chains.assets import make_chains
 from options_platform.defs.chains.snapshot import make_snapshot_job, make_snapshot_schedule
 from options_platform.defs.chains.surface import make_surface_error
 from options_platform.defs.contract_checks import make_checks
+from options_platform.defs.earnings.assets import make_earnings_moves
 from options_platform.defs.forward.assets import make_forward_checks, make_forward_record
 from options_platform.defs.jobs import make_backtest_job, make_job, make_reporting_job
 from options_platform.defs.models.checks import make_model_checks
@@ -29,6 +35,7 @@ from options_platform.defs.trading.intraday import make_intraday_job, make_intra
 from options_platform.defs.trading.portfolio import make_portfolio_views
 from options_platform.defs.trading.portfolio_checks import make_portfolio_checks
 from options_platform.domain.calendar.sessions import set_closures
+from options_platform.services.earnings.stored import report_earnings
 from options_platform.services.forward.recorded_exits import with_recorded_exits
 from options_platform.services.market_data.platform import make_platform, source_gives
 from options_platform.settings import Settings, load_settings
@@ -44,16 +51,24 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
     set_closures(settings.unplanned_closures)
     platform = make_platform(settings, **overrides)
     has_chains = source_gives(platform, "chain")
-    tables = (*ASSET_TABLES, *EVENT_TABLES, *(CHAIN_TABLES if has_chains else ()))
+    may_report = report_earnings(settings.tickers)
+    tables = (
+        *ASSET_TABLES,
+        *EVENT_TABLES,
+        *(REPORT_TABLES if may_report else ()),
+        *(CHAIN_TABLES if has_chains else ()),
+    )
     with warnings.catch_warnings():
         # Backfill policies are marked beta. The job mixes two of them on purpose: a run of the
         # job does everything at once, a backfill from the UI goes in two phases.
         warnings.simplefilter("ignore", dg.BetaWarning)
         warnings.filterwarnings("ignore", "Asset job .* materializes assets with varying")
         chains = [make_chains(settings), make_surface_error(settings)] if has_chains else []
+        moves = make_earnings_moves(settings, with_chains=has_chains) if may_report else []
         assets = [
             *make_assets(settings, with_chains=has_chains),
             *chains,
+            *moves,
             make_forward_record(settings),
             make_backtest(),
         ]

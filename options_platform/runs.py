@@ -28,6 +28,7 @@ DATA_ASSETS = ("raw_ohlcv", "vix", "features", "labels")
 CHAIN_ASSETS = ("option_chain", "iv_history")
 EVENT_ASSETS = ("earnings",)
 MEASURES = ("surface_error",)
+REPORT_ASSETS = ("earnings_events", "earnings_forecast")
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def run_job(
     the data assets of all groups then come before the models, which read every ticker.
 
     Raises :class:`RunFailedError` with the failing step's message, and :class:`UsageError` for an
-    asset that the source cannot provide.
+    asset that the source or the tickers do not have.
     """
     if progress is not None:
         overrides["progress"] = progress
@@ -126,12 +127,18 @@ def _existing(
     existing = {key.to_user_string() for key in keys}
     if assets is not None:
         absent = [name for name in assets if name not in existing]
+        if absent and absent[0] in REPORT_ASSETS:
+            raise UsageError(
+                f"{absent[0]}: {', '.join(settings.tickers)} are funds, which report no earnings; "
+                "it is there once the setting tickers has a company"
+            )
         if absent:
             raise UsageError(f"{absent[0]}: source {settings.source} provides no option chains")
         return assets
     if not backfill:
         return None
     names = [*(table.name for table in ASSET_TABLES), *EVENT_ASSETS]
+    names += [name for name in REPORT_ASSETS if name in existing]
     if by_chain(settings) and set(CHAIN_ASSETS) <= existing:
         names += CHAIN_ASSETS
     if set(MEASURES) <= existing and _has_chains(settings):

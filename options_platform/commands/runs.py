@@ -24,7 +24,12 @@ def backfill(args: argparse.Namespace) -> int:
     Raises :class:`UsageError` for sessions, tickers or assets that the settings do not have, and
     :class:`SettingsError` for a set of `budgets` that cannot be read.
     """
-    from options_platform.adapters.storage.tables import ASSET_TABLES, CHAIN_TABLES, EVENT_TABLES
+    from options_platform.adapters.storage.tables import (
+        ASSET_TABLES,
+        CHAIN_TABLES,
+        EVENT_TABLES,
+        REPORT_TABLES,
+    )
     from options_platform.common import PartitionRange
     from options_platform.services.market_data.session_bounds import first_date
 
@@ -40,7 +45,8 @@ def backfill(args: argparse.Namespace) -> int:
     # Dagster is loaded once nothing is left to refuse.
     from options_platform.runs import asset_names, run_job
 
-    names = [table.name for table in (*ASSET_TABLES, *EVENT_TABLES, *CHAIN_TABLES)]
+    kinds = (*ASSET_TABLES, *EVENT_TABLES, *REPORT_TABLES, *CHAIN_TABLES)
+    names = [table.name for table in kinds]
     assets = asset_names(names, args.select) if args.select else None
     selected = PartitionRange(start, end, tickers)
     days = count(len(sessions(start, end)), "session")

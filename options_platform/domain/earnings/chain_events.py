@@ -51,15 +51,16 @@ def _expiries(chain: pl.DataFrame, day: date) -> list[Expiry]:
     good = chain.filter(pl.col("quality").is_null() & (pl.col("mid") > 0.0))
     calls, puts = (good.filter(pl.col("right") == right) for right in ("call", "put"))
     pairs = calls.join(puts, on=["expiry", "strike"], suffix="_put").sort("expiry", "strike")
-    made = []
-    for (expiry,), strikes in pairs.group_by("expiry", maintain_order=True):
+    made: list[Expiry] = []
+    for strikes in pairs.partition_by("expiry", maintain_order=True):
+        expiry: date = strikes["expiry"][0]
         rows = [
             (float(strike), float(call), float(put))
             for strike, call, put in strikes.select("strike", "mid", "mid_put").iter_rows()
         ]
         forward = parity_forward(*min(rows, key=lambda row: abs(row[1] - row[2])))
         variance = total_variance(*min(rows, key=lambda row: abs(row[0] - forward)))
-        count = len(sessions(day, expiry)) - 1  # type: ignore[arg-type]
+        count = len(sessions(day, expiry)) - 1
         if count >= 1 and math.isfinite(variance):
             made.append((expiry, variance, count))
-    return made  # type: ignore[return-value]
+    return made

@@ -8,6 +8,7 @@ AMZN, 2011 to 2022, the largest fall within two sessions was the reaction in 92%
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -33,7 +34,8 @@ def located(
     A report without an hour, or with a date that trading contradicts, moves to a neighbouring
     session if volatility fell there by more than half the market's fall and 15%, and by more than
     on its own; its `timing_source` is then iv. A filing at the SEC never moves. `known_on` is the
-    session after the reaction that the source's date gives: from then on the event stays.
+    session after the reaction that the source's date gives: from then on the event stays. A row
+    depends on no other, so reports as they were known at several times may come together.
 
     Args:
         reports: rows of one ticker with date, timing, timing_source, source, anchor, reaction.
@@ -45,7 +47,7 @@ def located(
     numbers = {day: number for number, day in days.items()}
     doubted = set(doubtful_dates(reports, bars, volatility)["date"].to_list())
     falls = {} if volatility is None else _falls(volatility)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for row in reports.select(REPORT).iter_rows(named=True):
         at = numbers[row["reaction"]]
         moved = {"known_on": days.get(at + 1)}
@@ -60,8 +62,8 @@ def located(
                     "anchor": days[session - 1], "reaction": days[session], "timing_source": BY_IV,
                 }  # fmt: skip
         rows.append(row | moved)
-    schema = {**reports.select(REPORT).schema, "known_on": pl.Date}
-    return pl.DataFrame(rows, schema=schema).unique("reaction", keep="first", maintain_order=True)
+    schema = pl.Schema([*reports.select(REPORT).schema.items(), ("known_on", pl.Date())])
+    return pl.DataFrame(rows, schema=schema)
 
 
 def past_events(
@@ -82,7 +84,8 @@ def past_events(
         volatility: date, iv and vix in index points, sorted by date; None without its own.
         market: date and close of SPY; None if the home has none.
     """
-    dated = located(reports, bars, volatility)
+    # Two dates of one report may lead to the same session.
+    dated = located(reports, bars, volatility).unique("reaction", keep="first", maintain_order=True)
     days = bars["date"].to_list()
     at = {day: row for row, day in enumerate(days)}
     close, opened, volume = (bars[name].to_numpy() for name in ("close", "open", "volume"))

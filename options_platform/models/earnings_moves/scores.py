@@ -70,9 +70,7 @@ def scores_of(
         if name != naive:
             counts = np.bincount(quarters)
             sums = np.bincount(quarters, weights=base - loss)
-            drawn = interval_of(
-                float((base - loss).mean()), (weights @ sums) / (weights @ counts)
-            )
+            drawn = interval_of(float((base - loss).mean()), (weights @ sums) / (weights @ counts))
             means = (np.bincount(quarters, weights=part) / counts for part in (loss, base))
             row |= {
                 "gain": drawn.value, "low": drawn.low, "high": drawn.high,
