@@ -98,7 +98,8 @@ EARNINGS_FORECAST = Table(
               "session / forward; null without one"),
         Column("ratio", pl.Float64, "implied_move / the model's |move|", low=0.0),
         _share("expected_crush", "change of 30-day implied volatility expected at the reaction, "
-               "from the event's share of its variance; by the chain, else by the forecast",
+               "by the event's share of its variance in the chain, else the mean of the last 8 "
+               "(at least 4)",
                low=-1.0),
         _size("gamma", "gamma regression: null with fewer than 80 pooled reports"),
         _size("ticker_mean", "naive: mean |move| of all earlier reports of the ticker"),

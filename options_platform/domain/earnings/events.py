@@ -31,9 +31,9 @@ def located(
 ) -> pl.DataFrame:
     """`reports` with the sessions that implied volatility shows, and when that was known.
 
-    A report without an hour, or with a date that trading contradicts, moves to a neighbouring
-    session if volatility fell there by more than half the market's fall and 15%, and by more than
-    on its own; its `timing_source` is then iv. A filing at the SEC never moves. `known_on` is the
+    A report without an hour, or with a date that volume contradicts, moves to a neighbouring
+    session if volatility fell there by 15% more than half the market's fall, and by more than on
+    its own; its `timing_source` is then iv. A filing at the SEC never moves. `known_on` is the
     session after the reaction that the source's date gives: from then on the event stays. A row
     depends on no other, so reports as they were known at several times may come together.
 
@@ -45,7 +45,7 @@ def located(
     calendar = ordinals()
     days = dict(zip(calendar["session"].to_list(), calendar["date"].to_list(), strict=True))
     numbers = {day: number for number, day in days.items()}
-    doubted = set(doubtful_dates(reports, bars, volatility)["date"].to_list())
+    doubted = set(doubtful_dates(reports, bars)["date"].to_list())
     falls = {} if volatility is None else _falls(volatility)
     rows: list[dict[str, Any]] = []
     for row in reports.select(REPORT).iter_rows(named=True):

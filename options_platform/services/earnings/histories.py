@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
+from options_platform.domain.earnings.crush import iv_crush
 from options_platform.domain.earnings.event_variance import SESSIONS_A_YEAR
 from options_platform.domain.earnings.events import located
 from options_platform.domain.earnings.known_dates import KnownDates, Report, as_frame, next_report
@@ -19,12 +21,14 @@ FEWEST_EVENTS, WINDOW, FEWEST_RETURNS = 4, 60, 36
 
 
 class Fact(NamedTuple):
-    """A past report: its sessions, when they were final, and its |move|."""
+    """A past report: its sessions, when they were final, its |move| and the crush of the ticker's
+    own volatility (a fraction; None without one)."""
 
     anchor: date
     reaction: date
     known_on: date
     size: float
+    crush: float | None
 
 
 Inputs = dict[str, float | None]
@@ -33,7 +37,8 @@ Inputs = dict[str, float | None]
 class History:
     """The reports of one ticker by session; nothing later than a session has a part in it."""
 
-    def __init__(self, ticker: str, known: KnownDates, series: StoredSeries) -> None:
+    def __init__(self, ticker: str, known: KnownDates, series: StoredSeries, end: date) -> None:
+        """`end` is the newest session that is asked for."""
         self.ticker = ticker
         self.series = series
         self._known = known
@@ -46,6 +51,8 @@ class History:
         self._vix = dict(series.vix.iter_rows())
         own = series.volatility
         self._iv = {} if own is None else dict(own.select("date", "iv").iter_rows())
+        # Nearly all reports are known by the same date at the end; together they take no longer.
+        self._measure(known.on(end))
 
     def next(self, session: date) -> Report | None:
         """The next report as it was known at the close of the session."""
@@ -112,7 +119,7 @@ class History:
         vol = float(np.sqrt(np.mean(usable**2)))
         return vol if vol > 0.0 else None
 
-    def _measure(self, reports: list[Report]) -> None:
+    def _measure(self, reports: Sequence[Report]) -> None:
         """Measure reports that were not met before."""
         if not reports:
             return
@@ -121,8 +128,12 @@ class History:
         columns = moves.select("anchor", "reaction", "known_on", "earnings_move")
         for report, row in zip(reports, columns.iter_rows(), strict=True):
             anchor, reaction, known_on, move = row
-            fact = None if move is None else Fact(anchor, reaction, known_on, abs(move))
-            self._facts[report] = fact
+            if move is None:
+                self._facts[report] = None
+                continue
+            pre, post = self._iv.get(anchor), self._iv.get(reaction)
+            crush = iv_crush(pre, post) if pre and post else None
+            self._facts[report] = Fact(anchor, reaction, known_on, abs(move), crush)
 
 
 def event_rows(histories: list[History], session: date) -> pl.DataFrame:
