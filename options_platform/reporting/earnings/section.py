@@ -53,6 +53,7 @@ def earnings_section(
         "newest": newest,
         "calendar": calendar,
         "has_implied": any(row["implied_move"] is not None for row in calendar),
+        "has_priced": paired.height > 0,
         "has_crush": events["iv_crush"].count() > 0,
         "tickers": _by_ticker(events),
         "moves_plot": figures.data_uri(moves_by_report(events)),

@@ -105,7 +105,7 @@ def test_an_event_has_the_move_the_volume_and_the_fall_of_volatility(market):
 
 
 def test_what_bars_and_indices_do_not_show_is_null(market):
-    bars, _, days = market["AAPL"]
+    bars, _, _ = market["AAPL"]
     last = bars.filter(pl.col("date") <= date(2024, 5, 3))
     (event,) = past_events(reports([date(2024, 5, 2)]), last, None, None).to_dicts()
     assert event["move"] == pytest.approx(0.0598, abs=1e-4)
