@@ -17,6 +17,7 @@ from options_platform.contracts import (
     EARNINGS_EVENTS,
     EARNINGS_FORECAST,
     EARNINGS_KNOWN,
+    OPTION_CHAIN,
     RAW_OHLCV,
     VIX,
 )
@@ -214,6 +215,32 @@ def test_the_command_and_the_report_show_the_forecast(backfilled, monkeypatch, c
     assert "mean of the ticker (naive)" in page
     assert page.count("<details>") == len(COMPANIES)
     assert "Mean implied" not in page
+
+
+def test_a_stored_chain_prices_the_report_and_its_forecast(backfilled, market, store, tmp_path):
+    day, reaction, strike, mid = date(2008, 10, 21), date(2008, 10, 22), 3.25, 0.2
+    quotes = [
+        dict.fromkeys(OPTION_CHAIN.schema.names())
+        | {
+            "date": day, "ticker": "AAPL", "contract_symbol": f"AAPL{right}", "right": right,
+            "expiry": date(2008, 10, 24), "strike": strike, "mid": mid, "multiplier": 100.0,
+            "source": "test", "fetched_at": NOW,
+        }
+        for right in ("call", "put")
+    ]  # fmt: skip
+    priced = home_of(tmp_path / "home", market)
+    priced.chains.write(pl.DataFrame(quotes, schema=OPTION_CHAIN.schema))
+    compute(priced, day, reaction, store)
+    row = stored(priced, EARNINGS_FORECAST).row(by_predicate=pl.col("date") == day, named=True)
+    plain = stored(backfilled, EARNINGS_FORECAST).filter(date=day, ticker="AAPL").to_dicts()[0]
+    # The two sessions after the reaction have some of the straddle's 12.3%.
+    assert 0.08 < row["implied_move"] < 2 * mid / strike
+    assert row["ratio"] == pytest.approx(row["implied_move"] / plain["expected_move"])
+    assert plain["expected_move"] < row["expected_move"] < row["implied_move"]
+    assert row["q90"] > row["q50"]
+    event = stored(priced, EARNINGS_EVENTS).filter(date=reaction, ticker="AAPL").to_dicts()[0]
+    assert event["implied_source"] == "chain"
+    assert event["move_ratio"] == pytest.approx(abs(event["move"]) / row["implied_move"])
 
 
 def test_a_home_of_funds_has_no_section_and_computes_nothing(tmp_path, market):
