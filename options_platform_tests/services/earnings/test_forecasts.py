@@ -196,7 +196,7 @@ def test_the_command_and_the_report_show_the_forecast(backfilled, monkeypatch, c
     for name in ("home", "source", "csv_dir", "start", "end"):
         monkeypatch.setenv(f"OPTIONS_{name.upper()}", str(getattr(settings, name)))
     monkeypatch.setenv("OPTIONS_TICKERS", ",".join(settings.tickers))
-    moment = ["--as-of", "2008-10-20T21:00Z"]
+    moment = ["--as-of", "2008-10-21T15:00Z"]
     assert main(["earnings", "--json", *moment]) == 0
     rows = {row["ticker"]: row for row in json.loads(capsys.readouterr().out)}
     assert rows["SPY"]["expected_move"] is None
@@ -206,7 +206,7 @@ def test_the_command_and_the_report_show_the_forecast(backfilled, monkeypatch, c
     assert main(["earnings", "AAPL", *moment]) == 0
     printed = " ".join(capsys.readouterr().out.split())
     assert "Forecast of 2008-10-20 for the report of 2008-10-21: expected |move|" in printed
-    # Before the close of the 20th the forecast of its close is not known yet.
+    # The forecast of a session's close is made after its day.
     assert main(["earnings", "AAPL", "--as-of", "2008-10-20T15:00Z"]) == 0
     assert "Forecast of 2008-10-17" in " ".join(capsys.readouterr().out.split())
     content = earnings_section(settings, backfilled.warehouse, NOW)
@@ -231,7 +231,7 @@ def test_a_stored_chain_prices_the_report_and_its_forecast(backfilled, market, s
     priced = home_of(tmp_path / "home", market)
     priced.chains.write(pl.DataFrame(quotes, schema=OPTION_CHAIN.schema))
     compute(priced, day, reaction, store)
-    row = stored(priced, EARNINGS_FORECAST).row(by_predicate=pl.col("date") == day, named=True)
+    (row,) = stored(priced, EARNINGS_FORECAST).filter(date=day, ticker="AAPL").to_dicts()
     plain = stored(backfilled, EARNINGS_FORECAST).filter(date=day, ticker="AAPL").to_dicts()[0]
     # The two sessions after the reaction have some of the straddle's 12.3%.
     assert 0.08 < row["implied_move"] < 2 * mid / strike
