@@ -8,7 +8,12 @@ from typing import Any
 import dagster as dg
 
 from options_platform.adapters.storage.home import make_files_private
-from options_platform.adapters.storage.tables import ASSET_TABLES, CHAIN_TABLES, EVENT_TABLES
+from options_platform.adapters.storage.tables import (
+    ASSET_TABLES,
+    CHAIN_TABLES,
+    EVENT_TABLES,
+    REPORT_TABLES,
+)
 from options_platform.defs.alerts.sensors import make_alert_sensors
 from options_platform.defs.assets import make_assets
 from options_platform.defs.backtest.assets import make_backtest
@@ -17,6 +22,7 @@ from options_platform.defs.chains.assets import make_chains
 from options_platform.defs.chains.snapshot import make_snapshot_job, make_snapshot_schedule
 from options_platform.defs.chains.surface import make_surface_error
 from options_platform.defs.contract_checks import make_checks
+from options_platform.defs.earnings.assets import make_earnings_moves
 from options_platform.defs.features.families import make_families
 from options_platform.defs.forward.assets import make_forward_checks, make_forward_record
 from options_platform.defs.jobs import make_backtest_job, make_job, make_reporting_job
@@ -51,7 +57,7 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
     tables = (
         *ASSET_TABLES,
         *EVENT_TABLES,
-        *(FAMILY_TABLES if has_companies else ()),
+        *((*FAMILY_TABLES, *REPORT_TABLES) if has_companies else ()),
         *(CHAIN_TABLES if has_chains else ()),
     )
     with warnings.catch_warnings():
@@ -61,10 +67,12 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
         warnings.filterwarnings("ignore", "Asset job .* materializes assets with varying")
         chains = [make_chains(settings), make_surface_error(settings)] if has_chains else []
         families = make_families(settings, with_chains=has_chains) if has_companies else []
+        moves = make_earnings_moves(settings, with_chains=has_chains) if has_companies else []
         assets = [
             *make_assets(settings, with_chains=has_chains),
             *chains,
             *families,
+            *moves,
             make_forward_record(settings),
             make_backtest(),
         ]

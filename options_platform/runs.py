@@ -28,7 +28,12 @@ DATA_ASSETS = ("raw_ohlcv", "vix", "features", "labels")
 CHAIN_ASSETS = ("option_chain", "iv_history")
 EVENT_ASSETS = ("earnings",)
 MEASURES = ("surface_error",)
-FAMILY_ASSETS = ("earnings_features", "cross_features")
+COMPANY_ASSETS = (
+    "earnings_features",
+    "cross_features",
+    "earnings_events",
+    "earnings_forecast",
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ def run_job(
     the data assets of all groups then come before the models, which read every ticker.
 
     Raises :class:`RunFailedError` with the failing step's message, and :class:`UsageError` for an
-    asset that the source cannot provide.
+    asset that the source or the tickers do not have.
     """
     if progress is not None:
         overrides["progress"] = progress
@@ -130,7 +135,7 @@ def _existing(
     existing = {key.to_user_string() for key in keys}
     if assets is not None:
         absent = [name for name in assets if name not in existing]
-        if absent and absent[0] in FAMILY_ASSETS:
+        if absent and absent[0] in COMPANY_ASSETS:
             raise UsageError(
                 f"{absent[0]}: {', '.join(settings.tickers)} are funds, which report no earnings; "
                 "it is there once the setting tickers has a company"
@@ -141,7 +146,7 @@ def _existing(
     if not backfill:
         return None
     names = [*(table.name for table in ASSET_TABLES), *EVENT_ASSETS]
-    names += [name for name in FAMILY_ASSETS if name in existing]
+    names += [name for name in COMPANY_ASSETS if name in existing]
     if by_chain(settings) and set(CHAIN_ASSETS) <= existing:
         names += CHAIN_ASSETS
     if set(MEASURES) <= existing and _has_chains(settings):
@@ -169,7 +174,7 @@ def _phases(assets: Sequence[str] | None) -> list[Sequence[str] | None]:
     from options_platform.adapters.storage.tables import ASSET_TABLES
 
     names = list(assets) if assets else [*(t.name for t in ASSET_TABLES), *EVENT_ASSETS]
-    early = (*DATA_ASSETS, *CHAIN_ASSETS, *EVENT_ASSETS, *MEASURES, FAMILY_ASSETS[0])
+    early = (*DATA_ASSETS, *CHAIN_ASSETS, *EVENT_ASSETS, *MEASURES, COMPANY_ASSETS[0])
     data = [name for name in names if name in early]
     later = [name for name in names if name not in early]
     return [part for part in (data, later) if part]

@@ -18,6 +18,7 @@ from options_platform.adapters.storage.tables import (
     ASSET_TABLES,
     CHAIN_TABLES,
     EVENT_TABLES,
+    REPORT_TABLES,
     SIDE_TABLES,
 )
 from options_platform.contracts import BACKTEST_TABLES, LEDGER_VIEWS, Column, Table
@@ -136,6 +137,9 @@ def data_dictionary() -> str:
         "## Families of features",
         "Assets of homes with a ticker that reports earnings: any but the funds of the settings.",
         *(_table_page(table) for table in FAMILY_TABLES),
+        "## Earnings moves",
+        "Assets of homes with a ticker that reports earnings: any but the well-known index funds.",
+        *(_table_page(table) for table in REPORT_TABLES),
         "## Option chains",
         (
             "Assets of sources with option chains. `option_chain` is stored in files, "

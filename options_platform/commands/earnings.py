@@ -1,4 +1,7 @@
-"""`earnings`: the calendar of reports, as it is known now or was known at a moment."""
+"""`earnings`: the calendar of reports, as it is known now or was known at a moment.
+
+Beside the next report stands the newest forecast of its move that was made by then.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
+import polars as pl
+
 from options_platform.commands.common import (
     print_json,
     print_table,
@@ -14,7 +19,7 @@ from options_platform.commands.common import (
     reading_settings,
     say,
 )
-from options_platform.contracts import EARNINGS_KNOWN
+from options_platform.contracts import EARNINGS_FORECAST, EARNINGS_KNOWN
 from options_platform.domain.calendar.sessions import NEW_YORK
 from options_platform.domain.earnings.anchors import sessions_to
 from options_platform.domain.earnings.blackout import known_at
@@ -27,6 +32,8 @@ from options_platform.domain.earnings.known_dates import (
     next_report,
 )
 from options_platform.domain.market.bars import require_ticker
+from options_platform.domain.market.index_series import may_be_stock
+from options_platform.formats import pct
 from options_platform.services.market_data.session_bounds import newest_date
 from options_platform.settings import Settings
 
@@ -34,6 +41,7 @@ COLUMNS = (
     "date", "timing", "status", "anchor", "reaction", "timing_source", "knowledge", "source",
 )  # fmt: skip
 NEXT_COLUMNS = ("ticker", "date", "timing", "status", "anchor", "sessions_left", "knowledge")
+FORECAST_COLUMNS = ("expected_move", "q90", "implied_move", "expected_crush")
 
 
 def earnings(args: argparse.Namespace) -> int:
@@ -46,10 +54,14 @@ def earnings(args: argparse.Namespace) -> int:
         day = newest_date(settings, moment)
     tickers = [require_ticker(args.ticker)] if args.ticker else settings.tickers
     reports = {ticker: dates.at(moment, day) for ticker, dates in _known(settings, tickers).items()}
+    forecasts = _forecasts(settings, tickers, newest_date(settings, moment))
     if args.ticker:
         _print_all(args, reports[tickers[0]])
+        forecast = _forecast_of(forecasts, args.ticker, next_report(reports[tickers[0]], day))
+        if forecast is not None and not args.json:
+            say(_in_words(forecast))
     else:
-        _print_next(args, reports, day)
+        _print_next(args, reports, day, forecasts)
     if not args.json:
         _say_blackout(settings, reports, day)
     if not args.json and any(r.knowledge == ASSUMED for known in reports.values() for r in known):
@@ -79,21 +91,32 @@ def _print_all(args: argparse.Namespace, reports: Sequence[Report]) -> None:
 
 
 def _print_next(
-    args: argparse.Namespace, reports: dict[str, tuple[Report, ...]], day: date
+    args: argparse.Namespace,
+    reports: dict[str, tuple[Report, ...]],
+    day: date,
+    forecasts: pl.DataFrame,
 ) -> None:
-    rows = [_next_row(ticker, next_report(known, day), day) for ticker, known in reports.items()]
+    rows = []
+    for ticker, known in reports.items():
+        report = next_report(known, day)
+        forecast = _forecast_of(forecasts, ticker, report) or {}
+        expected = {name: forecast.get(name) for name in FORECAST_COLUMNS}
+        rows.append(_next_row(ticker, report, day) | expected)
     if args.json:
         print_json(rows)
         return
     rows.sort(key=lambda row: (row["date"] is None, row["date"], row["ticker"]))
-    print_table(rows, NEXT_COLUMNS)
+    shown = [name for name in FORECAST_COLUMNS if any(row[name] is not None for row in rows)]
+    for row in rows:
+        row |= {name: None if row[name] is None else pct(row[name]) for name in shown}
+    print_table(rows, (*NEXT_COLUMNS, *shown))
 
 
 def _say_blackout(settings: Settings, reports: dict[str, tuple[Report, ...]], day: date) -> None:
     """What the blackout makes of the next report of each stock."""
     funds = settings.plan.chain.surface.funds
     for ticker, known in reports.items():
-        if ticker not in funds:
+        if may_be_stock(ticker, funds):
             say(blackout_words(ticker, known_at(known, day), settings.blackout))
 
 
@@ -105,3 +128,33 @@ def _next_row(ticker: str, report: Report | None, day: date) -> dict[str, Any]:
     return {name: row.get(name) for name in NEXT_COLUMNS} | {
         "ticker": ticker, "sessions_left": left,
     }  # fmt: skip
+
+
+def _forecasts(settings: Settings, tickers: Sequence[str], newest: date) -> pl.DataFrame:
+    """The forecasts made up to the newest session that had closed."""
+    return read_home(settings).warehouse.read(EARNINGS_FORECAST, tickers=tickers, end=newest)
+
+
+def _forecast_of(
+    forecasts: pl.DataFrame, ticker: str, report: Report | None
+) -> dict[str, Any] | None:
+    """The newest forecast of that report; None without one."""
+    if report is None:
+        return None
+    of_report = (pl.col("ticker") == ticker) & (pl.col("anchor") == report.anchor)
+    rows = forecasts.filter(of_report, pl.col("expected_move").is_not_null()).sort("date")
+    return rows.row(-1, named=True) if rows.height else None
+
+
+def _in_words(forecast: dict[str, Any]) -> str:
+    parts = [f"expected |move| {pct(forecast['expected_move'])}"]
+    if forecast["q90"] is not None:
+        parts.append(f"one in ten above {pct(forecast['q90'])}")
+    if forecast["implied_move"] is not None:
+        parts.append(f"options price {pct(forecast['implied_move'])}")
+    if forecast["expected_crush"] is not None:
+        parts.append(f"IV expected to change by {pct(forecast['expected_crush'])}")
+    return (
+        f"Forecast of {forecast['date']} for the report of {forecast['report_date']}: "
+        f"{', '.join(parts)}."
+    )

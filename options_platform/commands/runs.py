@@ -34,6 +34,7 @@ def backfill(args: argparse.Namespace) -> int:
         ASSET_TABLES,
         CHAIN_TABLES,
         EVENT_TABLES,
+        REPORT_TABLES,
     )
     from options_platform.common import PartitionRange
     from options_platform.domain.features.table import FAMILY_TABLES
@@ -52,7 +53,7 @@ def backfill(args: argparse.Namespace) -> int:
     # Dagster is loaded once nothing is left to refuse.
     from options_platform.runs import asset_names, run_job
 
-    tables = (*ASSET_TABLES, *EVENT_TABLES, *FAMILY_TABLES, *CHAIN_TABLES)
+    tables = (*ASSET_TABLES, *EVENT_TABLES, *FAMILY_TABLES, *REPORT_TABLES, *CHAIN_TABLES)
     names = [table.name for table in tables]
     assets = asset_names(names, args.select) if args.select else None
     _drop_computed(settings, args)

@@ -43,6 +43,7 @@ from options_platform.contracts.decisions import (
     TRADE_PLAN_LEGS,
 )
 from options_platform.contracts.earnings import EARNINGS, EARNINGS_KNOWN
+from options_platform.contracts.earnings_moves import EARNINGS_EVENTS, EARNINGS_FORECAST
 from options_platform.contracts.features import DIRECTIONS, GARCH_PARAMS, LABELS
 from options_platform.contracts.market import (
     CORPORATE_ACTIONS,
@@ -103,6 +104,8 @@ __all__ = (
     "DIRECTIONS",
     "DIRECTION_MODEL",
     "EARNINGS",
+    "EARNINGS_EVENTS",
+    "EARNINGS_FORECAST",
     "EARNINGS_KNOWN",
     "FETCHES",
     "FILLS",

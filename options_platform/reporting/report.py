@@ -58,6 +58,7 @@ from options_platform.formats import (
 )
 from options_platform.reporting import sections
 from options_platform.reporting.data_page import StoredData, data_section
+from options_platform.reporting.earnings import earnings_section
 from options_platform.reporting.forward_section import forward_section
 from options_platform.reporting.headline import headline_section
 from options_platform.reporting.outlook_section import outlook_section
@@ -138,6 +139,7 @@ def render(
         "regimes": sections.regime_section(regime, warehouse.read(REGIME_TRANSITIONS), vix)
         if regime.height
         else None,
+        "earnings": earnings_section(settings, warehouse, now),
         "plan": sections.plan_section(plans, warehouse.read(TRADE_PLAN_LEGS))
         if plans.height
         else None,

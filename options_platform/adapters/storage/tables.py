@@ -12,6 +12,8 @@ from options_platform.contracts import (
     CORPORATE_ACTIONS,
     DIRECTION_MODEL,
     EARNINGS,
+    EARNINGS_EVENTS,
+    EARNINGS_FORECAST,
     EARNINGS_KNOWN,
     FETCHES,
     GARCH_PARAMS,
@@ -70,6 +72,9 @@ CHAIN_TABLES = (OPTION_CHAIN, IV_HISTORY, SURFACE_ERROR)
 EVENT_TABLES = (EARNINGS,)
 """Assets that have rows for some sessions only."""
 
+REPORT_TABLES = (EARNINGS_EVENTS, EARNINGS_FORECAST)
+"""The same, of tickers that report earnings; a home of funds alone has no such assets."""
+
 SIDE_TABLES = (
     TRADE_PLAN_LEGS,
     PLAN_ALTERNATES,
@@ -112,6 +117,7 @@ def tables() -> dict[str, Table]:
             *SIDE_TABLES,
             *EVENT_TABLES,
             *FAMILY_TABLES,
+            *REPORT_TABLES,
             *LEDGER_VIEWS,
             *BACKTEST_TABLES,
         )

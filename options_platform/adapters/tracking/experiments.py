@@ -26,6 +26,8 @@ DESCRIPTIONS = {
     "each backfill, with its monthly folds as children.",
     "volatility": "The shipped model of the IV rank in 5 sessions: a run for each backfill, with "
     "its monthly folds as children.",
+    "earnings_move": "The size of the move on an earnings report, a gamma regression on past ones: "
+    "a run for each backfill, with its monthly folds as children.",
     "seed_direction": "Baseline of the direction: XGBoost with fixed parameters.",
     "seed_volatility": "Baseline of the IV rank: XGBoost with fixed parameters.",
 }

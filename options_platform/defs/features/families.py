@@ -34,6 +34,7 @@ from options_platform.domain.features.table import (
     family_version,
 )
 from options_platform.domain.market.changed_rows import rows_to_write
+from options_platform.domain.market.index_series import all_funds
 from options_platform.services.market_data.family_inputs import (
     dates_known,
     own_volatility,
@@ -104,7 +105,7 @@ def _make_cross(settings: Settings, deps: tuple[str, ...]) -> dg.AssetsDefinitio
                 read_market(platform, everyone)[0], dates_known(platform, settings.tickers)
             ),
             universe=settings.tickers,
-            funds=settings.plan.chain.surface.funds,
+            funds=all_funds(settings.plan.chain.surface.funds),
             groups=settings.groups,
         ).filter(pl.col("ticker").is_in(selected.tickers))
         extra = {"universe_id": universe_id(settings.tickers)}

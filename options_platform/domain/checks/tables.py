@@ -6,6 +6,7 @@ checks in `defs/` only connect these rules to Dagster.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -15,6 +16,8 @@ import polars as pl
 from options_platform.contracts import (
     DIRECTION_MODEL,
     EARNINGS,
+    EARNINGS_EVENTS,
+    EARNINGS_FORECAST,
     LABELS,
     RAW_OHLCV,
     TRADE_PLAN,
@@ -191,6 +194,21 @@ def _sources_differ(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) ->
     return _finding(off.sort("ticker", "date"), table, "source", "other_date")
 
 
+def _out_of_order(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
+    off = (pl.col("anchor") >= pl.col("date")) | (pl.col("known_on") < pl.col("date"))
+    return _finding(frame.filter(off), table, "anchor")
+
+
+def _forecasts_ahead(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
+    return _finding(frame.filter(pl.col("anchor") < pl.col("date")), table, "anchor")
+
+
+def _quantiles(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
+    names = ("q50", "q75", "q90", "q95")
+    falls = (pl.col(low) > pl.col(high) for low, high in itertools.pairwise(names))
+    return _finding(frame.filter(pl.any_horizontal(*falls).fill_null(value=False)), table)
+
+
 def _known_after(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
     return _finding(known_too_early(frame), table)
 
@@ -281,6 +299,17 @@ TABLE_RULES: dict[str, tuple[TableRule, ...]] = {
             _sources_differ,
             blocking=False,
         ),
+    ),
+    EARNINGS_EVENTS.name: (
+        TableRule(
+            "sessions_in_order",
+            "The anchor lies before the reaction, and the event is final after it.",
+            _out_of_order,
+        ),
+    ),
+    EARNINGS_FORECAST.name: (
+        TableRule("reports_ahead", "Each report lies ahead of its forecast.", _forecasts_ahead),
+        TableRule("quantiles_ascend", "Quantiles of the move ascend.", _quantiles),
     ),
     LABELS.name: (
         TableRule(

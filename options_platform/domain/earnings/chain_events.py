@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import date
+from datetime import date, timedelta
 
 import polars as pl
 
@@ -17,6 +17,8 @@ from options_platform.domain.earnings.event_variance import (
 from options_platform.domain.earnings.straddles import parity_forward, total_variance
 
 CHAIN_COLUMNS = ("expiry", "right", "strike", "mid", "quality")
+NEAR = timedelta(days=30)
+"""Later expiries than this after the reaction follow no straight line through the near ones."""
 Expiry = tuple[date, float, int]
 """Expiry, total variance at the money, and sessions to it."""
 
@@ -24,11 +26,14 @@ Expiry = tuple[date, float, int]
 def event_variance(chain: pl.DataFrame, day: date, reaction: date, base: float) -> float | None:
     """The variance that the chain of `day` prices for the report which `reaction` knows first.
 
-    By least squares over all expiries where three lie on each side of the report, else from the
-    nearest on each side, else from the first one after it and `base`, the annualised volatility of
-    days without a report. None without an expiry after the report, and where the quotes give none.
+    By least squares over the expiries up to 30 days after the reaction where three lie on each
+    side of the report, else from the nearest on each side, else from the first one after it and
+    `base`, the annualised volatility of days without a report. None without such an expiry after
+    the report, and where the quotes give none.
+
+    `chain` has :data:`CHAIN_COLUMNS`; only good quotes are read.
     """
-    listed = list(_expiries(chain, day))
+    listed = _expiries(chain.filter(pl.col("expiry") <= reaction + NEAR), day)
     before = [each for each in listed if each[0] < reaction]
     after = [each for each in listed if each[0] >= reaction]
     if not after:

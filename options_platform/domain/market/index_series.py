@@ -69,8 +69,13 @@ def iv_basis_of(ticker: pl.Expr, symbol: pl.Expr) -> pl.Expr:
     )
 
 
+def all_funds(funds: Iterable[str]) -> frozenset[str]:
+    """The known `FUNDS` and those of the setting `plan.chain.surface.funds`."""
+    return FUNDS.union(funds)
+
+
 def may_be_stock(ticker: str, funds: Iterable[str] = ()) -> bool:
-    """Whether a ticker is none of the known `FUNDS`, nor of `funds`."""
+    """Whether a ticker is none of :func:`all_funds`."""
     return ticker not in FUNDS and ticker not in funds
 
 

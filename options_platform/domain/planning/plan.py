@@ -21,7 +21,7 @@ from options_platform.domain.calendar.expiries import FIRST_OPTIONS
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.chain.vol_errors import vol_error
 from options_platform.domain.earnings.rules import BlackoutRules
-from options_platform.domain.market.index_series import iv_basis_of
+from options_platform.domain.market.index_series import all_funds, iv_basis_of
 from options_platform.domain.planning.conditions.blackout import (
     blackout_refusals,
     with_report_inputs,
@@ -228,7 +228,7 @@ def spread_refusals(rules: PlanRules) -> tuple[RefusalRule, ...]:
             pl.col("expiry").is_null(),
             pl.lit(f"a listed expiry {chosen.min_dte} to {chosen.max_dte} days away"),
         ),
-        *blackout_refusals(rules.blackout, rules.chain.surface.funds),
+        *blackout_refusals(rules.blackout, all_funds(rules.chain.surface.funds)),
         RefusalRule(
             "BAD_QUOTE",
             as_text("limit_price"),

@@ -14,7 +14,7 @@ from options_platform.domain.earnings.chain_events import CHAIN_COLUMNS
 from options_platform.domain.earnings.known_dates import KnownDates
 from options_platform.domain.earnings.report_rows import Chain
 from options_platform.domain.features.table import FEATURES_TABLE
-from options_platform.domain.market.index_series import iv_basis_of
+from options_platform.domain.market.index_series import iv_basis_of, may_be_stock
 from options_platform.services.market_data.platform import Platform
 from options_platform.settings import Settings
 
@@ -22,7 +22,7 @@ from options_platform.settings import Settings
 def companies(settings: Settings) -> tuple[str, ...]:
     """The tickers that report earnings: all but the funds of the settings."""
     funds = settings.plan.chain.surface.funds
-    return tuple(ticker for ticker in settings.tickers if ticker not in funds)
+    return tuple(ticker for ticker in settings.tickers if may_be_stock(ticker, funds))
 
 
 def dates_known(platform: Platform, tickers: Sequence[str]) -> dict[str, KnownDates]:

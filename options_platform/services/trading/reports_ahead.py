@@ -13,6 +13,7 @@ from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import EARNINGS_KNOWN
 from options_platform.domain.earnings.blackout import Known, ReportAhead, known_at
 from options_platform.domain.earnings.known_dates import KnownDates
+from options_platform.domain.market.index_series import may_be_stock
 from options_platform.errors import PlatformError
 from options_platform.services.trading.prices.stored_closes import BUSY_SECONDS
 from options_platform.settings import Settings
@@ -33,7 +34,7 @@ class ReportsAhead:
 
     def known(self, ticker: str, session: date) -> Known | None:
         """What is known of the reports after the close of a session; None of a fund."""
-        if ticker in self.settings.plan.chain.surface.funds:
+        if not may_be_stock(ticker, self.settings.plan.chain.surface.funds):
             return None
         if ticker not in self._dates:
             self._dates[ticker] = KnownDates(ticker, self._record, self.settings.earnings)

@@ -14,6 +14,7 @@ from options_platform.adapters.ports.broker import (
 )
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.calendar.sessions import shift
+from options_platform.domain.market.index_series import all_funds
 from options_platform.domain.planning.conditions.blackout import RefusedEntry, refused_entry
 from options_platform.domain.planning.refusals import RULE_SET_LOST
 from options_platform.domain.risk import (
@@ -159,7 +160,7 @@ class EntryChecks:
         if known is None:
             return None
         expiry = min(leg.expiry for leg in order.legs)
-        funds = self.settings.plan.chain.surface.funds
+        funds = all_funds(self.settings.plan.chain.surface.funds)
         return refused_entry(
             known, order.ticker, order.session, expiry, self.settings.blackout, funds
         )

@@ -1,0 +1,1 @@
+"""The assets `earnings_events` and `earnings_forecast`, of homes with tickers that report."""
