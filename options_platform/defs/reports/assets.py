@@ -9,6 +9,7 @@ from options_platform.contracts import BACKTEST_TABLES
 from options_platform.defs.shared.asset_options import OWNERS
 from options_platform.reporting.report import write_report
 from options_platform.reporting.session.links import report_url
+from options_platform.services.accounting.ticker_groups import store_ticker_groups
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.trading.home_copy import home_copy
 
@@ -45,6 +46,7 @@ def make_marts(assets: Collection[str]) -> dg.AssetsDefinition:
         specs=[_spec(mart, assets) for mart in marts],
     )
     def build(platform: dg.ResourceParam[Platform]) -> Iterator[dg.MaterializeResult]:
+        store_ticker_groups(platform.warehouse, platform.settings)
         # One transaction replaces the whole schema, so one step builds all marts.
         for name, rows in build_marts(platform.warehouse):
             yield dg.MaterializeResult(
