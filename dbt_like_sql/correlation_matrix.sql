@@ -9,19 +9,21 @@ WITH months AS (
     GROUP BY date_trunc('month', date)
 ),
 
-ago AS (
-    SELECT unnest(range(60)) AS sessions
+last_60 AS (
+    SELECT
+        date,
+        session_no - unnest(range(60)) AS session_no
+    FROM months
 ),
 
-windowed AS MATERIALIZED (
+windowed AS (
     SELECT
-        m.date,
+        l.date,
         r.session_no,
         r.ticker,
         r.log_return
-    FROM months AS m
-    CROSS JOIN ago
-    INNER JOIN marts.session_returns AS r ON m.session_no - ago.sessions = r.session_no
+    FROM last_60 AS l
+    INNER JOIN marts.session_returns AS r USING (session_no)
     WHERE r.log_return IS NOT NULL
 )
 

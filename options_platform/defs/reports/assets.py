@@ -7,6 +7,7 @@ import dagster as dg
 from options_platform.adapters.storage.marts import SCHEMA, Mart, build_marts, load_marts
 from options_platform.contracts import BACKTEST_TABLES
 from options_platform.defs.shared.asset_options import OWNERS
+from options_platform.reporting.cross_ticker import READ_MARTS
 from options_platform.reporting.report import write_report
 from options_platform.reporting.session.links import report_url
 from options_platform.services.accounting.ticker_groups import store_ticker_groups
@@ -90,6 +91,7 @@ def make_report() -> dg.AssetsDefinition:
             "volatility_model",
             "backtest",
             "portfolio",
+            *(mart_key(name) for name in READ_MARTS),
         ],
     )
     def report(platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:
