@@ -22,21 +22,27 @@ windows AS (
     )
 ),
 
-ago AS (
-    SELECT unnest(range(60)) AS sessions
+-- The session of each return is computed before the join, which otherwise compares all with all.
+wanted AS (
+    SELECT
+        date,
+        ticker,
+        mean_return,
+        deviation,
+        session_no - unnest(range(60)) AS session_no
+    FROM windows
+    WHERE sessions = 60 AND deviation > 0
 ),
 
 summed AS (
     SELECT
         w.date,
-        ago.sessions AS sessions_ago,
+        w.session_no,
         count(*) AS stocks,
         sum((r.log_return - w.mean_return) / w.deviation) AS standardised
-    FROM windows AS w
-    CROSS JOIN ago
-    INNER JOIN stocks AS r ON w.ticker = r.ticker AND w.session_no - ago.sessions = r.session_no
-    WHERE w.sessions = 60 AND w.deviation > 0
-    GROUP BY w.date, ago.sessions
+    FROM wanted AS w
+    INNER JOIN stocks AS r USING (ticker, session_no)
+    GROUP BY w.date, w.session_no
 ),
 
 means AS (
