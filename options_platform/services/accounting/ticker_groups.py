@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from options_platform.adapters.storage.duck import held
+from options_platform.adapters.storage.marts import build_marts
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import TICKER_GROUPS
 from options_platform.settings import Settings
@@ -37,3 +39,14 @@ def store_ticker_groups(
     )
     warehouse.write([(TICKER_GROUPS, rows)])
     return rows
+
+
+def build_grouped_marts(warehouse: Warehouse, settings: Settings) -> list[tuple[str, int]]:
+    """Store the groups, then rebuild the marts; returns their names and row counts.
+
+    Raises :class:`MartError` for a mart that cannot be built; the stored marts are then unchanged.
+    """
+    # To open the file takes longer than to write the groups, so both steps share a connection.
+    with held(warehouse.path, wait_seconds=warehouse.wait_seconds):
+        store_ticker_groups(warehouse, settings)
+        return build_marts(warehouse)
