@@ -45,6 +45,7 @@ from options_platform.contracts.decisions import (
 from options_platform.contracts.earnings import EARNINGS, EARNINGS_KNOWN
 from options_platform.contracts.earnings_moves import EARNINGS_EVENTS, EARNINGS_FORECAST
 from options_platform.contracts.features import DIRECTIONS, GARCH_PARAMS, LABELS
+from options_platform.contracts.groups import TICKER_GROUPS
 from options_platform.contracts.market import (
     CORPORATE_ACTIONS,
     FETCHES,
@@ -138,6 +139,7 @@ __all__ = (
     "STUDY_RESULTS",
     "SURFACE_ERROR",
     "SURFACE_FIT",
+    "TICKER_GROUPS",
     "TIMESTAMP",
     "TRADE_PLAN",
     "TRADE_PLAN_LEGS",

@@ -57,6 +57,7 @@ from options_platform.formats import (
     words,
 )
 from options_platform.reporting import sections
+from options_platform.reporting.cross_ticker import cross_ticker_section
 from options_platform.reporting.data_page import StoredData, data_section
 from options_platform.reporting.earnings import earnings_section
 from options_platform.reporting.forward_section import forward_section
@@ -153,6 +154,7 @@ def render(
         ),
         "rule_sets": rule_sets_section(settings, warehouse),
         "studies": studies_section(settings, warehouse),
+        "cross": cross_ticker_section(settings, warehouse),
         "forward": forward_section(settings, warehouse, now),
         "orders": sections.order_section(
             warehouse.read(PAPER_ORDERS),

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING
 from options_platform.adapters.storage.changes import begin_change
 from options_platform.adapters.storage.duck import held, known_fault
 from options_platform.adapters.storage.tables import tables
-from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.adapters.storage.warehouse import MARTS, Warehouse
 from options_platform.errors import PlatformError
 
 if TYPE_CHECKING:
     import duckdb
 
-SCHEMA, MAIN = "marts", "main"
+SCHEMA, MAIN = MARTS, "main"
 SUFFIX = ".sql"
 PACKAGE = "dbt_like_sql"
 """Lies beside this package in a clone and in a wheel."""

@@ -41,6 +41,7 @@ from options_platform.contracts import (
     STUDY_RESULTS,
     SURFACE_ERROR,
     SURFACE_FIT,
+    TICKER_GROUPS,
     TRADE_PLAN,
     TRADE_PLAN_LEGS,
     TRIAL_FOLDS,
@@ -102,6 +103,7 @@ SIDE_TABLES = (
     ACCOUNT_SET_SCORES,
     STUDIES,
     STUDY_RESULTS,
+    TICKER_GROUPS,
 )
 
 

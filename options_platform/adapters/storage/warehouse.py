@@ -31,6 +31,9 @@ from options_platform.errors import ContractError
 if TYPE_CHECKING:
     import duckdb
 
+MARTS = "marts"
+"""The schema of the marts."""
+
 DEFAULT_WAIT_SECONDS = 60.0
 
 
@@ -149,6 +152,18 @@ class Warehouse:
                     raise
                 frame = _select(connection, table, names, conditions, absent)
         return frame.cast({name: schema[name] for name in names})
+
+    def read_mart(self, name: str) -> pl.DataFrame | None:
+        """The stored rows of a mart; None if it was never built."""
+        if not self.path.exists():
+            return None
+        import duckdb
+
+        with self._connection() as connection:
+            try:
+                return connection.table(f"{MARTS}.{name}").pl()
+            except duckdb.CatalogException:
+                return None
 
     def query(
         self, sql: str, params: Sequence[object] | Mapping[str, object] | None = None

@@ -4,11 +4,13 @@ from collections.abc import Collection, Iterator
 
 import dagster as dg
 
-from options_platform.adapters.storage.marts import SCHEMA, Mart, build_marts, load_marts
+from options_platform.adapters.storage.marts import SCHEMA, Mart, load_marts
 from options_platform.contracts import BACKTEST_TABLES
 from options_platform.defs.shared.asset_options import OWNERS
+from options_platform.reporting.cross_ticker import READ_MARTS
 from options_platform.reporting.report import write_report
 from options_platform.reporting.session.links import report_url
+from options_platform.services.accounting.ticker_groups import build_grouped_marts
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.trading.home_copy import home_copy
 
@@ -46,7 +48,7 @@ def make_marts(assets: Collection[str]) -> dg.AssetsDefinition:
     )
     def build(platform: dg.ResourceParam[Platform]) -> Iterator[dg.MaterializeResult]:
         # One transaction replaces the whole schema, so one step builds all marts.
-        for name, rows in build_marts(platform.warehouse):
+        for name, rows in build_grouped_marts(platform.warehouse, platform.settings):
             yield dg.MaterializeResult(
                 asset_key=mart_key(name), metadata={"dagster/row_count": rows}
             )
@@ -88,6 +90,7 @@ def make_report() -> dg.AssetsDefinition:
             "volatility_model",
             "backtest",
             "portfolio",
+            *(mart_key(name) for name in READ_MARTS),
         ],
     )
     def report(platform: dg.ResourceParam[Platform]) -> dg.MaterializeResult:

@@ -68,6 +68,14 @@ class PublishedWarehouse(Warehouse):
             rows = rows.sort(entry["key"])
         return rows.select(names).collect().cast({name: schema[name] for name in names})
 
+    def read_mart(self, name: str) -> pl.DataFrame | None:
+        """As :meth:`Warehouse.read_mart`."""
+        entry = self.version.tables.get(f"{MARTS}/{name}")
+        if entry is None:
+            return None
+        files = [self.version.folder / file["path"] for file in entry["files"]]
+        return pl.read_parquet(files, glob=False, hive_partitioning=False)
+
     def has(self, table: Table) -> bool:
         """Whether the table exists."""
         return self._entry(table) is not None
