@@ -3,8 +3,9 @@
 Daily log volatility follows an AR(1) whose shocks are negatively correlated with returns (the
 leverage effect); returns are Student-t with a common market factor. The volatility index is the
 model's expected volatility over the next month, so its rank reverts to the mean as the VIX's does.
-A value depends only on the seed, the ticker and the date, not on the requested range: when the
-calendar grows, draws are added and none changes.
+A stock also reports each quarter: its price jumps, and its implied volatility rises before and
+falls after; funds do not. A value depends only on the seed, the ticker and the date, not on the
+requested range: when the calendar grows, draws are added and none changes.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy as np
 import polars as pl
 
 from options_platform.adapters.ports.market_data import BAR_SCHEMA, INDEX_SCHEMA, SourceInfo
-from options_platform.adapters.sources import simulated_options
+from options_platform.adapters.sources import simulated_options, simulated_reports
 from options_platform.adapters.sources.options import SourceOptions
 from options_platform.common import Floats
 from options_platform.domain.calendar.sessions import all_sessions, newest_final_session
@@ -155,14 +156,18 @@ def _bars(seed: int, ticker: str) -> pl.DataFrame:
     beta = _beta(random)
     mixed = MARKET_SHARE * shocks + math.sqrt(1.0 - MARKET_SHARE**2) * idiosyncratic
     daily = vol * beta
-    close = 100.0 * (0.5 + random.random()) * np.exp(np.cumsum(DRIFT + daily * mixed))
+    at = _reactions(seed, ticker)
+    jump = simulated_reports.jumps(count, at, beta, _generator(seed, f"ticker:{ticker}:jumps"))
+    close = 100.0 * (0.5 + random.random()) * np.exp(np.cumsum(DRIFT + daily * mixed + jump))
     gap, up, down, trade = (
         _normals(random, seed, f"ticker:{ticker}:{part}") for part in ("gap", "up", "down", "trade")
     )
-    open_ = np.r_[close[0], close[:-1]] * np.exp(0.35 * daily * gap)
+    open_ = np.r_[close[0], close[:-1]] * np.exp(0.35 * daily * gap + jump)
     high = np.maximum(open_, close) * np.exp(np.abs(0.6 * daily * up))
     low = np.minimum(open_, close) * np.exp(-np.abs(0.6 * daily * down))
-    volume = np.round(SHARES_A_DAY * np.exp(0.3 * trade) * (vol / math.exp(LEVEL)))
+    volume = SHARES_A_DAY * np.exp(0.3 * trade) * (vol / math.exp(LEVEL))
+    volume[at] *= simulated_reports.BUSIER
+    volume = np.round(volume)
     return pl.DataFrame(
         {
             "date": _sessions(),
@@ -197,10 +202,23 @@ def _ticker_index(seed: int, ticker: str) -> pl.DataFrame:
     random.standard_normal(DRAWN)
     name = f"index:{ticker}:own"
     noise = _normals(_generator(seed, name), seed, f"{name}:noise")
-    return _volatility_index(seed, ticker, noise, _beta(random))
+    ramp = simulated_reports.ramp(len(_sessions()), _reactions(seed, ticker))
+    return _volatility_index(seed, ticker, noise, _beta(random) * ramp)
 
 
-def _volatility_index(seed: int, symbol: str, noise: Floats, factor: float) -> pl.DataFrame:
+def _reactions(seed: int, ticker: str) -> simulated_reports.Places:
+    """The places of the sessions that react to a report; none for a fund."""
+    days = _sessions()
+    name = f"earnings:{ticker}"
+    reports = simulated_options.earnings(
+        ticker, days[0], days[-1], lambda part: _generator(seed, f"{name}:{part}")
+    )
+    return simulated_reports.reactions(reports, days)
+
+
+def _volatility_index(
+    seed: int, symbol: str, noise: Floats, factor: float | Floats
+) -> pl.DataFrame:
     """`factor` times the market's expected volatility over a month, with `noise`, in points."""
     # The close includes its session's shock, so it is based on the next session's volatility.
     vol = _market(seed)[1][1:]
