@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
@@ -292,10 +292,16 @@ def _filled(values: Mapping[str, Any], defaults: Any, *, where: str = "setting "
             filled[key] = _filled(value, default, where=f"{where}{key}.")
         elif isinstance(default, dict) and default:
             for name in value:
-                if name not in default:
+                if name not in default and not _is_by_ticker(defaults, key):
                     raise_unknown(f"{where}{key}: ", (str(name),), list(default))
             filled[key] = {**default, **value}
     return filled
+
+
+def _is_by_ticker(defaults: Any, name: str) -> bool:
+    """Whether a setting has a value a ticker, so that its keys are not those of the default."""
+    of_name = next(each for each in fields(defaults) if each.name == name)
+    return of_name.metadata.get("keys") == "tickers"
 
 
 def _with_account(settings: Settings, given: Mapping[str, Any]) -> PlanRules:

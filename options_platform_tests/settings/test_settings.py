@@ -204,3 +204,15 @@ def test_numbers_of_a_smile_that_allow_arbitrage_are_refused_with_the_reason(tmp
     (tmp_path / "options.toml").write_text(text)
     with pytest.raises(SettingsError, match=r"a smile needs -q/2 <= p <= 3\.5"):
         load_settings(tmp_path, {})
+
+
+def test_a_group_of_an_own_ticker_stands_beside_the_default_ones():
+    settings = make_settings(
+        {"risk": {"groups": {"AAPL": "tech"}}, "groups": {"peers": {"XYZ": "banks"}}}
+    )
+    assert settings.risk.group("AAPL") == "tech"
+    assert settings.risk.group("SPY") == settings.risk.group("QQQ") == "us_equity_index"
+    assert settings.groups.peers["XYZ"] == "banks"
+    assert settings.groups.peers["AAPL"] == "megacap_tech"
+    with pytest.raises(SettingsError, match="unknown setting"):
+        make_settings({"plan": {"sizing": {"regime_multiplier": {"hgh_vol": 0.5}}}})

@@ -23,8 +23,8 @@ class GroupRules:
     tickers in the index behind SPY, for the implied correlation; without them it is null.
     """
 
-    peers: dict[str, str] = field(default_factory=_megacaps)
-    sectors: dict[str, str] = field(default_factory=_sectors)
+    peers: dict[str, str] = field(default_factory=_megacaps, metadata={"keys": "tickers"})
+    sectors: dict[str, str] = field(default_factory=_sectors, metadata={"keys": "tickers"})
     weights: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

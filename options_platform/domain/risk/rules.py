@@ -94,7 +94,7 @@ class RiskRules:
     max_expiry_risk_pct: float = 0.06
     max_group_risk_pct: float = 0.08
     max_total_risk_pct: float = 0.10
-    groups: dict[str, str] = field(default_factory=_groups)
+    groups: dict[str, str] = field(default_factory=_groups, metadata={"keys": "tickers"})
     betas: dict[str, float] = field(default_factory=dict)
     greeks: GreekLimits = field(default_factory=GreekLimits)
     gap: GapRules = field(default_factory=GapRules)

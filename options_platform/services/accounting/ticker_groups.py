@@ -48,5 +48,5 @@ def build_grouped_marts(warehouse: Warehouse, settings: Settings) -> list[tuple[
     """
     # To open the file takes longer than to write the groups, so both steps share a connection.
     with held(warehouse.path, wait_seconds=warehouse.wait_seconds):
-        store_ticker_groups(warehouse, settings)
+        store_ticker_groups(warehouse, settings, settings.groups.weights)
         return build_marts(warehouse)
