@@ -71,6 +71,9 @@ LIFTED: dict[str, Callable[[PlanRules], PlanRules]] = {
     "VOL_VETO_DEBIT": lambda rules: _selecting(rules, veto_debit_regimes=()),
     "VOL_VETO_CREDIT": lambda rules: _selecting(rules, veto_credit_above=math.inf),
     "UNBOUNDED": lambda rules: replace(rules, allow_undefined_risk=True),
+    "WIDTH_RANGE": lambda rules: replace(
+        rules, stocks=replace(rules.stocks, min_width_share=0.0, max_width_share=math.inf)
+    ),
     "ILLIQUID": lambda rules: replace(rules, liquidity=LiquidityRules(0.0, math.inf)),
     # The last one, since it replaces the sizes that others change.
     "RISK_BUDGET": _with_any_budget,

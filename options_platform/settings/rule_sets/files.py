@@ -32,7 +32,9 @@ MOST = 10**9
 TOP = ("iron_condor_enabled", "exits", "limits", "plan")
 """The settings that a set may hold."""
 
-OF_ACCOUNT = ("costs", "chain", "undefined_risk", "allow_undefined_risk", "rule_set", "share")
+OF_ACCOUNT = (
+    "costs", "chain", "undefined_risk", "allow_undefined_risk", "rule_set", "share", "stocks"
+)  # fmt: skip
 """The parts of `plan` that it may not: they describe the market and the account."""
 
 
