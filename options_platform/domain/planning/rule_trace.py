@@ -42,7 +42,8 @@ def rule_trace(inputs: pl.DataFrame, plans: pl.DataFrame, rules: PlanRules) -> p
         Rows in `LEDGER_SCHEMA`, sorted by date, ticker and step.
     """
     shown = plans.select(
-        "date", "ticker", "decision", "dte", "limit_price", "width", "spot", "contracts", "vol_scale",
+        "date", "ticker", "decision", "dte", "limit_price", "width", "spot", "contracts",
+        "vol_scale",
         code=pl.col("reasons").list.first(),
     )  # fmt: skip
     rows = with_wanted(inputs, rules.selection).join(shown, on=["date", "ticker"], how="inner")
