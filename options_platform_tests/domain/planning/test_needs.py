@@ -35,6 +35,8 @@ NEEDS = {
     "NO_OPTIONS": "sessions from 2005-01-10 on",
     "NO_EXPIRY": "a listed expiry 14 to 45 days away",
     "BAD_QUOTE": "sound quotes, a price between zero and the width",
+    "WIDTH_RANGE": "a width of 0.005 to 0.15 of a stock's price: "
+    "plan.stocks.width_moves=0.5 scales it",
     "ILLIQUID": "a bid of 0.05 on each sold leg",
 }
 """Those that do not depend on the row's price."""
@@ -50,6 +52,7 @@ def plans_of_each_code():
             0
         ],
         "NO_EXPIRY": build_plans(one(), PlanRules(), chains(one(), expiries=[FAR]))[0],
+        "WIDTH_RANGE": build_plans(one(ticker="NVDA", close=30.0, iv_close=40.0), PlanRules())[0],
         "RISK_BUDGET": build_plans(one(), POOR)[0],
     }
 
