@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -22,6 +22,14 @@ OWN_INDEX = {
 """Cboe's volatility index of 30 days on the options of a ticker, or on those of the index that it
 tracks, as Cboe and FRED list them; some have ended."""
 CHAIN_PREFIX = "CHAIN:"
+FUNDS = frozenset({
+    "SPY", "QQQ", "IWM", "DIA", "VOO", "IVV", "VTI", "RSP", "MDY", "SPX", "XSP", "NDX", "RUT",
+    "EEM", "EFA", "EWZ", "FXI", "GLD", "SLV", "GDX", "GDXJ", "USO", "UNG", "TLT", "IEF", "HYG",
+    "LQD", "XLB", "XLC", "XLE", "XLF", "XLI", "XLK", "XLP", "XLRE", "XLU", "XLV", "XLY", "XBI",
+    "XOP", "KRE", "SMH", "ARKK", "VXX", "UVXY", "TQQQ", "SQQQ",
+})  # fmt: skip
+"""Funds and indices with listed options that are known to be none: they report no earnings. Any
+other ticker may be a stock; the setting `plan.chain.surface.funds` names further funds."""
 Basis = Literal["own", "chain", "market"]
 
 
@@ -48,6 +56,11 @@ def iv_basis_of(ticker: pl.Expr, symbol: pl.Expr) -> pl.Expr:
         .then(pl.lit("own"))
         .otherwise(pl.lit("market"))
     )
+
+
+def may_be_stock(ticker: str, funds: Iterable[str] = ()) -> bool:
+    """Whether a ticker is none of the known `FUNDS`, nor of `funds`."""
+    return ticker not in FUNDS and ticker not in funds
 
 
 def foreign_indices(iv_symbols: Mapping[str, str]) -> dict[str, str | None]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from options_platform.domain.chain import SurfaceRules
+from options_platform.domain.market.index_series import FUNDS, may_be_stock
 from options_platform.domain.planning.refusals import RefusalRule
 from options_platform.domain.planning.strike_settings import BY_MOVES, FIXED, StrikeRules
 
@@ -45,13 +46,13 @@ class StockRules:
 
 
 def is_stock(ticker: str, surface: SurfaceRules) -> bool:
-    """Whether a ticker is a stock: none of the surface's `funds`."""
-    return ticker not in surface.funds
+    """Whether a ticker is a stock: no known fund or index, and none of the surface's `funds`."""
+    return may_be_stock(ticker, surface.funds)
 
 
 def of_stocks(surface: SurfaceRules) -> pl.Expr:
     """:func:`is_stock` of the column `ticker`."""
-    return ~pl.col("ticker").is_in(list(surface.funds))
+    return ~pl.col("ticker").is_in(sorted(FUNDS.union(surface.funds)))
 
 
 def width_refusal(rules: StockRules, surface: SurfaceRules) -> RefusalRule:

@@ -23,7 +23,7 @@ def rules(stocks=StockRules(), strikes=StrikeRules()):  # noqa: B008 - both are 
 
 def test_a_ticker_is_a_stock_unless_it_is_listed_as_a_fund():
     surface = SurfaceRules()
-    assert [is_stock(name, surface) for name in ("SPY", "VTI", "AAPL", "XYZ")] == [0, 0, 1, 1]
+    assert [is_stock(name, surface) for name in ("SPY", "SPX", "AAPL", "XYZ")] == [0, 0, 1, 1]
     assert not is_stock("XYZ", SurfaceRules(funds=("XYZ",)))
 
 
