@@ -109,6 +109,7 @@ def rules_page(generated: str) -> str:
         "Fill models, from the best to the worst: "
         + "; ".join(f"`{name}`, {first(model)}" for name, model in FILL_MODELS.items()),
         *section("Liquidity", "plan.liquidity", plan.liquidity),
+        *section("Stocks", "plan.stocks", plan.stocks),
         *_backtest(rules, settings.backtest),
     ]
     return "\n\n".join(parts) + "\n"

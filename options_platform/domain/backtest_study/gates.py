@@ -77,6 +77,9 @@ LIFTED: dict[str, Callable[[PlanRules], PlanRules]] = {
     "EARNINGS_UNKNOWN": _without_blackout,
     "EARNINGS_BLACKOUT": _without_blackout,
     "UNBOUNDED": lambda rules: replace(rules, allow_undefined_risk=True),
+    "WIDTH_RANGE": lambda rules: replace(
+        rules, stocks=replace(rules.stocks, min_width_share=0.0, max_width_share=math.inf)
+    ),
     "ILLIQUID": lambda rules: replace(rules, liquidity=LiquidityRules(0.0, math.inf)),
     # The last one, since it replaces the sizes that others change.
     "RISK_BUDGET": _with_any_budget,

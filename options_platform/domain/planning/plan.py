@@ -67,6 +67,7 @@ from options_platform.domain.planning.selection import (
     select_strategies,
 )
 from options_platform.domain.planning.spread_bounds import spread_bounds, widest
+from options_platform.domain.planning.stocks import StockRules, of_stocks, width_refusal
 from options_platform.domain.planning.strike_settings import StrikeRules
 from options_platform.domain.risk.short_margin import UndefinedRiskRules
 from options_platform.domain.risk.sizing import SizingRules, account_needed, contracts
@@ -93,6 +94,7 @@ class PlanRules:
     chain: ChainRules = field(default_factory=ChainRules)
     costs: CostRules = field(default_factory=CostRules)
     liquidity: LiquidityRules = field(default_factory=LiquidityRules)
+    stocks: StockRules = field(default_factory=StockRules)
     allow_undefined_risk: bool = False
     undefined_risk: UndefinedRiskRules = field(default_factory=UndefinedRiskRules)
     rule_set: str = DEFAULT_RULE_SET
@@ -180,10 +182,11 @@ def plan_selected(
     plans, legs = [refused_rows(rows.filter(no_trade)), refused], [TRADE_PLAN_LEGS.empty()]
     for strategy in STRATEGIES.values():
         chosen = permitted.filter(pl.col("strategy") == strategy.name)
-        for part, own_chain in _by_source(chosen, chain_of):
-            planned, planned_legs = _plan_strategy(part, strategy, rules, own_chain)
-            plans.append(planned)
-            legs.append(planned_legs)
+        for of_class, own_rules in _by_class(chosen, rules):
+            for part, own_chain in _by_source(of_class, chain_of):
+                planned, planned_legs = _plan_strategy(part, strategy, own_rules, own_chain)
+                plans.append(planned)
+                legs.append(planned_legs)
     return (
         pl.concat(plans).sort("date", "ticker"),
         pl.concat(legs).sort("date", "ticker", "leg"),
@@ -235,6 +238,7 @@ def spread_refusals(rules: PlanRules) -> tuple[RefusalRule, ...]:
             "sound quotes, a price between zero and the width",
             pl.col("bad_quote"),
         ),
+        width_refusal(rules.stocks, rules.chain.surface),
         RefusalRule(
             "ILLIQUID",
             as_text("limit_price"),
@@ -263,6 +267,16 @@ def _split(rows: pl.DataFrame, *rules: RefusalRule) -> tuple[pl.DataFrame, pl.Da
     asked = rows.with_columns(refusal=first_refusal(rules), needs=first_needs(rules))
     is_refused = pl.col("refusal").is_not_null()
     return asked.filter(~is_refused), refused_rows(asked.filter(is_refused))
+
+
+def _by_class(rows: pl.DataFrame, rules: PlanRules) -> list[tuple[pl.DataFrame, PlanRules]]:
+    """The rows with the rules that hold for them: stocks may have widths of their own."""
+    strikes = rules.stocks.strikes(rules.strikes)
+    if strikes == rules.strikes:
+        return [(rows, rules)]
+    is_of_stock = of_stocks(rules.chain.surface)
+    of_stock = replace(rules, strikes=strikes)
+    return [(rows.filter(~is_of_stock), rules), (rows.filter(is_of_stock), of_stock)]
 
 
 def _by_source(

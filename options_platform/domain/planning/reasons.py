@@ -25,6 +25,7 @@ REASONS: dict[str, str] = {
     "soon after its entry",
     "BAD_QUOTE": "a quote is missing or crossed, or the mids give a credit or debit that is not "
     "between zero and the width of the narrower wing",
+    "WIDTH_RANGE": "the spread of a stock is too narrow or too wide for its price",
     "ILLIQUID": "the bid of a sold leg is too low or none, the quotes are too wide for the price, "
     "or open interest or volume too small",
     "RISK_BUDGET": "one spread's maximum loss is more than the account may risk",

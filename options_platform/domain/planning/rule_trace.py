@@ -43,7 +43,8 @@ def rule_trace(inputs: pl.DataFrame, plans: pl.DataFrame, rules: PlanRules) -> p
         Rows in `LEDGER_SCHEMA`, sorted by date, ticker and step.
     """
     shown = plans.select(
-        "date", "ticker", "decision", "dte", "limit_price", "width", "contracts", "vol_scale",
+        "date", "ticker", "decision", "dte", "limit_price", "width", "spot", "contracts",
+        "vol_scale",
         code=pl.col("reasons").list.first(),
     )  # fmt: skip
     wanted = with_report_inputs(with_wanted(inputs, rules.selection))

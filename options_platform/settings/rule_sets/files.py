@@ -33,7 +33,8 @@ TOP = ("iron_condor_enabled", "exits", "limits", "plan")
 """The settings that a set may hold."""
 
 OF_ACCOUNT = (
-    "costs", "chain", "undefined_risk", "allow_undefined_risk", "rule_set", "share", "blackout"
+    "costs", "chain", "undefined_risk", "allow_undefined_risk", "rule_set", "share", "blackout",
+    "stocks",
 )  # fmt: skip
 """The parts of `plan` that it may not: they describe the market and the account."""
 
