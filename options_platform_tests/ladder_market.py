@@ -62,6 +62,7 @@ RULES: dict[str, Any] = {
                     "width_moves": 0.75, "narrow_to_fit": False},
         "sizing": {"risk_pct": 0.03, "regime_multiplier": dict.fromkeys(REGIMES, 1.0)},
         "liquidity": {"max_width_share": 2.0},
+        "stocks": {"max_width_share": 1.0},
     },
 }  # fmt: skip
 

@@ -26,6 +26,7 @@ from options_platform.domain.chain.learned import LearnedSurface
 from options_platform.domain.earnings.rules import BlackoutRules
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.planning.retired_settings import RETIRED
+from options_platform.domain.planning.stocks import StockRules
 from options_platform.domain.risk import SetLimits
 from options_platform.domain.risk.sizing import drop_absent_target
 from options_platform.domain.statistics.curve import sharpe
@@ -83,6 +84,8 @@ def rules_hash(variant: Variant) -> str:
     for part in (plan, rules):
         if part["blackout"] == asdict(BlackoutRules()):
             part.pop("blackout")
+    if variant.plan.stocks == StockRules():
+        plan.pop("stocks")
     own = [each["sizing"] for each in rules["sets"].values()]
     for sizing in (plan["sizing"], rules["sizing"], *own):
         drop_absent_target(sizing)

@@ -21,6 +21,12 @@ FETCHED = datetime(2015, 1, 2, 5, tzinfo=UTC)
 STOCK = {"plan": {"sizing": {"risk_pct": 0.025}, "chain": {"surface": {"funds": ["QQQ"]}}}}
 
 
+@pytest.fixture(autouse=True)
+def spy_is_a_stock(monkeypatch):
+    """The ticker of the recorded market reports, as a company does."""
+    monkeypatch.setattr("options_platform.domain.market.index_series.FUNDS", frozenset({"QQQ"}))
+
+
 def knows(made, *days, at=EVENING, status="confirmed"):
     """The account with reports of SPY on `days` known."""
     record = answered("SPY", days, FETCHED, status=status)

@@ -20,6 +20,14 @@ from options_platform_tests.services.trading.simulated_account import DAYS, mark
 
 # SPY stands for a stock here.
 STOCK = {"plan": {"chain": {"surface": {"funds": ["QQQ"]}}}, "tickers": ("SPY",)}
+
+
+@pytest.fixture(autouse=True)
+def spy_is_a_stock(monkeypatch):
+    """The ticker of the recorded market reports, as a company does."""
+    monkeypatch.setattr("options_platform.domain.market.index_series.FUNDS", frozenset({"QQQ"}))
+
+
 CLOSES = [250.0] * 6
 OPENED = DAYS[1]
 NOON = datetime(2015, 1, 12, 17, tzinfo=UTC)
