@@ -25,7 +25,7 @@ STORAGES = {
     "stock": ("dagster._core.storage.event_log", "SqliteEventLogStorage"),
     "batched": ("options_platform.adapters.batched_event_log", "BatchedEventLogStorage"),
 }
-GOAL_MS, GOAL_KB = 0.27, 3.7
+GOAL_MS, GOAL_KB = 0.15, 1.6
 
 
 def make_job(days: int) -> tuple[dg.JobDefinition, Sequence[str]]:
