@@ -51,10 +51,11 @@ class PaperRun:
 
 def paper_run(
     home, *, dividend: float = 0.0, last: date = LAST, record: pl.DataFrame | None = None,
-    **changes: Any,
+    split: tuple[date, float] | None = None, **changes: Any,
 ) -> PaperRun:  # fmt: skip
     """A run of two months, or to the session `last`; with a `dividend` each ticker has paid it
-    every 63 sessions, with a `record` (rows of `earnings_known`) both report."""
+    every 63 sessions, with a `record` (rows of `earnings_known`) both report. A `split` is AAA's:
+    its ex-date and new shares for one; closes and dividends as traded are the same up to then."""
     settings = make_settings(
         {"home": home, "source": "simulated", "tickers": ("AAA", "BBB"),
          "iron_condor_enabled": True, "fills": {"slippage_share": 0.2},
@@ -66,6 +67,8 @@ def paper_run(
     bars = bars.with_columns(
         dividend=pl.when(number % 63 == 18).then(pl.lit(dividend)).otherwise(0.0)
     )
+    if split is not None:
+        bars = _split(bars, *split)
     paid = bars.select("date", "ticker", "dividend")
     inside = pl.col("date").is_between(FIRST, last)
     inputs = with_random_regimes(plan_inputs(bars, vix).filter(inside))
@@ -107,4 +110,15 @@ def paper_run(
     found = run_backtest(plans, legs, market, rules, alternates=alternates)
     return PaperRun(
         settings, plans, legs, bars, vix, tenors, market, rules, service.ledger, found, alternates
+    )
+
+
+def _split(bars: pl.DataFrame, on: date, ratio: float) -> pl.DataFrame:
+    """The bars on the basis of after a split of AAA."""
+    is_its, before = pl.col("ticker") == "AAA", pl.col("date") < on
+    prices = pl.col("open", "high", "low", "close", "adj_close", "dividend")
+    return bars.with_columns(
+        pl.when(is_its).then(prices / ratio).otherwise(prices),
+        split_ratio=pl.when(is_its & (pl.col("date") == on)).then(ratio).otherwise(1.0),
+        split_factor=pl.when(is_its & before).then(ratio).otherwise(1.0),
     )

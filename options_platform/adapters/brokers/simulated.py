@@ -13,6 +13,9 @@ Before that, sold options are assigned in the night after a close where a backte
 (:mod:`options_platform.domain.trading.early_assignment`): all contracts of a symbol, before the
 market of the next session opens. Shares that are in the account then receive or owe the dividend
 (DIV) of a session that is an ex-date, on that day.
+
+On the ex-date of a whole split, before the market opens, contracts and shares become as many times
+more at strikes divided by the ratio (OPCA), and orders for the old contracts expire.
 """
 
 from __future__ import annotations
@@ -35,7 +38,9 @@ from options_platform.adapters.brokers.simulated_clearing import (
     expire_what_buys,
     keep_terms,
     kept_terms,
+    split_contracts,
     was_assigned,
+    with_adjusted,
 )
 from options_platform.adapters.brokers.simulated_schema import prepare
 from options_platform.adapters.ports.broker import (
@@ -225,10 +230,10 @@ class SimulatedBroker:
         return sorted(activities, key=lambda activity: (activity.on, activity.activity_id))
 
     def open_session(self, session: date, market: Mapping[str, MarketClose]) -> frozenset[str]:
-        """Assign what was exercised in the night before `session`, and pay the session's dividends.
+        """Assign what was exercised in the night before `session`; split, and pay dividends.
 
-        Orders that buy back what was assigned expire. Returns the assigned contracts (symbols);
-        repeating a session changes nothing.
+        Orders that buy back what was assigned or split expire. Returns the assigned contracts
+        (symbols); repeating a session changes nothing.
         """
         quantities = {holding.symbol: int(holding.quantity) for holding in self.holdings()}
         traded = self._traded_options()
@@ -243,15 +248,18 @@ class SimulatedBroker:
             for symbol, terms in kept_terms(connection, session).items() if opened else ():
                 (ticker, leg), quantity = traded[symbol], quantities.get(symbol, 0)
                 close = market.get(ticker)
-                if quantity < 0 and terms.is_exercised(0.0 if close is None else close.dividend):
+                # The terms are of the shares of the close before.
+                paid = 0.0 if close is None else close.dividend * close.split
+                if quantity < 0 and terms.is_exercised(paid):
                     ending = early_assignment(quantity, leg.right)
                     rows += ended(session, symbol, quantity, ticker, leg, ending, EARLY)
                     assigned.add(symbol)
             expire_what_buys(connection, assigned, session)
-            for row in rows:
-                quantities[row[2]] = quantities.get(row[2], 0) + row[3]
+            _add_rows(quantities, rows)
             if opened:
-                rows += dividends(session, quantities, market)
+                split = split_contracts(connection, session, quantities, traded, market)
+                _add_rows(quantities, split)
+                rows += [*split, *dividends(session, quantities, market)]
             self._record(connection, rows)
             connection.commit()
         return frozenset(assigned)
@@ -312,12 +320,17 @@ class SimulatedBroker:
             connection.executemany("INSERT INTO settlements VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
     def _traded_options(self) -> dict[str, tuple[str, OrderLeg]]:
-        """Ticker and leg of every option ever traded, by symbol."""
-        return {
-            leg.symbol(row[1]): (row[1], leg)
-            for row in self._rows("filled_qty > 0", [])
-            for leg in read_legs(row[2])
-        }
+        """Ticker and leg of every option ever traded, or made of one by a split, by symbol."""
+        traded: dict[str, tuple[str, OrderLeg, date]] = {}
+        for _, ticker, legs, *_, worked_on in self._rows("filled_qty > 0", []):
+            for leg in read_legs(legs):
+                earlier = traded.get(leg.symbol(ticker), (ticker, leg, worked_on))[2]
+                traded[leg.symbol(ticker)] = (ticker, leg, min(earlier, worked_on))
+        if not traded:
+            return {}
+        with held(self.path, wait_seconds=self.wait_seconds) as connection:
+            prepare(connection)
+            return with_adjusted(connection, traded)
 
     def _settlements(self) -> list[Activity]:
         if not self.path.exists():
@@ -375,6 +388,11 @@ class SimulatedBroker:
                 f"reason, worked_on FROM orders WHERE {condition} ORDER BY client_order_id",
                 params,
             ).fetchall()
+
+
+def _add_rows(quantities: dict[str, int], rows: list[SettledRow]) -> None:
+    for row in rows:
+        quantities[row[2]] = quantities.get(row[2], 0) + row[3]
 
 
 def open_broker(settings: Settings, folder: Path | None = None) -> SimulatedBroker:

@@ -23,6 +23,8 @@ from options_platform.domain.trading.early_assignment import (
 from options_platform.domain.trading.exits.expiry_policy import Outcome
 from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.domain.trading.orders import OrderLeg, shares_leg
+from options_platform.domain.trading.reconciliation.split_evidence import ADJUSTED
+from options_platform.domain.trading.splits import adjusted_leg, whole_ratio
 
 if TYPE_CHECKING:
     import duckdb
@@ -33,8 +35,14 @@ SettledRow = tuple[str, str, str, int, float | None, date, float]
 EARLY = "-early"
 """In the id of an assignment before the expiry."""
 
+SPLIT = "SPLIT"
+"""The reason of orders for contracts that a split has replaced."""
+
 SoldLegs = Mapping[str, list[OrderLeg]]
 """Sold contracts by ticker."""
+
+TradedOptions = dict[str, tuple[str, OrderLeg]]
+"""Ticker and leg of options by symbol."""
 
 
 def ended(
@@ -102,6 +110,67 @@ def kept_terms(connection: duckdb.DuckDBPyConnection, session: date) -> dict[str
         [shift(session, -1)],
     ).fetchall()
     return {symbol: ExerciseTerms(is_deep, least) for symbol, is_deep, least in rows}
+
+
+def split_contracts(
+    connection: duckdb.DuckDBPyConnection,
+    session: date,
+    quantities: Mapping[str, int],
+    traded: TradedOptions,
+    market: Mapping[str, MarketClose],
+) -> list[SettledRow]:
+    """The activities by which whole splits of a session adjust what is held before its open.
+
+    Orders that work for contracts of these tickers expire: there are no such contracts any more.
+    """
+    rows: list[SettledRow] = []
+    for ticker, close in sorted(market.items()):
+        ratio = whole_ratio(close.split)
+        if ratio == 1:
+            continue
+        connection.execute("INSERT INTO splits VALUES (?, ?, ?)", [session, ticker, ratio])
+        connection.execute(
+            "UPDATE orders SET status = 'expired', reason = ?, worked_on = ? "
+            "WHERE status = 'submitted' AND ticker = ? AND session < ?",
+            [SPLIT, session, ticker, session],
+        )
+        for symbol, (of_ticker, leg) in traded.items():
+            quantity = quantities.get(symbol, 0)
+            if of_ticker == ticker and quantity:
+                after = adjusted_leg(leg, ratio).symbol(ticker)
+                rows += _moved(session, symbol, after, quantity, ratio)
+        stock = shares_leg("buy").symbol(ticker)
+        if quantities.get(stock, 0):
+            rows += _moved(session, stock, stock, quantities[stock], ratio)
+    return rows
+
+
+def _moved(session: date, old: str, new: str, quantity: int, ratio: int) -> list[SettledRow]:
+    first = f"{session:%Y%m%d}-{old}-split"
+    return [
+        (first, ADJUSTED, old, -quantity, None, session, 0.0),
+        (f"{first}-new", ADJUSTED, new, quantity * ratio, None, session, 0.0),
+    ]
+
+
+def with_adjusted(
+    connection: duckdb.DuckDBPyConnection, traded: Mapping[str, tuple[str, OrderLeg, date]]
+) -> TradedOptions:
+    """Traded options by symbol, and what splits have made of those traded before their sessions.
+
+    `traded` are by symbol the ticker, the leg and the first session in which it was traded.
+    """
+    options = {symbol: (ticker, leg) for symbol, (ticker, leg, _) in traded.items()}
+    since = {symbol: first for symbol, (_, _, first) in traded.items()}
+    rows = connection.execute("SELECT session, ticker, ratio FROM splits ORDER BY session")
+    for session, split_ticker, ratio in rows.fetchall():
+        for symbol, (ticker, leg) in list(options.items()):
+            if ticker == split_ticker and since[symbol] < session <= leg.expiry:
+                after = adjusted_leg(leg, ratio)
+                name = after.symbol(ticker)
+                options[name] = (ticker, after)
+                since[name] = min(session, since.get(name, session))
+    return options
 
 
 def was_assigned(connection: duckdb.DuckDBPyConnection, session: date) -> set[str]:

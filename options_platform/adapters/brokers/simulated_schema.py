@@ -33,9 +33,12 @@ CREATE TABLE IF NOT EXISTS exercise_terms (
     least_dividend_usd DOUBLE NOT NULL
 );
 CREATE TABLE IF NOT EXISTS opened (session DATE PRIMARY KEY);
-CREATE TABLE IF NOT EXISTS at_far_side (client_order_id VARCHAR PRIMARY KEY)
+CREATE TABLE IF NOT EXISTS at_far_side (client_order_id VARCHAR PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS splits (
+    session DATE, ticker VARCHAR, ratio INTEGER NOT NULL, PRIMARY KEY (session, ticker)
+)
 """
-NEWEST = "at_far_side"
+NEWEST = "splits"
 """The table that only files of the newest layout have."""
 
 BY_THE_SHARE = "counted_by_the_share"

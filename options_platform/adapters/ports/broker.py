@@ -242,9 +242,10 @@ class WorksAtClose(Broker, Protocol):
         ...
 
     def open_session(self, session: date, market: Mapping[str, MarketClose]) -> frozenset[str]:
-        """Assign what was exercised in the night before `session`, and pay the session's dividends.
+        """Assign what was exercised in the night before `session`; split, and pay dividends.
 
-        Returns the contracts (symbols) that were assigned; one opened before is left.
+        Orders for contracts that a split replaces expire for the reason `SPLIT`. Returns the
+        contracts (symbols) that were assigned; one opened before is left.
         """
         ...
 

@@ -5,6 +5,8 @@ The rule is that of the simulated broker, :mod:`options_platform.domain.trading.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from options_platform.common import Floats
@@ -25,16 +27,21 @@ def assigned_legs(
     limits = rules.assignment
     if not limits.enabled:
         return np.zeros_like(priced.alive)
-    side, sign, strike = legs.side[trade], legs.sign[trade], legs.strike[trade]
+    side, sign, splits = legs.side[trade], legs.sign[trade], priced.splits[:, None]
     short = priced.alive & (side < 0) & (priced.intrinsic > 0) & ~priced.underlying.european
-    deep = short & has_no_time_value(priced.mid, priced.intrinsic, priced.delta, limits)
+    deep = short & has_no_time_value(
+        priced.mid / splits, priced.intrinsic / splits, priced.delta, limits
+    )
     tomorrow = np.append(dividend[1:], 0.0)
     tomorrow = np.where(np.append(trade[1:] == trade[:-1], False), tomorrow, 0.0)
     candidates = short & (sign > 0) & (tomorrow > 0)[:, None]
     at = np.nonzero(candidates)
     if len(at[0]):
-        puts = put_mids(priced.underlying.at((at[0], 0)), strike[at], priced.years[at], rules.chain)
-        deep[at] = deep[at] | (puts < tomorrow[at[0]])
+        own = priced.splits[at[0]]
+        underlying = priced.underlying.at((at[0], 0))
+        traded = replace(underlying, spot=underlying.spot / own)
+        puts = put_mids(traded, priced.strike[at] / own, priced.years[at], rules.chain)
+        deep[at] = deep[at] | (puts < tomorrow[at[0]] / own)
     return deep
 
 
@@ -47,7 +54,8 @@ def closing_after_assignment(
     If this session is an ex-date, whoever is short of them owes the dividend, and whoever holds
     them receives it.
     """
-    sign, strike = legs.sign[trade], legs.strike[trade]
+    # The shares came at the strike of the night before; a split keeps what they cost.
+    sign, strike = legs.sign[trade], np.roll(priced.strike, 1, axis=0)
     yesterday = np.zeros_like(assigned)
     yesterday[1:] = assigned[:-1]
     shares = sign * (spot[:, None] + dividend[:, None] - strike)

@@ -203,7 +203,8 @@ class Book:
         if reason == "NO_MARKET":
             traded = np.zeros_like(traded)
         paid = traded & ~self.paths.assigned_legs[row - 1] if assigned else traded
-        fee = self._fee(position.trade, session_number, position.contracts, paid)
+        contracts = position.contracts * int(self.paths.splits[row])
+        fee = self._fee(position.trade, session_number, contracts, paid)
         legs = self.paths.leg_far_closing if reason == EARNINGS else self.paths.leg_closing
         legs = self.paths.leg_assigned if assigned else legs
         proceeds = to_cents(price, position.units)

@@ -46,6 +46,7 @@ from options_platform.domain.backtest.paths import TradePaths, trade_paths
 from options_platform.domain.backtest.position import BacktestPosition
 from options_platform.domain.backtest.results import SETTLED, BacktestResult
 from options_platform.domain.backtest.rules import BacktestRules
+from options_platform.domain.backtest.split_quotes import legs_after
 from options_platform.domain.earnings.blackout import leaves
 from options_platform.domain.risk import Check, Exposure, KillSwitch, refusals, set_refusals
 from options_platform.domain.trading.exits.exit_rules import PositionMark, exit_reason, is_due
@@ -162,9 +163,11 @@ class EventLoop:
         """Whether the session's price is within the worst one that an exit is sent at."""
         if self.exit_on is not None or position.assigned_on is not None:
             return True
-        fair = -float(self.paths.mark[row - 1])
-        price = -self.paths.closing_price(row, position.exit_reason)
-        legs = closing(order_legs(self.paths.legs, position.trade))
+        # The order is for the contracts of this session.
+        split = float(self.paths.splits[row])
+        fair = -float(self.paths.mark[row - 1]) / split
+        price = -self.paths.closing_price(row, position.exit_reason) / split
+        legs = closing(legs_after(order_legs(self.paths.legs, position.trade), split))
         return price <= worst_of_exit(fair, legs) + CENT
 
     def _open(self, session_number: int) -> None:
@@ -189,6 +192,9 @@ class EventLoop:
             yield Check("EXPIRED", math.nan, math.nan)
         elif not self.paths.fillable[row]:
             yield Check("NO_QUOTE", math.nan, math.nan)
+        elif self.paths.splits[row] != 1.0:
+            # Its contracts ended before the market opened, and its order with them.
+            yield Check("SPLIT", float(self.paths.splits[row]), 1.0)
         else:
             price, limit = self.opening_price(trade), self.book.limit_price[trade]
             if self.rules.entry_order == "limit":

@@ -25,6 +25,7 @@ NO_FILL = {
     "NO_MARKET": "the session of the fill has no bar or no index",
     "NO_QUOTE": "no two-sided quotes of its legs to fill at",
     "EXPIRED": "a leg had expired by the session of the fill",
+    "SPLIT": "a split replaced its contracts before the session of the fill",
     "BAD_FILL": "at the price of the fill no profit, or no loss, was possible any more",
     "NO_SESSION_YET": "the session of the fill comes after the last one",
     "STILL_OPEN": "the trade has not ended by the last session",

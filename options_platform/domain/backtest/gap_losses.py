@@ -10,9 +10,11 @@ from options_platform.domain.backtest.legs import order_legs
 from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.backtest.paths import TradePaths
 from options_platform.domain.backtest.rules import BacktestRules
+from options_platform.domain.backtest.split_quotes import legs_after
 from options_platform.domain.trading.exposures import DatedClose
 from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.domain.trading.gaps import HeldSpreads, gap_losses
+from options_platform.domain.trading.splits import whole_ratio
 
 
 def spread_gap_losses(
@@ -40,7 +42,7 @@ def spread_gap_losses(
 def _held(
     trade: int, ticker: str, session_number: int, paths: TradePaths, market: BacktestMarket
 ) -> HeldSpreads | None:
-    """One spread at the newest close of its ticker, in the prices of the plan's session."""
+    """One spread at the newest close of its ticker, as whole splits have left it."""
     column = market.tickers.index(ticker)
     until = slice(0, session_number + 1)
     index = market.index[until, column]
@@ -51,12 +53,14 @@ def _held(
     planned = int(paths.entry[trade]) - 1
     term = (None, None, None) if market.term_ratios is None else market.term_ratios[:, at].tolist()
     rate = None if market.short_rate is None else float(market.short_rate[at])
+    factors = market.factor[planned, column], market.factor[at, column]
+    split = whole_ratio(factors[0] / factors[1])
     close = MarketClose(
-        float(market.close[at, column] * market.factor[planned, column]),
+        float(market.close[at, column] * factors[0] / split),
         float(index[at]),
         tuple(term),
         rate,
         ticker=market.tickers[column],
     )
-    own = order_legs(paths.legs, trade)
-    return HeldSpreads(close.ticker, own, 1, DatedClose(market.sessions[at], close))
+    own = legs_after(order_legs(paths.legs, trade), split)
+    return HeldSpreads(close.ticker, own, split, DatedClose(market.sessions[at], close))

@@ -44,7 +44,8 @@ class PricedLegs:
     without data. `greeks` are net of all legs, shape [rows]. `source` says where each price is
     from, as in `real_quotes`. `fillable`, shape [rows]: whether the legs can be traded on this
     session; `evidence`, shape [rows]: whether the marks show a profit or loss on which an exit may
-    rest.
+    rest. `strike` is that of the contracts of the session, on the basis of the planning day;
+    `splits`, shape [rows]: how many contracts whole splits have made of a planned one.
     """
 
     alive: Bools
@@ -62,6 +63,8 @@ class PricedLegs:
     source: Ints
     fillable: Bools
     evidence: Bools
+    strike: Floats
+    splits: Floats
 
 
 def trade_legs(plans: pl.DataFrame, legs: pl.DataFrame) -> Legs:
@@ -117,6 +120,14 @@ def leg_sum(side: Floats, values: Floats) -> Floats:
     return np.asarray(total, dtype=np.float64)
 
 
-def net_price(side: Floats, prices: Floats) -> Floats:
-    """Net price of a spread, USD a share, rounded to a hundredth of a cent as brokers report it."""
-    return np.asarray(np.round(leg_sum(side, prices), 4))
+def net_price(side: Floats, prices: Floats, splits: Floats) -> Floats:
+    """Net price of a spread, USD a share, rounded to a hundredth of a cent as brokers report it.
+
+    They report it of the contracts that `splits` (shape [rows]) have made of the planned ones.
+    """
+    return to_hundredth_cents(leg_sum(side, prices), splits)
+
+
+def to_hundredth_cents(prices: Floats, splits: Floats) -> Floats:
+    """Prices, on the basis of the planning day, rounded to a hundredth of a cent after `splits`."""
+    return np.asarray(np.round(prices / splits, 4) * splits, dtype=np.float64)

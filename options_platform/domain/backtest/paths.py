@@ -3,7 +3,8 @@
 Prices do not depend on the account, so the event loop only looks them up. A path begins on the
 session after the plan and ends on the last session up to the first expiry. Prices are on the basis
 of the planning day: a later split changes strikes and contracts of listed options such that the
-value of the position is unchanged.
+value of the position is unchanged. What is quoted after a whole split are its new contracts: as
+many times more, at strikes rounded to the cent, with the widths and ticks of their own prices.
 """
 
 from __future__ import annotations
@@ -25,12 +26,14 @@ from options_platform.domain.backtest.legs import (
     PricedLegs,
     leg_sum,
     net_price,
+    to_hundredth_cents,
     trade_legs,
 )
 from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.backtest.real_quotes import ModelledLegs
 from options_platform.domain.backtest.rules import BacktestRules
-from options_platform.domain.chain import NO_TERM, Underlying, quote, years_of
+from options_platform.domain.backtest.split_quotes import quoted_after, strikes_after
+from options_platform.domain.chain import NO_TERM, Underlying, years_of
 from options_platform.domain.chain.term_structure import term_of
 from options_platform.domain.earnings.blackout import EARNINGS
 from options_platform.domain.pricing import intrinsic_value
@@ -38,6 +41,7 @@ from options_platform.domain.trading.exits.ex_dividend import calls_to_close
 from options_platform.domain.trading.exits.exit_rules import ExitRules
 from options_platform.domain.trading.exits.pin_risk import PinRiskRules, near_the_money
 from options_platform.domain.trading.fill_prices import AT_FAR_SIDE
+from options_platform.domain.trading.splits import whole_ratios
 
 NEVER = np.datetime64("9999-12-31", "D")
 
@@ -56,7 +60,7 @@ class TradePaths:
     `far_closing` is `closing` at the far side of the quotes, where an exit before a report ends;
     the same as `closing` where no report is known. `parts`:
     the change of the mark since the previous row, attributed to `GREEKS`. `source`, shape
-    [rows, legs], `fillable` and `evidence` as in `PricedLegs`.
+    [rows, legs], `fillable`, `evidence` and `splits` as in `PricedLegs`.
     """
 
     legs: Legs
@@ -83,6 +87,7 @@ class TradePaths:
     source: Ints
     fillable: Bools
     evidence: Bools
+    splits: Floats
 
     def closing_price(self, row: int, reason: str | None) -> float:
         """What closing for a reason brings, USD a share, bought legs positive."""
@@ -115,8 +120,13 @@ def trade_paths(
     dividend = market.dividend[session, column[trade]] * factor
     exercised = assigned_legs(all_legs, trade, priced, dividend, rules)
     after = closing_after_assignment(all_legs, trade, priced, exercised, spot, dividend)
-    opening = net_price(all_legs.side[trade], priced.opening)
-    closing = net_price(all_legs.side[trade], priced.closing)
+    # Stored quotes of after a split are worth what they were before it, not a rounded part of it.
+    is_modelled = market.chains is None or rules.chains == "synthetic"
+    reported_after = priced.splits if is_modelled else np.ones(len(trade))
+
+    def net(prices: Floats) -> Floats:
+        return net_price(all_legs.side[trade], prices, reported_after)
+
     greeks = {name: values[row] for name, values in priced.greeks.items()}
     starts = np.zeros(len(trade), dtype=bool)
     starts[first[length > 0]] = True
@@ -128,18 +138,18 @@ def trade_paths(
         length=length,
         has_data=has_data,
         spot=spot,
-        opening=opening[row],
-        closing=closing[row],
-        mark=net_price(all_legs.side[trade], priced.mid)[row],
+        opening=net(priced.opening)[row],
+        closing=net(priced.closing)[row],
+        mark=net(priced.mid)[row],
         assigned=exercised.any(axis=1) & has_data,
         assigned_legs=exercised,
         # Shares and what covered them are closed one by one, each at a price of its own.
-        assigned_closing=net_price(all_legs.side[trade], np.round(after, 4)),
+        assigned_closing=net(to_hundredth_cents(after, reported_after[:, None])),
         before_ex_date=_before_ex_date(
             all_legs, trade, priced, market, session, column, factor, exits
         ),
         at_pin_risk=_at_pin_risk(all_legs, trade, priced, market.days[session], index, exits),
-        far_closing=net_price(all_legs.side[trade], priced.far_closing)[row],
+        far_closing=net(priced.far_closing)[row],
         leg_opening=priced.opening[row],
         leg_closing=priced.closing[row],
         leg_far_closing=priced.far_closing[row],
@@ -149,6 +159,7 @@ def trade_paths(
         source=priced.source,
         fillable=priced.fillable,
         evidence=priced.evidence,
+        splits=priced.splits[row],
     )
 
 
@@ -178,7 +189,7 @@ def _before_ex_date(
         own = of_trades[trade]
         due[own] = rules.ex_dividend.dividend_due(coming[at] * factor, ahead[at])[own]
     must_close = calls_to_close(
-        legs.side[trade], legs.sign[trade], legs.strike[trade], priced.underlying.spot, priced.mid,
+        legs.side[trade], legs.sign[trade], priced.strike, priced.underlying.spot, priced.mid,
         due[:, None],
     )  # fmt: skip
     return np.asarray((must_close & priced.alive).any(axis=1))
@@ -218,7 +229,7 @@ def _near_before_expiry(
     rows = np.flatnonzero(day >= asked_from.min(axis=1)[trade])
     own = trade[rows]
     near = near_the_money(
-        legs.side[own], legs.strike[own], priced.underlying.spot[rows], index[rows, None],
+        legs.side[own], priced.strike[rows], priced.underlying.spot[rows], index[rows, None],
         priced.years[rows], pin.moves,
     )  # fmt: skip
     asked = priced.alive[rows] & (asked_from[own] <= day[rows, None])
@@ -231,7 +242,9 @@ def _price(
     index: Floats, has_data: Bools, scale: Floats, rules: BacktestRules,
 ) -> PricedLegs:  # fmt: skip
     days = market.days[session]
-    side, sign, strike = legs.side[trade], legs.sign[trade], legs.strike[trade]
+    side, sign = legs.side[trade], legs.sign[trade]
+    splits = whole_ratios(np.where(has_data, scale, 1.0))
+    strike = strikes_after(legs.strike[trade], splits[:, None])
     days_left = (legs.expiry[trade] - days[:, None]).astype(np.int64)
     alive = (legs.last_day[trade] > days[:, None]) & (side != 0) & has_data[:, None]
     # What cannot be priced gets harmless inputs; the results are discarded below.
@@ -252,7 +265,7 @@ def _price(
         index=safe_index,
         term=term,
     )
-    quotes = quote(underlying, safe_strike, years, sign, rules.chain)
+    quotes = quoted_after(underlying, safe_strike, years, sign, rules.chain, splits[:, None])
     if market.chains is None or rules.chains == "synthetic":
         marks = modelled_marks(quotes, alive, rules)
     else:
@@ -287,6 +300,8 @@ def _price(
         source=marks.source,
         fillable=marks.fillable,
         evidence=marks.evidence,
+        strike=strike,
+        splits=splits,
     )
 
 

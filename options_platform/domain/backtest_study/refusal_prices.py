@@ -54,7 +54,7 @@ SAVED, COST, NOT_PROVEN, TOO_FEW, NOT_FOLLOWED = VERDICTS
 GATES = {
     **{code: REASONS[code] for code in REASONS if code in LIFTED or code in NO_TRADE},
     **ACCOUNT_GATES,
-    **{code: NO_FILL[code] for code in ("NO_MARKET", "EXPIRED", "NO_QUOTE", "BAD_FILL")},
+    **{code: NO_FILL[code] for code in ("NO_MARKET", "EXPIRED", "NO_QUOTE", "SPLIT", "BAD_FILL")},
 }
 """Every gate in the order in which it is shown, with what it means."""
 

@@ -96,7 +96,8 @@ class MarketClose:
 
     `term_ratios` and `short_rate` are those of `domain.chain.term_structure`; None where one is not
     known. `next_dividend` is the one to expect at this close, as traded; None where none is.
-    `dividend` is the one of this session, if it is an ex-date, USD a share as traded.
+    `dividend` is the one of this session, if it is an ex-date, USD a share as traded. `split` is
+    how many new shares there are for one of the ticker's close before; 1 for no split.
     Without a `ticker` options are priced like those of a ticker that has no surface of its own.
     """
 
@@ -107,6 +108,7 @@ class MarketClose:
     next_dividend: NextDividend | None = None
     ticker: str = ""
     dividend: float = 0.0
+    split: float = 1.0
 
     def underlying(self, session: date, legs: int) -> Underlying:
         """What options are priced on at this close of `session`, once for each leg."""

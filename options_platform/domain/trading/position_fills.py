@@ -8,6 +8,7 @@ from datetime import date
 
 from options_platform.domain.trading.orders import SHARES, Order, OrderLeg, closing
 from options_platform.domain.trading.positions import Position, without_legs
+from options_platform.domain.trading.splits import adjusted_position
 from options_platform.errors import LedgerError
 
 
@@ -53,6 +54,10 @@ def after_fill(
     )
     if held is None:
         return filled
+    # Of orders from before a split: they were for fewer contracts at higher strikes.
+    ratio = max(1, round(order.legs[0].strike / held.legs[0].strike))
+    if ratio > 1:
+        filled, contracts = adjusted_position(filled, ratio), contracts * ratio
     is_closed = not held.loose and (held.closed_contracts + held.broken_contracts == contracts)
     return replace(
         filled,

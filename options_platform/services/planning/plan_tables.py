@@ -107,25 +107,41 @@ def market_closes(
         tenors: date, vix9d, vix3m, vix6m and short_rate, null where unknown.
         dividends: date, ticker and dividend, from before the first bar on; default: the bars'.
     """
-    rows = bars.join(vix, on=["date", "ticker"], how="inner").filter(
-        pl.col("close").is_finite()
-        & pl.col("iv_close").is_finite()
-        & pl.col("bad_reason").is_null()
+    rows = (
+        _with_splits(bars)
+        .join(vix, on=["date", "ticker"], how="inner")
+        .filter(
+            pl.col("close").is_finite()
+            & pl.col("iv_close").is_finite()
+            & pl.col("bad_reason").is_null()
+        )
     )
     if tenors is not None:
         rows = rows.join(tenors, on="date", how="left", maintain_order="left")
     terms = np.vstack([term_ratios(rows), known_rates(rows)]).T.tolist()
+    # Of a session without a close, the next close has the split.
+    before = pl.col("split_factor").shift(1).over("ticker", order_by="date")
+    rows = rows.with_columns(split=before.fill_null(pl.col("began_at")) / pl.col("split_factor"))
     coming = next_dividends(rows, bars if dividends is None else dividends)
     rows = rows.join(coming, on=["date", "ticker"], how="left", maintain_order="left").select(
-        "date", "ticker", "close", pl.col("split_factor").fill_null(1.0), "iv_close", "amount",
-        "sessions_ahead", pl.col("dividend").fill_null(0.0),
+        "date", "ticker", "close", "split_factor", "iv_close", "amount",
+        "sessions_ahead", pl.col("dividend").fill_null(0.0), "split",
     )  # fmt: skip
     market: dict[date, dict[str, MarketClose]] = {}
     for row, term in zip(rows.iter_rows(), terms, strict=True):
-        day, ticker, close, factor, iv, amount, ahead, paid = row
+        day, ticker, close, factor, iv, amount, ahead, paid, split = row
         *ratios, rate = (value if value == value else None for value in term)  # noqa: PLR0124 - NaN
         dividend = None if amount is None else NextDividend(amount * factor, ahead)
         market.setdefault(day, {})[ticker] = MarketClose(
-            close * factor, iv / 100.0, tuple(ratios), rate, dividend, ticker, paid * factor
+            close * factor, iv / 100.0, tuple(ratios), rate, dividend, ticker, paid * factor, split
         )
     return market
+
+
+def _with_splits(bars: pl.DataFrame) -> pl.DataFrame:
+    """The bars with no factor missing; `began_at` is that of before each ticker's first bar."""
+    known = bars.with_columns(pl.col("split_factor").fill_null(1.0))
+    first = pl.col("split_factor").sort_by("date").first()
+    if "split_ratio" in bars.columns:
+        first = first * pl.col("split_ratio").fill_null(1.0).sort_by("date").first()
+    return known.with_columns(began_at=first.over("ticker"))

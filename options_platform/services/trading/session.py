@@ -54,6 +54,9 @@ from options_platform.services.trading.reconciliation.reconcile import Reconcile
 from options_platform.services.trading.reports_ahead import ReportsAhead
 from options_platform.settings import Settings
 
+SPLIT = "SPLIT"
+"""The word of a broker for orders whose contracts a split has replaced."""
+
 UNCOVERED = (LEGS_GONE, LEG_MISSING)
 """The reasons of sold contracts that have lost their cover, or may have."""
 
@@ -215,6 +218,9 @@ class TradingSession:
         As in a market that trades all day, the shares go first, and then what covered them.
         """
         in_the_night = broker.open_session(day, closes)
+        if any(close.split != 1.0 for close in closes.values()):
+            self._settle(now, shift(day, -1))
+            self._send_split_exits(shift(day, -1), now)
         if in_the_night:
             # What works in this session has not ended yet.
             self._settle(now, shift(day, -1))
@@ -231,6 +237,24 @@ class TradingSession:
         for order in self._orders_to_settle():
             self.execution.carry_out(order, Event.LOOK, now, day)
         self.reconciler.take_activities(now, day)
+
+    def _send_split_exits(self, before_open: date, now: datetime) -> None:
+        """Send the exits that a split has ended again, for the contracts that came.
+
+        An earlier run may have died before it sent one.
+        """
+        ended: dict[str, Order] = {}
+        for order in self.ledger.orders(session=before_open):
+            if order.purpose == "exit":
+                last = ended.get(order.position_id, order)
+                ended[order.position_id] = max(last, order, key=lambda each: each.attempt)
+        for position in self.ledger.positions(only_open=True):
+            exit_order = ended.get(position.position_id)
+            if exit_order is None or exit_order.status != "expired":
+                continue
+            why, _, words = (exit_order.reason or "").rpartition(": ")
+            if words == SPLIT:
+                self.closing.close_position(position, before_open, why, None, now)
 
     def _to_close_at_once(
         self, now: datetime, day: date, in_the_night: AbstractSet[str]

@@ -41,6 +41,42 @@ def test_the_same_plans_give_the_same_trades_and_equity_as_paper_trading(tmp_pat
     assert run.backtest.equity["equity_usd"].to_list() == pytest.approx(equity.to_list(), abs=0.005)
 
 
+def test_both_carry_the_same_spread_through_a_split_of_the_stock(tmp_path):
+    run = paper_run(tmp_path, split=(date(2017, 4, 26), 7.0), last=date(2017, 4, 28))
+    (crossed,) = [p for p in run.ledger.positions() if p.ticker == "AAA" and p.contracts == 7]
+    (trade,) = (
+        run.backtest.trades.filter(pl.col("opened_on") == crossed.opened_on)
+        .filter(pl.col("ticker") == "AAA")
+        .rows(named=True)
+    )
+    # Seven contracts for one, at a seventh of the prices; the exit was decided before the split.
+    assert (trade["contracts"], crossed.contracts, crossed.exit_reason) == (1, 7, "TAKE_PROFIT")
+    assert crossed.entry_price * 7 == pytest.approx(trade["entry_price"])
+    assert crossed.exit_price * 7 == pytest.approx(trade["exit_price"])
+    assert (crossed.closed_on, crossed.fees_usd) == (trade["closed_on"], trade["fees_usd"])
+    assert trade["closed_on"] == date(2017, 4, 26)
+    equity = run.ledger.table("marks").sort("session")["equity_usd"]
+    assert run.backtest.equity["equity_usd"].to_list() == pytest.approx(equity.to_list(), abs=0.005)
+    # The ledger has it from the broker, once, and nothing differs.
+    events = run.ledger.table("account_events").filter(pl.col("kind") == "split")
+    assert events["detail"].to_list() == ["AAA 7:1 on 2017-04-26"]
+    assert run.ledger.differences() == []
+    assert open_broker(run.settings).holdings() == [
+        holding for holding in open_broker(run.settings).holdings()
+        if run.ledger.statement().contracts[holding.symbol] == holding.quantity
+    ]  # fmt: skip
+
+
+@pytest.mark.long
+def test_both_hold_three_condors_through_a_split_and_stop_them_later(tmp_path):
+    run = paper_run(tmp_path, split=(date(2017, 4, 11), 2.0), last=date(2017, 4, 21))
+    crossed = [p for p in run.ledger.positions() if p.ticker == "AAA" and p.exit_reason]
+    assert {p.closed_on for p in crossed if p.exit_reason == "STOP_LOSS"} == {date(2017, 4, 13)}
+    equity = run.ledger.table("marks").sort("session")["equity_usd"]
+    assert run.backtest.equity["equity_usd"].to_list() == pytest.approx(equity.to_list(), abs=0.005)
+    assert run.ledger.differences() == []
+
+
 def test_both_close_the_same_calls_in_the_same_sessions_before_an_expected_ex_date(tmp_path):
     plan = {
         "selection": {"strategy": "bull_call_spread"},

@@ -41,6 +41,12 @@ from options_platform.domain.trading.reconciliation.differences import Differenc
 from options_platform.domain.trading.reconciliation.manual_holdings import PERSONS, AcceptedEnd
 from options_platform.domain.trading.reconciliation.settlement import Settlement
 from options_platform.domain.trading.reconciliation.shares_held import DeliveredShares
+from options_platform.domain.trading.reconciliation.split_evidence import (
+    ADJUSTED,
+    Split,
+    changes_by,
+    root_of,
+)
 from options_platform.domain.trading.reports import Activity
 
 if TYPE_CHECKING:
@@ -212,6 +218,28 @@ class EvidenceRecords(LedgerFile):
                     beside[new_symbol] = beside.pop(symbol) + beside.get(new_symbol, 0)
                     set_meta(connection, BESIDE, json.dumps(beside))
                 write_event(connection, now, "renamed", f"{symbol} is {new_symbol} now")
+
+    def record_split(self, split: Split, positions: Sequence[Position], now: datetime) -> None:
+        """Record a whole split, with the positions as it has left them; a second time nothing."""
+        with self._transaction() as connection:
+            at = naive_utc(now)
+            new = connection.execute(
+                "INSERT INTO activities VALUES (?, ?, ?, ?, ?, ?, 0.0) ON CONFLICT DO NOTHING "
+                "RETURNING key",
+                [split.key, at, ADJUSTED, split.root, split.ratio, split.on],
+            ).fetchone()
+            if new is None:
+                return
+            for position in positions:
+                write_row(connection, "positions", POSITION_FIELDS, position)
+            for symbol, change in sorted(split.changes.items()):
+                append_row(connection, "adjustments", at, symbol, change, f"SPLIT {split}")
+            beside = json.loads(read_meta(connection, BESIDE) or "{}")
+            theirs = {
+                symbol: count for symbol, count in beside.items() if root_of(symbol) == split.root
+            }
+            _add_beside(connection, changes_by(theirs, split.ratio))
+            write_event(connection, now, "split", str(split))
 
     def record_doubts(self, symbols: Sequence[str], now: datetime) -> None:
         """Record which contracts are missing in the broker's list; the first time of each stays."""

@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 
 from options_platform.adapters.ports.broker import Broker, BrokerDoubtError, BrokerOrder
 from options_platform.adapters.storage.ledger import Ledger
+from options_platform.domain.calendar.sessions import NEW_YORK
 from options_platform.domain.trading.orders import contracts_of
 from options_platform.domain.trading.reconciliation.acceptance import (
     Acceptance,
@@ -30,6 +31,7 @@ from options_platform.domain.trading.reconciliation.renames import (
     renamed_contracts,
     with_new_symbols,
 )
+from options_platform.domain.trading.reconciliation.split_evidence import listed_splits
 from options_platform.services.trading.execution import Execution
 from options_platform.services.trading.reconciliation.broker_orders import BrokerOrders
 from options_platform.services.trading.reconciliation.settlement import Settling
@@ -89,8 +91,10 @@ class Reconciler:
             unread = self.take_activities(now, session)
             ledger_side = self.ledger.statement()
             broker_side = read_statement(self.settling, ledger_side, now, reports)
-            if self._follow_renames(ledger_side, broker_side, now) or self._took_back(
-                ledger_side, broker_side, now
+            if (
+                self._follow_splits(ledger_side, broker_side, now)
+                or self._follow_renames(ledger_side, broker_side, now)
+                or self._took_back(ledger_side, broker_side, now)
             ):
                 ledger_side = self.ledger.statement()
             if ledger_side.cash_base_usd is None and broker_side.cash_usd is not None:
@@ -125,6 +129,15 @@ class Reconciler:
     def take_activities(self, now: datetime, session: date | None = None) -> str | None:
         """Record what the clearing house did; see :meth:`Settling.take_activities`."""
         return self.settling.take_activities(now, session)
+
+    def _follow_splits(
+        self, ledger_side: LedgerStatement, broker_side: BrokerStatement, now: datetime
+    ) -> bool:
+        """Follow contracts that a whole split has multiplied, at a fraction of their strikes."""
+        today = (broker_side.clock or now).astimezone(NEW_YORK).date()
+        splits = listed_splits(ledger_side.contracts, broker_side.contracts, today)
+        self.settling.follow(splits, now)
+        return bool(splits)
 
     def _follow_renames(
         self, ledger_side: LedgerStatement, broker_side: BrokerStatement, now: datetime

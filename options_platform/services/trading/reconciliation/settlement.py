@@ -8,7 +8,7 @@ on shares of an assignment belong to its position.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
@@ -32,7 +32,15 @@ from options_platform.domain.trading.reconciliation.manual_holdings import (
 from options_platform.domain.trading.reconciliation.renames import is_same_contract
 from options_platform.domain.trading.reconciliation.reversal import ended_of, take_back
 from options_platform.domain.trading.reconciliation.settlement import ENDS, Settlement, settle
+from options_platform.domain.trading.reconciliation.split_evidence import (
+    ADJUSTED,
+    Split,
+    root_of,
+    split_key,
+    stated_splits,
+)
 from options_platform.domain.trading.reconciliation.statements import as_stated_now
+from options_platform.domain.trading.splits import adjusted_position
 from options_platform.services.trading.execution import Execution
 from options_platform.services.trading.reconciliation.ex_dates import stored_ex_dates
 from options_platform.settings.broker_rules import ReconcileRules
@@ -95,6 +103,8 @@ class Settling:
         opened = [p.opened_on for p in self.ledger.positions(only_open=True)]
         since = min([today - timedelta(days=self.rules.lookback_days), *opened])
         activities = self.execution.broker.activities(since, fills=False)
+        # What ends later is named as a split has left it.
+        self.take_splits(activities, now)
         ending = [a for a in activities if a.kind in ENDS]
         stated = as_stated_now(ending)
         settled = self.ledger.settled()
@@ -110,6 +120,23 @@ class Settling:
                 self._take_over(replace(activity, quantity=left), now)
         for activity in as_stated_now(a for a in activities if a.kind == DIVIDEND):
             self._take_dividend(activity, now)
+
+    def take_splits(self, activities: Sequence[Activity], now: datetime) -> None:
+        """Follow the whole splits that activities state and the ledger does not have yet."""
+        adjusting = [a for a in as_stated_now(activities) if a.kind == ADJUSTED]
+        if adjusting:
+            done = self.ledger.settled()
+            left = [a for a in adjusting if split_key(root_of(a.symbol), a.on) not in done]
+            self.follow(stated_splits(left, self.ledger.statement().contracts), now)
+
+    def follow(self, splits: Sequence[Split], now: datetime) -> None:
+        """Adjust the open positions of each split's contracts, and what the account should hold."""
+        for split in splits:
+            held = self.ledger.positions(only_open=True)
+            after = [
+                adjusted_position(p, split.ratio) for p in held if root_of(p.ticker) == split.root
+            ]
+            self.ledger.record_split(split, after, now)
 
     def _take_dividend(self, activity: Activity, now: datetime) -> None:
         """Book a dividend, or what its correction changes, to the positions that had the shares."""
