@@ -206,7 +206,7 @@ def _show_ladder(outlook: LadderOutlook, settings: Settings, trades_from_usd: fl
     """
     whole, within = outlook.whole, outlook.within
     if whole is None or within is None:
-        say("No plan of these sessions is a trade: there is no ladder.")
+        say("No plan of these sessions is a trade, so there are no open positions to add up.")
         return
     say(
         f"One spread of each of the {outlook.plans} plans, held until the calendar closes it: what "
