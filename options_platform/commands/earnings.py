@@ -83,6 +83,11 @@ def _print_next(
         return
     rows.sort(key=lambda row: (row["date"] is None, row["date"], row["ticker"]))
     print_table(rows, NEXT_COLUMNS)
+    if not any(row["date"] for row in rows):
+        say(
+            "No next report is known: a fund reports nothing; the dates of a stock come with: "
+            "options-platform daily"
+        )
 
 
 def _next_row(ticker: str, report: Report | None, day: date) -> dict[str, Any]:
