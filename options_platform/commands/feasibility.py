@@ -96,7 +96,8 @@ def feasibility(args: argparse.Namespace) -> int:
         say(
             "Losses and fees are medians at the full width. The account in USD that takes half of "
             "the plans at the full width or at any allowed width, and 90% of them at any; then how "
-            "many plans this account takes, at the full width and narrower. What each limit needs: --json."
+            "many plans this account takes, at the full width and narrower. What each limit needs: "
+            "--json."
         )
         print_table(_in_words(one.needs.to_dicts()), tuple(COLUMNS), COLUMNS)
     for note in one.notes:
