@@ -140,7 +140,7 @@ def chosen_tickers(wanted: Sequence[str] | None, settings: Settings) -> tuple[st
         if ticker not in settings.tickers:
             raise UsageError(
                 f"{ticker} is not among the tickers {', '.join(settings.tickers)}; "
-                f"add it: OPTIONS_TICKERS={','.join(settings.tickers)},{ticker}"
+                f"add it: options-platform add {ticker}"
             )
     return tuple(ticker for ticker in settings.tickers if ticker in wanted)
 

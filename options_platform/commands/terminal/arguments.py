@@ -71,6 +71,9 @@ def _add_runs(add: AddCommand) -> None:
     daily = add("daily", "compute one session for all tickers and send its orders")
     daily.add_argument("--date", type=_date, help="the session (default: the newest)")
     daily.add_argument("--strict", action="store_true", help=STRICT)
+    adding = add("add", "add tickers to the settings, after saying what that does, and backfill")
+    adding.add_argument("tickers", nargs="+", metavar="TICKER", help="ticker or universe")
+    adding.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def _add_results(reading: AddCommand) -> None:
