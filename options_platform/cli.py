@@ -23,6 +23,7 @@ COMMANDS = {
     "demo": ("demo", "demo"),
     "backfill": ("runs", "backfill"),
     "daily": ("runs", "daily"),
+    "add": ("adding", "add"),
     "status": ("status", "status"),
     "report": ("reading", "report"),
     "orders": ("reading", "orders"),

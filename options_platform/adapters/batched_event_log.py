@@ -151,7 +151,10 @@ class BatchedEventLogStorage(SqliteEventLogStorage):
                 if row["dagster_event_type"] in OF_ASSETS
             ]
             if asset_events:
-                self._store_tags(connection, asset_events)
+                self._store_tags(
+                    connection,
+                    [(row, n, self._tags_for_asset_event(event)) for event, row, n in asset_events],
+                )
                 self._store_asset_keys(connection, asset_events)
         for (event, _), storage_id in zip(mirrored, ids, strict=True):
             if event.dagster_event_type in ASSET_CHECK_EVENTS:
@@ -194,19 +197,14 @@ class BatchedEventLogStorage(SqliteEventLogStorage):
                 for key, text in zip(keys, whole, strict=True)
             ]
             ids = _insert_in_order(connection, rows)
-            indexed = [
-                {
-                    "event_id": storage_id,
-                    "asset_key": row["asset_key"],
-                    "key": name,
-                    "value": tags[key][name],
-                    "event_timestamp": row["timestamp"],
-                }
-                for key, storage_id in zip(keys, ids, strict=True)
-                for name in self.get_asset_tags_to_index(set(tags[key]))
-            ]
-            if self.has_table(AssetEventTagsTable.name):
-                _insert(connection, AssetEventTagsTable, indexed)
+            indexed = self.get_asset_tags_to_index(set(tags[keys[0]]))
+            self._store_tags(
+                connection,
+                [
+                    (row, storage_id, {name: tags[key][name] for name in indexed})
+                    for key, storage_id in zip(keys, ids, strict=True)
+                ],
+            )
             last = first._replace(
                 dagster_event=first.get_dagster_event()._replace(
                     event_specific_data=StepMaterializationData(
@@ -275,8 +273,10 @@ class BatchedEventLogStorage(SqliteEventLogStorage):
         )
         return [record for record in records if _planned_partitions(record)]
 
-    def _store_tags(self, connection: Connection, events: Sequence[AssetEvent]) -> None:
-        tags = [
+    def _store_tags(
+        self, connection: Connection, tagged: Sequence[tuple[Row, int, Mapping[str, str]]]
+    ) -> None:
+        rows = [
             {
                 "event_id": storage_id,
                 "asset_key": row["asset_key"],
@@ -284,12 +284,12 @@ class BatchedEventLogStorage(SqliteEventLogStorage):
                 "value": value,
                 "event_timestamp": row["timestamp"],
             }
-            for event, row, storage_id in events
-            for key, value in self._tags_for_asset_event(event).items()
+            for row, storage_id, tags in tagged
+            for key, value in tags.items()
         ]
         # The table is missing in a home that an old Dagster made and nobody migrated.
-        if tags and self.has_table(AssetEventTagsTable.name):
-            _insert(connection, AssetEventTagsTable, tags)
+        if rows and self.has_table(AssetEventTagsTable.name):
+            _insert(connection, AssetEventTagsTable, rows)
 
     def _store_asset_keys(self, connection: Connection, events: Sequence[AssetEvent]) -> None:
         """Update each asset's row from the batch's last event of each type."""

@@ -31,6 +31,7 @@ from options_platform.domain.planning.call_ranks import call_ranks
 from options_platform.domain.statistics.breakdown import monthly_returns
 from options_platform.errors import UsageError, nearest
 from options_platform.models.direction import PROBABILITIES, with_call
+from options_platform.services.backtesting.membership import of_members
 from options_platform.services.backtesting.run import (
     BacktestData,
     load_backtest,
@@ -160,6 +161,7 @@ def run_backtest(
     texts = [f"{name}={written(value, between='+')}" for name, value in settings.items()]
     variant = make_variant(texts, home.plan, home.backtest_rules)
     data = load_backtest(store, tickers, start, end, ChainStore(home.chains_path), home.earnings)
+    data = of_members(data, home)
     require_premium_features(store, data.market.tickers, data.first, data.last, [variant.plan])
     if calls is not None:
         data = replace(data, inputs=with_calls(data.inputs, calls))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from options_platform.commands.common import print_table, say
@@ -90,6 +94,16 @@ def show_next(settings: Settings, report: Path, seconds: float) -> None:
     """Where the report is, and the next commands."""
     say(f"Done in {seconds:.0f} s. Open the report: {report}", "bold")
     start = f"OPTIONS_SOURCE={settings.source} options-platform"
-    say(f"Next: {start} positions --replay")
-    say(f"      {start} status")
-    say(f"      {start} ui")
+    steps = [f"{start} positions --replay", f"{start} status", f"{start} ui"]
+    for number, step in enumerate([*_activation(), *steps]):
+        say(f"{'      ' if number else 'Next: '}{step}")
+
+
+def _activation() -> list[str]:
+    """What makes a shell find `options-platform`, if it does not: `make demo` activates nothing."""
+    script = Path(sys.prefix) / "bin" / "activate"
+    if shutil.which("options-platform") or not script.is_file():
+        return []
+    with suppress(ValueError):
+        script = script.relative_to(Path.cwd())
+    return [f". {shlex.quote(str(script))}"]

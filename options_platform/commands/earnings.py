@@ -110,6 +110,11 @@ def _print_next(
     for row in rows:
         row |= {name: None if row[name] is None else pct(row[name]) for name in shown}
     print_table(rows, (*NEXT_COLUMNS, *shown))
+    if not any(row["date"] for row in rows):
+        say(
+            "No next report is known: a fund reports nothing; the dates of a stock come with: "
+            "options-platform daily"
+        )
 
 
 def _say_blackout(settings: Settings, reports: dict[str, tuple[Report, ...]], day: date) -> None:

@@ -33,25 +33,20 @@ from options_platform.services.planning.strategy_needs import strategy_needs
 from options_platform.services.trading.entries.account_checks import free_power_usd, nonsense
 from options_platform.settings import Settings
 
-COLUMNS = (
-    "ticker",
-    "strategy",
-    "width",
-    "max_loss_usd",
-    "fees_share",
-    "needed_for_sizing_usd",
-    "needed_in_full_usd",
-    "needed_for_limits_usd",
-    "needed_for_greeks_usd",
-    "account_needed_usd",
-    "smallest_account_usd",
-    "account_for_90_usd",
-    "plans",
-    "full_width",
-    "narrower",
-    "narrower_width",
-    "fits",
-)
+# What people read; programs get the parts of each need too, by --json.
+COLUMNS = {
+    "ticker": "ticker",
+    "strategy": "strategy",
+    "width": "width",
+    "max_loss_usd": "loses at most",
+    "fees_share": "fees",
+    "account_needed_usd": "full width",
+    "smallest_account_usd": "any width",
+    "account_for_90_usd": "90% of plans",
+    "plans": "plans",
+    "full_width": "taken",
+    "narrower": "narrower",
+}
 
 CELL_COLUMNS = ("regime", "direction", "strategy", "rows", "called", "trades", "entered", "refusal",
                 "refused", "state")  # fmt: skip
@@ -95,12 +90,16 @@ def feasibility(args: argparse.Namespace) -> int:
         return 0
     say(
         f"Rule set {settings.rule_set}. One spread of each strategy planned from {one.first} to "
-        f"{one.last} on synthetic chains; the account has {settings.account_value_usd:,.0f} USD. "
-        "Losses, fees and needs are medians at the full width: half of the plans need more. "
-        "smallest_account_usd takes half of the plans at some allowed width, account_for_90_usd "
-        "90% of them."
+        f"{one.last} on synthetic chains; the account has {settings.account_value_usd:,.0f} USD."
     )
-    print_table(_in_words(one.needs.to_dicts()), COLUMNS)
+    if not one.needs.is_empty():
+        say(
+            "Losses and fees are medians at the full width. The account in USD that takes half of "
+            "the plans at the full width or at any allowed width, and 90% of them at any; then how "
+            "many plans this account takes, at the full width and narrower. What each limit needs: "
+            "--json."
+        )
+        print_table(_in_words(one.needs.to_dicts()), tuple(COLUMNS), COLUMNS)
     for note in one.notes:
         say(note)
     if settings.budgets:
@@ -206,7 +205,7 @@ def _show_ladder(outlook: LadderOutlook, settings: Settings, trades_from_usd: fl
     """
     whole, within = outlook.whole, outlook.within
     if whole is None or within is None:
-        say("No plan of these sessions is a trade: there is no ladder.")
+        say("No plan of these sessions is a trade, so there are no open positions to add up.")
         return
     say(
         f"One spread of each of the {outlook.plans} plans, held until the calendar closes it: what "

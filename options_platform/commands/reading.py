@@ -122,7 +122,10 @@ def positions(args: argparse.Namespace) -> int:
     rows = [_position_row(position) for position in held]
     if not args.json:
         rows = [{**row, "position_id": short[row["position_id"]]} for row in rows]
-    return _show(args, ledger, rows, POSITION_COLUMNS, "no open positions")
+    nothing = "no open positions"
+    if not rows and not args.replay and copy.replay.exists:
+        nothing += "; those of the replay: options-platform positions --replay"
+    return _show(args, ledger, rows, POSITION_COLUMNS, nothing)
 
 
 def _show_plan(settings: Settings, warehouse: Warehouse, ledger: Ledger, position: Position) -> int:

@@ -14,6 +14,7 @@ from options_platform.domain.market.bars import require_ticker
 from options_platform.errors import UsageError
 from options_platform.formats import count
 from options_platform.settings import Settings
+from options_platform.settings.universes import expanded
 
 if TYPE_CHECKING:
     from options_platform.adapters.storage.warehouse import Warehouse
@@ -127,18 +128,19 @@ def daily(args: argparse.Namespace) -> int:
 
 
 def chosen_tickers(wanted: Sequence[str] | None, settings: Settings) -> tuple[str, ...]:
-    """`wanted` in the settings' order (default: all tickers of the settings).
+    """`wanted`, tickers and universes, in the settings' order (default: all of the settings).
 
     Raises :class:`UsageError` for a ticker that the settings do not have.
     """
     if not wanted:
         return settings.tickers
+    wanted = expanded(wanted, settings.universes).tickers
     for ticker in wanted:
         require_ticker(ticker)
         if ticker not in settings.tickers:
             raise UsageError(
                 f"{ticker} is not among the tickers {', '.join(settings.tickers)}; "
-                f"add it: OPTIONS_TICKERS={','.join(settings.tickers)},{ticker}"
+                f"add it: options-platform add {ticker}"
             )
     return tuple(ticker for ticker in settings.tickers if ticker in wanted)
 

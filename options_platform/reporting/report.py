@@ -73,6 +73,7 @@ from options_platform.reporting.tearsheet import (
     StoredBacktest,
     tearsheet_section,
 )
+from options_platform.services.backtesting.membership import hindsight_note, late_stocks
 from options_platform.services.market_data.learned_surface import measured_notes
 from options_platform.services.market_data.market_priced import stored_market_stocks
 from options_platform.services.trading.home_copy import HomeCopy
@@ -149,6 +150,7 @@ def render(
         "measured_prices": measured_notes(settings, warehouse),
         "headline": headline_section(settings, warehouse, account, ledger, backtest, now),
         "backtest": backtest,
+        "hindsight": hindsight_note(late_stocks(settings, settings.tickers)),
         "refusals": refusals_section(
             warehouse.read(BACKTEST_REFUSAL_PRICES).filter(pl.col("run") == CONFIGURED)
         ),

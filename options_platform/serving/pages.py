@@ -13,6 +13,7 @@ import threading
 from datetime import date
 from typing import TYPE_CHECKING
 
+from options_platform.adapters.storage.page_secret import secret_of
 from options_platform.errors import PlatformError
 from options_platform.reporting.session.links import (
     HOST,
@@ -46,7 +47,8 @@ def make_app(settings: Settings) -> Starlette:
 
     A link that was stored before there was a secret leads to its page in a browser that has opened
     the report since, which shows it by a cookie. It leads nobody else there: the path of a home,
-    from which those links were made, is known to every user of the machine.
+    from which those links were made, is known to every user of the machine. A link with the secret
+    in one piece, as they were stored until it had hyphens, leads to its page in any browser.
     """
     from starlette.applications import Starlette
     from starlette.middleware import Middleware
@@ -83,17 +85,23 @@ def make_app(settings: Settings) -> Starlette:
         return PlainTextResponse(text, 404, HEADERS)
 
     def former(request: Request) -> Response:
-        if not hmac.compare_digest(request.cookies.get(COOKIE, ""), token):
+        if not hmac.compare_digest(request.cookies.get(COOKIE, ""), secret):
             return PlainTextResponse(FORMER_LINK, 403, HEADERS)
         rest = request.url.path.removeprefix(f"/{before}")
         return RedirectResponse(f"/{token}{rest}", headers=HEADERS)
 
+    def without_hyphens(request: Request) -> Response:
+        rest = request.url.path.removeprefix(f"/{secret}")
+        return RedirectResponse(f"/{token}{rest}", headers=HEADERS)
+
+    secret = secret_of(settings.home)
     token, before = home_token(settings.home), former_token(settings.home)
-    cookie = f"{COOKIE}={token}; Path=/{before}; Max-Age=31536000; HttpOnly; SameSite=Strict"
+    cookie = f"{COOKIE}={secret}; Path=/{before}; Max-Age=31536000; HttpOnly; SameSite=Strict"
     return Starlette(
         routes=[
             Route(f"/{token}/", lambda _: RedirectResponse(f"/{token}/{REPORT}")),
             Route(f"/{token}/{{day}}/{{ticker}}", session, methods=["GET"]),
+            Route(f"/{secret}/{{rest:path}}", without_hyphens, methods=["GET"]),
             Route(f"/{before}/{{rest:path}}", former, methods=["GET"]),
             Mount(f"/{token}", Reports(directory=settings.reports_path, check_dir=False)),
         ],

@@ -35,6 +35,7 @@ from options_platform.settings.secrets import FILE_SUFFIX
 from options_platform.settings.sensible import require_sensible
 from options_platform.settings.settings import SetRules, Settings
 from options_platform.settings.sources import source_entry
+from options_platform.settings.universes import expanded
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -244,6 +245,7 @@ def _with_rules(values: Mapping[str, Any], rules: RuleSet, directory: Path | Non
         raise SettingsError(
             f"setting {where}: {first['msg']} (got {first['input']!r}); {_place(where, rules)}"
         ) from error
+    settings = _with_members(settings)
     require_sensible(settings)
     settings = replace(settings, plan=_with_account(settings, merged.get("plan", {})))
     settings = replace(settings, plan=_with_own_chains(settings))
@@ -255,6 +257,17 @@ def _with_rules(values: Mapping[str, Any], rules: RuleSet, directory: Path | Non
     home = _home(settings.home, directory)
     require_safe_home(home)
     return replace(settings, home=home)
+
+
+def _with_members(settings: Settings) -> Settings:
+    """The settings with the members of universes in the place of their names."""
+    members = expanded(settings.tickers, settings.universes)
+    return replace(
+        settings,
+        tickers=members.tickers,
+        members_since=members.since,
+        chosen_universes=members.universes,
+    )
 
 
 def _home(path: Path, directory: Path | None) -> Path:
@@ -292,16 +305,16 @@ def _filled(values: Mapping[str, Any], defaults: Any, *, where: str = "setting "
             filled[key] = _filled(value, default, where=f"{where}{key}.")
         elif isinstance(default, dict) and default:
             for name in value:
-                if name not in default and not _is_by_ticker(defaults, key):
+                if name not in default and not _has_own_keys(defaults, key):
                     raise_unknown(f"{where}{key}: ", (str(name),), list(default))
             filled[key] = {**default, **value}
     return filled
 
 
-def _is_by_ticker(defaults: Any, name: str) -> bool:
-    """Whether a setting has a value a ticker, so that its keys are not those of the default."""
+def _has_own_keys(defaults: Any, name: str) -> bool:
+    """Whether the keys of a setting are the user's, as tickers are, not those of the default."""
     of_name = next(each for each in fields(defaults) if each.name == name)
-    return of_name.metadata.get("keys") == "tickers"
+    return "keys" in of_name.metadata
 
 
 def _with_account(settings: Settings, given: Mapping[str, Any]) -> PlanRules:

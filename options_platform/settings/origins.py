@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ class Origin:
     """A setting by its dotted name, its value, and where that comes from.
 
     `origin` is `default`, the file, the name of a variable, `rule set NAME`, `source NAME`, or the
-    setting that it is a copy of.
+    setting that it is a copy of; for tickers also the universes that name them.
     """
 
     name: str
@@ -62,7 +62,16 @@ def origins(
     given = flat_keys(plain_values(directory, environment))
     in_file = flat_keys(values_of_file(directory / FILE_NAME))
     places = _Places(given, in_file, environment, active_rule_set(settings), settings.source)
-    return [Origin(name, _value(settings, name), places.of(name)) for name in field_names()]
+    rows = [Origin(name, _value(settings, name), places.of(name)) for name in field_names()]
+    return [_by_universe(row, settings) if row.name == "tickers" else row for row in rows]
+
+
+def _by_universe(tickers: Origin, settings: Settings) -> Origin:
+    """The tickers' origin with the universes that they are members of."""
+    if not settings.chosen_universes:
+        return tickers
+    named = ", ".join(settings.chosen_universes)
+    return replace(tickers, origin=f"{tickers.origin}, universe {named}")
 
 
 def chosen(rows: Sequence[Origin], names: Sequence[str]) -> list[Origin]:

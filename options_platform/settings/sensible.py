@@ -18,8 +18,6 @@ def require_sensible(settings: Settings) -> None:
         raise SettingsError("setting tickers: at least one ticker is needed, e.g. SPY,QQQ")
     for ticker in (*settings.tickers, *settings.iv_symbol.values()):
         require_ticker(ticker)
-    if len(set(settings.tickers)) != len(settings.tickers):
-        raise SettingsError("setting tickers: a ticker is listed twice")
     if settings.end is not None and settings.end < settings.start:
         raise SettingsError(f"setting end: {settings.end} lies before start {settings.start}")
     _require_sensible_sources(settings)

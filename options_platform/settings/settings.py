@@ -38,6 +38,7 @@ from options_platform.settings.broker_rules import (
 )
 from options_platform.settings.brokers import BrokerName, broker_entry
 from options_platform.settings.sources import SOURCES, EarningsSourceName, SourceName
+from options_platform.settings.universes import BUILT_IN
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ class Settings:
     (:mod:`options_platform.settings.rule_sets`); its settings are in the others already. `budgets`
     names the sets that trade at once, each with its share of the account, above 0 and together at
     most 1; without it `rule_set` trades with the whole account.
+    `universes` names lists of tickers, of which `tickers` may name some among its tickers; a member
+    may have the day from which on backtests trade it, as in `META from 2012-05-18`.
     `earnings_sources` are asked for earnings reports in place of `source`; the first that has a
     report of the past dates it. Among them may be edgar, the filings at the SEC, which wants to
     know a name and an e-mail address (`edgar_contact`).
@@ -76,7 +79,8 @@ class Settings:
     the port of 127.0.0.1 at which the report is served while the web UI runs.
 
     No settings are: `rules_of`, which reads the rules of any set by its name and raises
-    :class:`SettingsError` for one whose file has gone or cannot be used; `lost_sets`, which says of
+    :class:`SettingsError` for one whose file has gone or cannot be used; `members_since`, the days
+    of the tickers' universes, which `chosen_universes` names; `lost_sets`, which says of
     each such set of `budgets` what is wrong (it enters nothing, the others trade on); and
     `recorded_exits`, which gives the exits that a set had when it could last be read, None if they
     are not known.
@@ -103,6 +107,9 @@ class Settings:
     earnings_sources: tuple[EarningsSourceName, ...] = ()
     edgar_contact: str = ""
     tickers: tuple[str, ...] = ("SPY", "QQQ", "IWM")
+    universes: dict[str, tuple[str, ...]] = field(
+        default_factory=lambda: dict(BUILT_IN), metadata={"keys": "own"}
+    )
     start: date = date(2005, 1, 3)
     end: date | None = None
     closures: tuple[str, ...] = ()
@@ -141,6 +148,8 @@ class Settings:
         default=_no_file, repr=False, compare=False, metadata={"derived": True}
     )
     lost_sets: dict[str, str] = field(default_factory=dict, metadata={"derived": True})
+    members_since: dict[str, date] = field(default_factory=dict, metadata={"derived": True})
+    chosen_universes: tuple[str, ...] = field(default=(), metadata={"derived": True})
     recorded_exits: Callable[[str], ExitRules | None] = field(
         default=_none_recorded, repr=False, compare=False, metadata={"derived": True}
     )

@@ -147,7 +147,11 @@ def test_it_begins_with_the_first_plan_however_early_the_data_begin(home, capsys
 
 def test_a_table_for_people_and_a_home_without_plans(home, capsys, monkeypatch, tmp_path):
     assert main(["feasibility"]) == 0
-    assert "account_needed_usd" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    (heading,) = [line for line in shown.splitlines() if line.startswith("ticker ")]
+    assert heading.split()[-2:] == ["taken", "narrower"]
+    assert re.search(r"^SPY  .* \d+\.\d\d +\d\d\d\.\d\d +\d+\.\d%", shown, re.MULTILINE)
+    assert "account_needed_usd" not in shown
     monkeypatch.setenv("OPTIONS_HOME", str(tmp_path / "new"))
     assert main(["feasibility"]) != 0
     assert "options-platform backfill" in capsys.readouterr().err

@@ -1,6 +1,8 @@
 """`positions` as a user runs it: ids that fit a line, and one position with its plan."""
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +10,7 @@ from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.cli import main
 from options_platform.contracts import RAW_OHLCV, VIX
 from options_platform.testing.market import random_market
+from options_platform_tests.printed import flat
 from options_platform_tests.services.trading.simulated_account import DAYS, service, trade
 
 
@@ -66,3 +69,10 @@ def test_an_exit_at_the_most_that_it_can_cost_is_explained(tmp_path, monkeypatch
     assert "8/8 at" in text
     assert "stop loss" in text
     assert "the most that closing can cost, of a spread its width" in text
+
+
+def test_an_account_without_positions_points_to_those_of_the_replay(position_id, capsys):
+    home = Path(os.environ["OPTIONS_HOME"])
+    (home / "ledger.duckdb").rename(home / "ledger-replay.duckdb")
+    assert main(["positions"]) == 0
+    assert "of the replay: options-platform positions --replay" in flat(capsys.readouterr().out)

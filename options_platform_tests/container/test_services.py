@@ -87,6 +87,7 @@ def test_app_fetches_spy_qqq_and_the_vix_and_doctor_reads_the_secrets(engine):
 def test_every_service_is_healthy_and_reached_and_the_daemon_is_back_after_a_kill(engine):
     code, shown = engine.run("prepare")
     assert code == 0, shown
+    assert list(engine.volume("home").rglob("schedules.db")), "two services would create it at once"
     for names in (("daemon", "webserver", "mlflow"), ("daemon",)):
         services = {name: engine.start(name) for name in names}
         for name, service in services.items():

@@ -152,3 +152,10 @@ def test_a_link_of_before_the_secret_opens_only_in_a_browser_that_knows_the_secr
     assert status == 307
     assert headers["location"] == f"/{home_token(simulated_home.home)}/2016-12-23/SPY"
     assert get("/report.html", token=before, Cookie=f"{known[:-1]}_")[0] == 403
+
+
+def test_an_address_breaks_at_hyphens_and_a_link_without_them_leads_there(get, simulated_home):
+    token = home_token(simulated_home.home)
+    assert max(map(len, token.split("-"))) <= 8
+    status, headers, _ = get("/2016-12-23/SPY", token=token.replace("-", ""))
+    assert (status, headers["location"]) == (307, f"/{token}/2016-12-23/SPY")

@@ -48,6 +48,7 @@ from options_platform.domain.backtest_study.variants import Variant, VariantScor
 from options_platform.domain.planning.selection import BY_MATRIX
 from options_platform.errors import UsageError
 from options_platform.formats import count, pct
+from options_platform.services.backtesting.membership import of_members
 from options_platform.services.backtesting.run import (
     BacktestData,
     BacktestRun,
@@ -61,6 +62,7 @@ from options_platform.services.market_data.market_priced import require_own_pric
 from options_platform.services.planning.plan_inputs import require_premium_features
 from options_platform.settings import Settings
 from options_platform.settings.rule_sets import active_rule_set
+from options_platform.settings.universes import expanded
 
 SHOWN_VARIANTS = 12
 BESIDE = ("name", "fill_model", "trades", "equity_usd", "cagr", "sharpe", "interval",
@@ -106,6 +108,7 @@ def backtest(args: argparse.Namespace) -> int:
     data = load_backtest(
         copy, _tickers(args, settings), args.start, args.end, store, settings.earnings
     )
+    data = of_members(data, settings)
     if args.strict:
         require_own_prices(data.iv_symbols, settings)
     if not args.json:
@@ -358,7 +361,7 @@ def _two(value: float | None) -> str:
 
 
 def _tickers(args: argparse.Namespace, settings: Settings) -> tuple[str, ...]:
-    chosen = tuple(args.tickers or settings.tickers)
+    chosen = expanded(args.tickers or settings.tickers, settings.universes).tickers
     unknown = [ticker for ticker in chosen if ticker not in settings.tickers]
     if unknown:
         raise UsageError(

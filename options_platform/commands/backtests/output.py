@@ -18,6 +18,7 @@ from options_platform.domain.backtest_study.variants import VariantScore
 from options_platform.domain.chain.vol_errors import error_of
 from options_platform.domain.market.index_series import foreign_indices, iv_basis
 from options_platform.formats import count
+from options_platform.services.backtesting.membership import hindsight_note
 from options_platform.services.backtesting.run import BacktestData
 from options_platform.services.backtesting.trials import backtest_trials
 from options_platform.services.market_data.market_priced import model_note
@@ -44,13 +45,15 @@ def about(data: BacktestData) -> dict[str, Any]:
     """The data of a backtest, as JSON fields: tickers, first and last session, chains, yields.
 
     `vol_error` is that of synthetic prices of each ticker at 30 days, vol points; null
-    where it is not measured.
+    where it is not measured; `hindsight` are the stocks of which nothing says when they were
+    chosen.
     """
     bases = {t: iv_basis(t, symbol) for t, symbol in data.iv_symbols.items()}
     return {
         "tickers": data.market.tickers,
         "first": data.first,
         "last": data.last,
+        "hindsight": list(data.hindsight),
         "stored_chains": data.market.chains is not None,
         "iv_symbols": data.iv_symbols,
         "iv_basis": bases,
@@ -69,6 +72,8 @@ def say_about(data: BacktestData) -> None:
     if data.market.chains is not None:
         chains = "stored real chains where there are any, elsewhere synthetic ones"
     say(f"{', '.join(data.market.tickers)} from {data.first} to {data.last}, on {chains}.")
+    if note := hindsight_note(data.hindsight):
+        say(note)
     for ticker, own in foreign_indices(data.iv_symbols).items():
         say(f"{foreign_note(ticker, data.iv_symbols[ticker], own)}.")
     for ticker, symbol in data.iv_symbols.items():

@@ -62,7 +62,7 @@ def _add_runs(add: AddCommand) -> None:
     backfill = add("backfill", "compute a range of sessions, from raw bars to trade plans")
     backfill.add_argument("--start", type=_date, help="first session (default: setting start)")
     backfill.add_argument("--end", type=_date, help="last session (default: the newest)")
-    backfill.add_argument("--tickers", type=_names, help="e.g. SPY,QQQ (default: all)")
+    backfill.add_argument("--tickers", type=_names, help="tickers, universes (default: all)")
     backfill.add_argument("--select", type=_names, help="assets, e.g. raw_ohlcv,vix (default: all)")
     backfill.add_argument(
         "--rebuild", type=_names, help="computed tables to drop first, e.g. features"
@@ -71,6 +71,9 @@ def _add_runs(add: AddCommand) -> None:
     daily = add("daily", "compute one session for all tickers and send its orders")
     daily.add_argument("--date", type=_date, help="the session (default: the newest)")
     daily.add_argument("--strict", action="store_true", help=STRICT)
+    adding = add("add", "add tickers to the settings, after saying what that does, and backfill")
+    adding.add_argument("tickers", nargs="+", metavar="TICKER", help="ticker or universe")
+    adding.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def _add_results(reading: AddCommand) -> None:
@@ -139,7 +142,7 @@ def _add_backtest(reading: AddCommand) -> None:
     backtest = reading("backtest", "backtest the stored predictions beside their baselines")
     backtest.add_argument("--start", type=_date, help="first session (default: first prediction)")
     backtest.add_argument("--end", type=_date, help="last session (default: last prediction)")
-    backtest.add_argument("--tickers", type=_names, help="e.g. SPY,QQQ (default: all)")
+    backtest.add_argument("--tickers", type=_names, help="tickers, universes (default: all)")
     backtest.add_argument("--strict", action="store_true", help=STRICT)
     backtest.add_argument("--fill", help="fill model: mid, default or worst (default: as set)")
     backtest.add_argument(
@@ -210,7 +213,7 @@ def _add_market(add: AddCommand, reading: AddCommand) -> None:
         "chain-snapshot",
         "fetch and store today's option chains; run it half an hour after the close",
     )
-    chains.add_argument("--tickers", type=_names, help="e.g. SPY,QQQ (default: all)")
+    chains.add_argument("--tickers", type=_names, help="tickers, universes (default: all)")
 
 
 def _add_trading(reading: AddCommand) -> None:

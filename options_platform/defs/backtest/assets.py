@@ -20,6 +20,7 @@ from options_platform.domain.backtest_study.variants import Variant, scored
 from options_platform.errors import UsageError
 from options_platform.reporting import backtest_figures, figures
 from options_platform.services.backtesting.account_sets import backtest_account
+from options_platform.services.backtesting.membership import hindsight_note, of_members
 from options_platform.services.backtesting.rule_sets import compare_and_store, compared_set
 from options_platform.services.backtesting.run import (
     BacktestData,
@@ -87,6 +88,7 @@ def make_backtest() -> dg.AssetsDefinition:
             platform.warehouse, settings.tickers, _day(config.start), _day(config.end),
             platform.chains, settings.earnings,
         )  # fmt: skip
+        data = of_members(data, settings)
         run = run_with_baselines(
             data, variant.plan, variant.rules, platform.progress,
             seeds=settings.backtest.baseline_seeds, workers=settings.workers,
@@ -152,6 +154,7 @@ def _metadata(run: BacktestRun, name: str, variant: Variant) -> dict[str, Any]:
         "run": name,
         "settings": variant.name,
         "range": f"{sessions[0]} to {sessions[-1]}, {', '.join(run.data.market.tickers)}",
+        "hindsight": hindsight_note(run.data.hindsight) or "none",
         "chain_source": run_source(run.model.sources),
         "real_share": real_share(run.model.sources),
         "held_to_expiry": held_to_expiry(run.curves),

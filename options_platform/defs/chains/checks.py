@@ -53,7 +53,8 @@ def judge_stored(
 def _known(finding: Finding) -> TableRule:
     return TableRule(
         "chains_known",
-        "Each session of the range since the ticker's first bar has its chain.",
+        "Each session since the ticker's first bar has a stored option chain; one without is "
+        "priced by the model.",
         lambda *_: finding,
         blocking=False,
     )

@@ -96,7 +96,10 @@ def make_labels(settings: Settings) -> dg.AssetsDefinition:
             context,
             written,
             selected,
-            {"earlier_rows_written": earlier, "classes": {str(k): v for k, v in counts.items()}},
+            {
+                "earlier_rows_written": earlier,
+                "classes": {k or "not known yet": v for k, v in counts.items()},
+            },
         )
 
     return labels

@@ -143,7 +143,9 @@ def make_record(
         paper = as_paper(rules)
         tested = run_backtest(inside, legs, until, paper, alternates=alternates).trades
         traded = fill_rows(ledger).filter(pl.col("date") > last)
-        moved = journal.filter(pl.col("position_id").is_in(traded["position_id"].unique()))
+        moved = journal.filter(
+            pl.col("position_id").is_in(traded["position_id"].unique().implode())
+        )
         unmoved = [rows.join(moved, on=["plan_id", "ticker"], how="anti", maintain_order="left")
                    for rows in (journal, tested)]  # fmt: skip
         drift, later = drift_of(*unmoved), moved.height

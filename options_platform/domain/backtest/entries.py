@@ -48,7 +48,9 @@ def with_alternates(
 ) -> tuple[pl.DataFrame, dict[int, list[int]]]:
     """The trades followed by their alternates, and by trade the numbers of its own, in order."""
     number = {plan_id: trade for trade, plan_id in enumerate(trades["plan_id"])}
-    others = alternates.filter(pl.col("of_plan").is_in(trades["plan_id"])).sort("alternate")
+    others = alternates.filter(pl.col("of_plan").is_in(trades["plan_id"].implode())).sort(
+        "alternate"
+    )
     instead: dict[int, list[int]] = {}
     for at, of_plan in enumerate(others["of_plan"], start=trades.height):
         instead.setdefault(number[of_plan], []).append(at)

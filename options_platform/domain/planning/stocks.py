@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from options_platform.domain.chain import SurfaceRules
-from options_platform.domain.market.index_series import FUNDS, may_be_stock
+from options_platform.domain.market.index_series import all_funds, may_be_stock
 from options_platform.domain.planning.refusals import RefusalRule
 from options_platform.domain.planning.strike_settings import BY_MOVES, FIXED, StrikeRules
 
@@ -52,7 +52,7 @@ def is_stock(ticker: str, surface: SurfaceRules) -> bool:
 
 def of_stocks(surface: SurfaceRules) -> pl.Expr:
     """:func:`is_stock` of the column `ticker`."""
-    return ~pl.col("ticker").is_in(sorted(FUNDS.union(surface.funds)))
+    return ~pl.col("ticker").is_in(sorted(all_funds(surface.funds)))
 
 
 def width_refusal(rules: StockRules, surface: SurfaceRules) -> RefusalRule:

@@ -12,11 +12,17 @@ from options_platform.settings import Settings
 
 HOST = "127.0.0.1"
 REPORT = "report.html"
+GROUP = 8
 
 
 def home_token(home: Path) -> str:
-    """What stands for a home in addresses: its secret, which other users of the machine lack."""
-    return secret_of(home)
+    """What stands for a home in addresses: its secret, which other users of the machine lack.
+
+    It has hyphens, since browsers break a long address nowhere else: without them a link is wider
+    than the page of a partition, and cuts off the ends of all lines beside it.
+    """
+    secret = secret_of(home)
+    return "-".join(secret[start : start + GROUP] for start in range(0, len(secret), GROUP))
 
 
 def former_token(home: Path) -> str:

@@ -33,6 +33,7 @@ from options_platform.domain.statistics.trade_pace import (
     trade_pace,
 )
 from options_platform.errors import IncompleteDataError, UsageError
+from options_platform.services.backtesting.membership import of_members
 from options_platform.services.backtesting.run import load_backtest
 from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.settings import Settings
@@ -110,6 +111,7 @@ def make_outlook(settings: Settings, warehouse: Warehouse, ledger: Ledger) -> Ou
     store = ChainStore(settings.chains_path)
     settings = with_fits(settings, warehouse)
     data = load_backtest(warehouse, settings.tickers, chains=store, earnings=settings.earnings)
+    data = of_members(data, settings)
     chain_of = data.market.chain_of(settings.backtest_rules.chains)
     plans, legs = build_plans(data.inputs, settings.plan, chain_of)
     trades = run_backtest(plans, legs, data.market, settings.backtest_rules).trades

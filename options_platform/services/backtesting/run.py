@@ -49,13 +49,15 @@ class BacktestData:
     """The data of a backtest of stored predictions.
 
     `inputs` are the plan's inputs, one row per bar; `iv_symbols` has the volatility index of each
-    ticker as stored, `measured` the stored errors of the surface (rows of `surface_error`).
+    ticker as stored, `measured` the stored errors of the surface (rows of `surface_error`), and
+    `hindsight` the stocks of which nothing says when they were chosen.
     """
 
     inputs: pl.DataFrame
     market: BacktestMarket
     iv_symbols: dict[str, str] = field(default_factory=dict)
     measured: pl.DataFrame = field(default_factory=SURFACE_ERROR.empty)
+    hindsight: tuple[str, ...] = ()
 
     @property
     def first(self) -> date:

@@ -27,6 +27,7 @@ from options_platform.domain.backtest_study.study import (
 from options_platform.domain.backtest_study.variants import Variant
 from options_platform.domain.earnings.rules import EarningsRules
 from options_platform.errors import SettingsError, UsageError
+from options_platform.services.backtesting.membership import of_members
 from options_platform.services.backtesting.own_loss import run_without_stops
 from options_platform.services.backtesting.run import BacktestData, load_backtest
 from options_platform.services.backtesting.trials import earlier_ratios
@@ -113,8 +114,11 @@ def load_data(
     """The data of each set of tickers, over the sessions of the study."""
     store, study = ChainStore(settings.chains_path), plan.study
     return {
-        tickers: load_backtest(
-            warehouse, tickers, study.first, study.checked_until, store, plan.earnings
+        tickers: of_members(
+            load_backtest(
+                warehouse, tickers, study.first, study.checked_until, store, plan.earnings
+            ),
+            settings,
         )
         for tickers in dict.fromkeys(task.tickers for task in plan.tasks)
     }

@@ -69,7 +69,7 @@ def first_steps(
         ),
         Step(fine.issuperset(needed), f"bars of {tickers}, and their indices", f"run: {way.fetch}"),
         Step(TRADE_PLAN.name in fine, "models and plans of the past", f"run: {way.run} backfill"),
-        Step("broker" in fine, *_account(settings, way)),
+        Step("broker" in fine, *_account(settings, findings, way)),
         Step("alerts" in fine, "alerts", _alerts(way)),
         Step("dagster daemon" in fine, "web UI, schedules and sensors", f"run: {way.serve}"),
         Step(
@@ -102,10 +102,13 @@ def _fine(findings: Sequence[Diagnosis]) -> set[str]:
     return fine
 
 
-def _account(settings: Settings, way: Way) -> tuple[str, str]:
+def _account(settings: Settings, findings: Sequence[Diagnosis], way: Way) -> tuple[str, str]:
     if settings.broker == "simulated":
         paper = 'for Alpaca\'s paper account, set broker = "alpaca" in options.toml, and its keys'
         return f"an account: the simulated broker ({paper})", ""
+    if any((finding.what, finding.state) == ("broker", Diagnosis.NOTE) for finding in findings):
+        then = f"see the line broker; once it answers, run: {way.run} doctor"
+        return f"an account: {settings.broker}", then
     keys = "set APCA_API_KEY_ID and APCA_API_SECRET_KEY, or write files of these names"
     return f"an account: {settings.broker}", f"{keys}; then run: {way.run} doctor"
 

@@ -182,6 +182,8 @@ def order_words(order: Mapping[str, Any] | None) -> str:
     if order is None:
         return ""
     because = f" ({order['reason']})" if order["reason"] else ""
+    if order["reason"] == "NEVER_SENT":
+        because = f": its session closed before it could be sent{because}"
     return f" The order is {words(order['status'])}{because}."
 
 

@@ -372,7 +372,9 @@ class TradingSession:
             for name in self.settings.traded_sets
         )
         if alternates is not None:
-            others = alternates.filter(pl.col("of_plan").is_in(trades["plan_id"])).sort("alternate")
+            others = alternates.filter(pl.col("of_plan").is_in(trades["plan_id"].implode())).sort(
+                "alternate"
+            )
             trades = pl.concat([trades, others.select(trades.columns)])
         sizes = EntrySizes(self.ledger, self.broker, self.settings)
         sized = sizes.sized(trades, legs)

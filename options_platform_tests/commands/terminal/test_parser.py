@@ -13,7 +13,7 @@ from options_platform.commands.terminal.parser import subparsers
     ("arguments", "message"),
     [
         (["bakfill"], "unknown command 'bakfill'; did you mean backfill?"),
-        (["zzz"], "unknown command 'zzz'; known are alerts, backfill"),
+        (["zzz"], "unknown command 'zzz'; known are add, alerts, backfill"),
         (["models", "lst"], "unknown action 'lst'; did you mean list?"),
         (["backfill", "--tickrs", "SPY"], "unknown option --tickrs; did you mean --tickers?"),
         (["backfill", "--tickrs=SPY"], "unknown option --tickrs; did you mean --tickers?"),

@@ -1,6 +1,7 @@
 """A backtest of a home: its data, and grids whose results do not depend on the processes."""
 
 import shutil
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.adapters.tracking.trial_log import TrialLog
+from options_platform.commands.backtests.output import about, say_about
 from options_platform.contracts import (
     BACKTEST_REFUSAL_PRICES,
     BACKTEST_REFUSED_TRADES,
@@ -24,6 +26,7 @@ from options_platform.domain.planning.plan import build_plans
 from options_platform.errors import IncompleteDataError, UsageError
 from options_platform.services.backtesting import baseline_runs as backtest_baselines
 from options_platform.services.backtesting.baseline_runs import run_baselines
+from options_platform.services.backtesting.membership import hindsight_note, of_members
 from options_platform.services.backtesting.run import load_backtest, run_grid, run_with_baselines
 from options_platform.services.backtesting.tables import backtest_frames
 from options_platform.services.backtesting.trials import backtest_trials, earlier_ratios
@@ -55,6 +58,26 @@ def test_plans_from_stored_predictions_are_the_stored_plans(warehouse, simulated
     assert plans.sort("date", "ticker").equals(stored)
     assert (plans["decision"] == "trade").sum() > 5
     assert data.inputs.filter(pl.col("date") == data.first)["direction"].null_count() < 2
+
+
+def test_a_ticker_is_planned_from_the_day_of_its_membership_on(simulated_home, data):
+    day = data.market.sessions[len(data.market.sessions) // 2]
+    settings = replace(simulated_home, members_since={"QQQ": day})
+    members = of_members(data, settings)
+    assert members.inputs.filter(ticker="QQQ")["date"].min() == day
+    assert members.inputs.filter(ticker="SPY").equals(data.inputs.filter(ticker="SPY"))
+    assert of_members(data, simulated_home).inputs is data.inputs
+
+
+def test_a_backtest_says_which_stocks_were_chosen_in_hindsight(simulated_home, data, capsys):
+    assert of_members(data, simulated_home).hindsight == ()
+    assert hindsight_note(()) is None
+    say_about(data)
+    assert "hindsight" not in capsys.readouterr().out
+    of_stocks = replace(data, hindsight=("AAPL", "KO"))
+    say_about(of_stocks)
+    assert "Chosen in hindsight: AAPL, KO." in capsys.readouterr().out
+    assert about(of_stocks)["hindsight"] == ["AAPL", "KO"]
 
 
 def test_a_range_without_predictions_is_refused(warehouse, data):

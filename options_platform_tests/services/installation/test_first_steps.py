@@ -54,6 +54,14 @@ def test_an_account_without_keys_is_told_their_names():
     assert "an account: alpaca: set APCA_API_KEY_ID and APCA_API_SECRET_KEY" in account
 
 
+def test_a_broker_that_does_not_answer_is_not_said_to_lack_keys():
+    found = findings("raw_ohlcv", "vix", "trade_plan", broker=Diagnosis.NOTE)
+    (account,) = [line for line in lines(found, broker="alpaca") if line.startswith("  next")]
+    assert account.endswith(
+        "alpaca: see the line broker; once it answers, run: options-platform doctor"
+    )
+
+
 def test_nothing_is_said_once_everything_is_in_place():
     assert lines(findings(*ALL)) == []
 

@@ -55,7 +55,7 @@ def same_as_backtest(tmp_path, first, last, tickers=TICKERS, **changes):
              "alpaca": {"fake_address": fake.address}, "iron_condor_enabled": True,
              "fills": {"slippage_share": 0.2},
              "risk": {"max_positions_per_ticker": 4, "max_positions": 7},
-             "ladder": LADDER, **changes}
+             "plan": {"stocks": {"max_width_share": 1.0}}, "ladder": LADDER, **changes}
         )  # fmt: skip
         of_sets = [settings.of_set(name).plan for name in settings.traded_sets]
         (plans, legs), (alternates, their_legs) = plans_of_sets(inputs, of_sets)

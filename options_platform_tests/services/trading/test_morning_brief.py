@@ -24,6 +24,7 @@ from options_platform.services.trading.morning_brief import (
     account_brief,
     decisions_in_words,
     next_step,
+    order_words,
     problems_of,
     without_prediction,
 )
@@ -113,6 +114,12 @@ def test_a_decision_is_told_with_what_became_of_its_order(settings):
     expected = [f"SPY: {told} The order is not sent (MAX_POSITIONS)."]
     assert decisions_in_words(settings, warehouse, FRIDAY) == expected
     assert decisions_in_words(settings, warehouse, WEDNESDAY) == []
+
+
+def test_an_order_that_came_too_late_says_so():
+    assert order_words({"status": "expired", "reason": "NEVER_SENT"}) == (
+        " The order is expired: its session closed before it could be sent (NEVER_SENT)."
+    )
 
 
 def test_a_quiet_home_waits_for_the_next_session(settings):
