@@ -164,7 +164,9 @@ def test_a_partial_fill_or_a_rejection_is_demanded_once(tmp_path):
 def write_in_lots(path):
     """The broker's file as it was written before: orders for shares in lots of 100."""
     with duckdb.connect(str(path)) as connection:
-        for table in ("counted_by_the_share", "opened", "exercise_terms", "at_far_side"):
+        for table in (
+            "counted_by_the_share", "opened", "exercise_terms", "at_far_side", "splits",
+        ):  # fmt: skip
             connection.execute(f"DROP TABLE {table}")
         connection.execute("ALTER TABLE settlements DROP COLUMN amount_usd")
         connection.execute(
