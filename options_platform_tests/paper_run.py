@@ -18,6 +18,7 @@ from options_platform.domain.backtest import (
     run_backtest,
 )
 from options_platform.domain.calendar.sessions import sessions
+from options_platform.domain.market.odd_splits import odd_splits, odd_splits_ahead
 from options_platform.domain.planning.alternates import plans_of_sets
 from options_platform.domain.planning.conditions.blackout import report_columns
 from options_platform.services.planning.plan_tables import market_closes
@@ -51,11 +52,12 @@ class PaperRun:
 
 def paper_run(
     home, *, dividend: float = 0.0, last: date = LAST, record: pl.DataFrame | None = None,
-    split: tuple[date, float] | None = None, **changes: Any,
+    split: tuple[date, float] | None = None, announced: bool = True, **changes: Any,
 ) -> PaperRun:  # fmt: skip
     """A run of two months, or to the session `last`; with a `dividend` each ticker has paid it
     every 63 sessions, with a `record` (rows of `earnings_known`) both report. A `split` is AAA's:
-    its ex-date and new shares for one; closes and dividends as traded are the same up to then."""
+    its ex-date and new shares for one; closes and dividends as traded are the same up to then,
+    and nobody knows of it before if it is not `announced`."""
     settings = make_settings(
         {"home": home, "source": "simulated", "tickers": ("AAA", "BBB"),
          "iron_condor_enabled": True, "fills": {"slippage_share": 0.2},
@@ -74,6 +76,12 @@ def paper_run(
     inputs = with_random_regimes(plan_inputs(bars, vix).filter(inside))
     days = sessions(FIRST, last)
     reports = None if record is None else ReportsAhead(settings, lambda: record)
+    known_splits = odd_splits(
+        bars if announced and split is not None else bars.clear().with_columns(split_ratio=1.0)
+    )
+    if split is not None:
+        odd = odd_splits_ahead(inputs, known_splits)
+        inputs = inputs.join(odd, on=("date", "ticker"), how="left", maintain_order="left")
     known = {} if reports is None else {
         ticker: [reports.known(ticker, day) for day in days] for ticker in settings.tickers
     }  # fmt: skip
@@ -99,13 +107,15 @@ def paper_run(
          "vix6m": shape[2] * level}
     )  # fmt: skip
     vix = vix.with_columns(vix=pl.col("vix").first().over("date"))
-    closes = market_closes(bars, vix, tenors, paid)
+    closes = market_closes(bars, vix, tenors, paid, known_splits)
     with service.ledger.holding(), held(broker.path, wait_seconds=10.0):
         for day in days:
             today = plans.filter(pl.col("date") == day)
             service.run_session(day, today, legs, closes, NOW, alternates)
 
-    market = make_market(bars, vix, tenors=tenors, dividends=paid).with_reports(known)
+    market = make_market(
+        bars, vix, tenors=tenors, dividends=paid, splits=known_splits
+    ).with_reports(known)
     rules = rules_of_a_paper_account(settings)
     found = run_backtest(plans, legs, market, rules, alternates=alternates)
     return PaperRun(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from options_platform.adapters.storage.stored_legs import read_legs
 from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.chain import ChainRules
+from options_platform.domain.market.odd_splits import whole_ratio
 from options_platform.domain.pricing import CALL, PUT
 from options_platform.domain.trading.early_assignment import (
     AssignmentRules,
@@ -24,7 +25,7 @@ from options_platform.domain.trading.exits.expiry_policy import Outcome
 from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.domain.trading.orders import OrderLeg, shares_leg
 from options_platform.domain.trading.reconciliation.split_evidence import ADJUSTED
-from options_platform.domain.trading.splits import adjusted_leg, whole_ratio
+from options_platform.domain.trading.splits import adjusted_leg
 
 if TYPE_CHECKING:
     import duckdb

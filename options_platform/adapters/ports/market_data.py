@@ -89,6 +89,9 @@ EARNINGS_SCHEMA = pl.Schema(
 )
 """Earnings reports: `timing` is before_open, after_close or null where the source does not say."""
 
+SPLIT_SCHEMA = pl.Schema({"date": pl.Date, "ticker": pl.String, "split_ratio": pl.Float64})
+"""Splits by ex-date, in new shares for an old one."""
+
 EARNINGS_KNOWLEDGE = pl.Schema({"status": pl.String(), "known_from": TIMESTAMP})
 """Columns that a source may add to its reports: `status` is reported, confirmed or estimated, and
 `known_from` is since when the date is known, for what was known at earlier times. A report whose
@@ -102,11 +105,12 @@ class SourceInfo:
     `label` is shown wherever its data is shown; `proxy` marks data that stands in for the
     ticker (simulated, or an index in place of a fund). `first_date` and `last_date` bound its
     history where it has bounds; `tickers` and `indices` name all it has, or None for any.
-    `kinds` says what it gives at all: bars, index, chain, earnings. `adjustment` is what its
-    open to close are adjusted for: split (the platform's own convention), none, or
-    split_and_dividend; sources stand in for each other only where it is the same. `stand_ins`
-    names the sources that may answer in its place, `series` those of `market_series` that it
-    has, to be asked for like an index. `reads_files` is whether it reads a folder of files.
+    `kinds` says what it gives at all: bars, index, chain, earnings, and splits before their
+    ex-dates (splits). `adjustment` is what its open to close are adjusted for: split (the
+    platform's own convention), none, or split_and_dividend; sources stand in for each other only
+    where it is the same. `stand_ins` names the sources that may answer in its place, `series` those
+    of `market_series` that it has, to be asked for like an index. `reads_files` is whether it reads
+    a folder of files.
     """
 
     name: str
@@ -173,6 +177,17 @@ class OptionChainSource(Source, Protocol):
         ...
 
 
+class AnnouncesSplits(Source, Protocol):
+    """A provider of splits before their ex-dates."""
+
+    def announced_splits(self, ticker: str, start: date, end: date) -> pl.DataFrame:
+        """The splits of `ticker` with ex-dates from `start` to `end`, in :data:`SPLIT_SCHEMA`.
+
+        Empty where none is announced; an unreadable answer raises SourceError.
+        """
+        ...
+
+
 class EarningsSource(Source, Protocol):
     """A provider of the dates of earnings reports."""
 
@@ -201,6 +216,11 @@ def gives_chains(source: Source) -> TypeGuard[OptionChainSource]:
 def gives_earnings(source: Source) -> TypeGuard[EarningsSource]:
     """Whether the source says that it has dates of earnings reports."""
     return "earnings" in source.info.kinds
+
+
+def announces_splits(source: Source) -> TypeGuard[AnnouncesSplits]:
+    """Whether the source says that it knows of splits before their ex-dates."""
+    return "splits" in source.info.kinds
 
 
 def reads_files(source: Source) -> TypeGuard[FileSource]:

@@ -32,6 +32,17 @@ def with_actions(table: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def splits_of(ticker: str, actions: pl.DataFrame, start: date, end: date) -> pl.DataFrame:
+    """The splits among `actions` with ex-dates from `start` to `end`, in `SPLIT_SCHEMA`."""
+    split = actions.filter((pl.col("split_ratio") != 1.0) & pl.col("date").is_between(start, end))
+    return split.select("date", pl.lit(ticker).alias("ticker"), "split_ratio")
+
+
+def effective(actions: pl.DataFrame, today: date) -> pl.DataFrame:
+    """The actions that prices know of: none of `today` is adjusted for a split that comes later."""
+    return actions.filter(pl.col("date") <= today)
+
+
 def split_adjusted(table: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
     """Bars as traded, adjusted for splits in prices and volume; arguments as `with_actions`."""
     factor = pl.col("split_factor")

@@ -29,6 +29,7 @@ from options_platform.adapters.ports.market_data import (
     MarketDataSource,
     Source,
     SourceInfo,
+    announces_splits,
     gives_chains,
     gives_earnings,
 )
@@ -105,6 +106,12 @@ class FallbackSource:
         what = f"earnings of {ticker} for {start} to {end}"
         able = [source for source in self._sources if gives_earnings(source)]
         return self._first(able, what, lambda s: s.earnings(ticker, start, end))
+
+    def announced_splits(self, ticker: str, start: date, end: date) -> pl.DataFrame:
+        """The announced splits from the first source that has them."""
+        what = f"announced splits of {ticker} for {start} to {end}"
+        able = [source for source in self._sources if announces_splits(source)]
+        return self._first(able, what, lambda s: s.announced_splits(ticker, start, end))
 
     def _first(
         self,

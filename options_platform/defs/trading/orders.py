@@ -28,7 +28,11 @@ from options_platform.defs.shared.sending import begin_sending
 from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.market_data.session_bounds import newest_date
-from options_platform.services.market_data.yields_and_tenors import stored_dividends, stored_tenors
+from options_platform.services.market_data.yields_and_tenors import (
+    stored_dividends,
+    stored_odd_splits,
+    stored_tenors,
+)
 from options_platform.services.planning.plan_tables import market_closes, order_rows, unsent_rows
 from options_platform.services.trading.reports_ahead import stored_reports
 from options_platform.services.trading.session import TradingSession
@@ -97,6 +101,7 @@ def trade_session(platform: Platform, ledger: Ledger, session: date, plans: pl.D
         platform.warehouse.read(VIX, end=session),
         stored_tenors(platform.warehouse),
         stored_dividends(platform.warehouse, end=session),
+        stored_odd_splits(platform.warehouse),
     )
     calls = platform.warehouse.read(
         DIRECTION_MODEL, columns=["ticker", "fold"], start=session, end=session

@@ -9,7 +9,7 @@ import polars as pl
 AT_CLOSE_ONLY = frozenset({"TAKE_PROFIT", "TIME", "PIN_RISK"})
 """Exits that nothing but a close decides, in live trading too."""
 
-BY_RULES = AT_CLOSE_ONLY | {"STOP_LOSS", "EARNINGS", "EX_DIVIDEND", "EXPIRY_NEAR"}
+BY_RULES = AT_CLOSE_ONLY | {"STOP_LOSS", "EARNINGS", "ODD_SPLIT", "EX_DIVIDEND", "EXPIRY_NEAR"}
 """Exits that the rules ask for; a backtest decides all of them at closes."""
 
 

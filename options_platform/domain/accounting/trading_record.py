@@ -317,6 +317,7 @@ def _until(market: BacktestMarket, last: object) -> BacktestMarket:
         term_ratios=None if market.term_ratios is None else market.term_ratios[:, :count],
         short_rate=None if market.short_rate is None else market.short_rate[:count],
         next_dividend=None if market.next_dividend is None else market.next_dividend[:count],
+        odd_split=None if market.odd_split is None else market.odd_split[:count],
         sessions_to_ex_date=None
         if market.sessions_to_ex_date is None
         else market.sessions_to_ex_date[:count],

@@ -246,6 +246,7 @@ class EventLoop:
                 session=self.market.sessions[session_number],
                 last_decision_on=self._last_decision[position.trade],
                 before_report=self._before_report(position, session_number),
+                before_odd_split=self.market.before_odd_split(position.ticker, session_number),
                 before_ex_date=bool(self.paths.before_ex_date[row]),
                 at_pin_risk=bool(self.paths.at_pin_risk[row]),
             ),

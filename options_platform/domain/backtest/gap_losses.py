@@ -11,10 +11,10 @@ from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.backtest.paths import TradePaths
 from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.backtest.split_quotes import legs_after
+from options_platform.domain.market.odd_splits import whole_ratio
 from options_platform.domain.trading.exposures import DatedClose
 from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.domain.trading.gaps import HeldSpreads, gap_losses
-from options_platform.domain.trading.splits import whole_ratio
 
 
 def spread_gap_losses(

@@ -19,6 +19,7 @@ from options_platform.domain.chain import Chain
 from options_platform.domain.chain.term_structure import known_rates, short_rates, term_ratios
 from options_platform.domain.earnings.blackout import Known, ReportAhead
 from options_platform.domain.market.ex_dates import next_dividends
+from options_platform.domain.market.odd_splits import TO_LEAVE, odd_splits, odd_splits_ahead
 from options_platform.domain.pricing import DAYS_A_YEAR
 from options_platform.errors import IncompleteDataError
 
@@ -39,8 +40,10 @@ class BacktestMarket:
     configured rate. `next_dividend` and `sessions_to_ex_date`: the dividend expected at each close,
     split-adjusted, and sessions to its ex-date, as in
     :class:`~options_platform.domain.market.ex_dates.NextDividend`; None expects no dividends.
-    `chains`: the stored real chains; None if there are none. `reports`: by ticker the earnings
-    report ahead at each close, None without one; tickers without any are left out.
+    `odd_split`: at this close a position has to be left because of a split that is not whole; None
+    where none is known. `chains`: the stored real chains; None if there are none. `reports`: by
+    ticker the earnings report ahead at each close, None without one; tickers without any are left
+    out.
     """
 
     sessions: list[date]
@@ -56,6 +59,7 @@ class BacktestMarket:
     short_rate: Floats | None = None
     next_dividend: Floats | None = None
     sessions_to_ex_date: Floats | None = None
+    odd_split: NDArray[np.bool_] | None = None
     chains: RealQuotes | None = None
     reports: Mapping[str, Sequence[ReportAhead | None]] = field(default_factory=dict)
 
@@ -74,6 +78,12 @@ class BacktestMarket:
         ahead = self.reports.get(ticker)
         return None if ahead is None else ahead[session_number]
 
+    def before_odd_split(self, ticker: str, session_number: int) -> bool:
+        """Whether positions of the ticker have to be left because of a split that is not whole."""
+        if self.odd_split is None:
+            return False
+        return bool(self.odd_split[session_number, self.tickers.index(ticker)])
+
     def chain_of(self, use: ChainUse) -> Callable[[date, str], Chain | None] | None:
         """Gives plans the stored chain of a day; None if there are none, or they are not used."""
         return None if self.chains is None or use == "synthetic" else self.chains.chain
@@ -85,6 +95,7 @@ def make_market(
     yields: pl.DataFrame | None = None,
     tenors: pl.DataFrame | None = None,
     dividends: pl.DataFrame | None = None,
+    splits: pl.DataFrame | None = None,
 ) -> BacktestMarket:
     """The market from rows of `raw_ohlcv` and `vix`.
 
@@ -97,6 +108,8 @@ def make_market(
         tenors: date, vix9d, vix3m and vix6m in index points, and optionally short_rate.
         dividends: date, ticker and dividend, with history before the first bar, from which the
             next dividends are expected; by default those of the bars.
+        splits: ticker and odd_split_on of the splits that are not whole; by default those of the
+            bars, if they have a split_ratio.
 
     Raises:
         IncompleteDataError: there are no bars.
@@ -115,6 +128,8 @@ def make_market(
         dividend=pl.col("dividend").fill_null(0.0),
     )
     coming = next_dividends(bars, bars if dividends is None else dividends)
+    if splits is None and "split_ratio" in bars.columns:
+        splits = odd_splits(bars)
     interest, yield_stale = _interest(every, yields)
     term = None if tenors is None else _term(every, vix, tenors)
     return BacktestMarket(
@@ -131,7 +146,19 @@ def make_market(
         short_rate=None if term is None else known_rates(term),
         next_dividend=_grid(coming, "amount", every, tickers),
         sessions_to_ex_date=_grid(coming, "sessions_ahead", every, tickers),
+        odd_split=_odd_split(every, tickers, splits),
     )
+
+
+def _odd_split(
+    every: list[date], tickers: list[str], splits: pl.DataFrame | None
+) -> NDArray[np.bool_] | None:
+    if splits is None or splits.is_empty():
+        return None
+    days = pl.DataFrame({"date": every}, schema={"date": pl.Date})
+    keys = days.join(pl.DataFrame({"ticker": tickers}), how="cross")
+    ahead = odd_splits_ahead(keys, splits)
+    return np.asarray(_grid(ahead, "sessions_to_odd_split", every, tickers) <= TO_LEAVE)
 
 
 def _term(days: list[date], vix: pl.DataFrame, tenors: pl.DataFrame) -> pl.DataFrame:

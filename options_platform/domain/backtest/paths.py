@@ -36,12 +36,12 @@ from options_platform.domain.backtest.split_quotes import quoted_after, strikes_
 from options_platform.domain.chain import NO_TERM, Underlying, years_of
 from options_platform.domain.chain.term_structure import term_of
 from options_platform.domain.earnings.blackout import EARNINGS
+from options_platform.domain.market.odd_splits import whole_ratios
 from options_platform.domain.pricing import intrinsic_value
 from options_platform.domain.trading.exits.ex_dividend import calls_to_close
 from options_platform.domain.trading.exits.exit_rules import ExitRules
 from options_platform.domain.trading.exits.pin_risk import PinRiskRules, near_the_money
 from options_platform.domain.trading.fill_prices import AT_FAR_SIDE
-from options_platform.domain.trading.splits import whole_ratios
 
 NEVER = np.datetime64("9999-12-31", "D")
 

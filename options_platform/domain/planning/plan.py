@@ -27,6 +27,7 @@ from options_platform.domain.planning.conditions.blackout import (
     with_report_inputs,
     with_windows,
 )
+from options_platform.domain.planning.conditions.odd_split import split_refusal, with_split_input
 from options_platform.domain.planning.conditions.vol_target import scaled_size, vol_scale
 from options_platform.domain.planning.expiries import (
     ChainOf,
@@ -138,8 +139,9 @@ def build_plans(
     Args:
         inputs: date, ticker, close, split_factor, bad_reason, vix, iv_close, iv_rank, regime,
             direction, p_bearish, p_neutral, p_bullish, confidence, iv_rank_change_pred, and
-            where known iv_symbol, vix9d, vix3m and vix6m, and the report ahead
-            (`conditions.blackout.REPORT_INPUTS`).
+            where known iv_symbol, vix9d, vix3m and vix6m, the report ahead
+            (`conditions.blackout.REPORT_INPUTS`) and odd_split_on, the ex-date of a split ahead
+            that is not whole.
         rules: all settings of the plan.
         chain_of: gives the stored real chain of a date and ticker, which the plan then rests on.
 
@@ -166,7 +168,7 @@ def plan_selected(
     rows: pl.DataFrame, rules: PlanRules, chain_of: ChainOf | None = None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The same for rows whose strategy, refusal, needs and target_dte are chosen already."""
-    rows = with_windows(with_report_inputs(rows), rules.blackout)
+    rows = with_windows(with_split_input(with_report_inputs(rows)), rules.blackout)
     rows = _with_index(with_inputs_of_plans(rows)).with_columns(
         spot=pl.col("close") * pl.col("split_factor").fill_null(1.0),
         strike_basis=pl.when(pl.col("split_factor").is_not_null())
@@ -232,6 +234,7 @@ def spread_refusals(rules: PlanRules) -> tuple[RefusalRule, ...]:
             pl.lit(f"a listed expiry {chosen.min_dte} to {chosen.max_dte} days away"),
         ),
         *blackout_refusals(rules.blackout, all_funds(rules.chain.surface.funds)),
+        split_refusal(),
         RefusalRule(
             "BAD_QUOTE",
             as_text("limit_price"),
@@ -301,14 +304,14 @@ def _plan_strategy(
         if chain_of is None
         else chain_expiries(rows, chain_of, strategy, rules.selection)
     )
-    _, no_options, no_expiry, unknown, blackout, *of_prices = spread_refusals(rules)
+    _, no_options, no_expiry, unknown, blackout, split, *of_prices = spread_refusals(rules)
     if chain_of is not None:
         rows = rows.with_columns(vol_error=pl.lit(None, pl.Float64))
     rows = rows.with_columns(
         expiry=pl.Series(expiries.first).cast(pl.Date),
         last_expiry=pl.Series(expiries.last).cast(pl.Date),
     )
-    rows, unlisted = _split(rows, no_options, no_expiry, unknown, blackout)
+    rows, unlisted = _split(rows, no_options, no_expiry, unknown, blackout, split)
     if rows.is_empty():
         return unlisted, TRADE_PLAN_LEGS.empty()
 

@@ -23,6 +23,7 @@ REASONS: dict[str, str] = {
     "EARNINGS_UNKNOWN": "nobody knows when the company reports next",
     "EARNINGS_BLACKOUT": "the company reports earnings while the position would be open, or too "
     "soon after its entry",
+    "ODD_SPLIT": "a split is near after which contracts deliver something else than 100 shares",
     "BAD_QUOTE": "a quote is missing or crossed, or the mids give a credit or debit that is not "
     "between zero and the width of the narrower wing",
     "WIDTH_RANGE": "the spread of a stock is too narrow or too wide for its price",

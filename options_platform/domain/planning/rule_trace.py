@@ -11,6 +11,7 @@ from __future__ import annotations
 import polars as pl
 
 from options_platform.domain.planning.conditions.blackout import with_report_inputs
+from options_platform.domain.planning.conditions.odd_split import with_split_input
 from options_platform.domain.planning.plan import PlanRules, spread_refusals
 from options_platform.domain.planning.refusals import RefusalRule
 from options_platform.domain.planning.selection import selection_refusals, with_wanted
@@ -47,7 +48,7 @@ def rule_trace(inputs: pl.DataFrame, plans: pl.DataFrame, rules: PlanRules) -> p
         "vol_scale",
         code=pl.col("reasons").list.first(),
     )  # fmt: skip
-    wanted = with_report_inputs(with_wanted(inputs, rules.selection))
+    wanted = with_split_input(with_report_inputs(with_wanted(inputs, rules.selection)))
     rows = wanted.join(shown, on=["date", "ticker"], how="inner")
     asked = asked_rules(rules)
     order = {rule.code: step for step, rule in enumerate(asked, start=1)}

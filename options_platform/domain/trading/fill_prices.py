@@ -98,6 +98,8 @@ class MarketClose:
     known. `next_dividend` is the one to expect at this close, as traded; None where none is.
     `dividend` is the one of this session, if it is an ex-date, USD a share as traded. `split` is
     how many new shares there are for one of the ticker's close before; 1 for no split.
+    `sessions_to_odd_split` counts the sessions to the ex-date of a split that is not whole, where
+    one is known; None otherwise.
     Without a `ticker` options are priced like those of a ticker that has no surface of its own.
     """
 
@@ -109,6 +111,7 @@ class MarketClose:
     ticker: str = ""
     dividend: float = 0.0
     split: float = 1.0
+    sessions_to_odd_split: int | None = None
 
     def underlying(self, session: date, legs: int) -> Underlying:
         """What options are priced on at this close of `session`, once for each leg."""

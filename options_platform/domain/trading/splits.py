@@ -10,26 +10,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
-from options_platform.common import Floats
 from options_platform.domain.trading.orders import OrderLeg
 from options_platform.domain.trading.positions import Position
-
-TOLERANCE = 1e-6
-"""How far a ratio that comes of two split factors may be from a whole number, relatively."""
-
-
-def whole_ratios(ratio: Floats) -> Floats:
-    """Contracts for each old one after splits of `ratio` new shares for one: 1 where not whole."""
-    nearest = np.round(ratio)
-    is_whole = (nearest >= 2.0) & (np.abs(ratio - nearest) <= TOLERANCE * nearest)
-    return np.where(is_whole, nearest, 1.0)
-
-
-def whole_ratio(ratio: float) -> int:
-    """As :func:`whole_ratios`, of one split."""
-    return int(whole_ratios(np.array(ratio)))
 
 
 def adjusted_strike(strike: float, ratio: int) -> float:

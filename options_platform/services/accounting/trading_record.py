@@ -17,7 +17,11 @@ from options_platform.services.accounting.portfolio_views import (
     recorded_from,
 )
 from options_platform.services.market_data.learned_surface import with_fits
-from options_platform.services.market_data.yields_and_tenors import stored_dividends, stored_tenors
+from options_platform.services.market_data.yields_and_tenors import (
+    stored_dividends,
+    stored_odd_splits,
+    stored_tenors,
+)
 from options_platform.services.planning.known_reports import known_reports
 from options_platform.services.planning.later_plans import PLAN_TABLES, PlanFrames
 from options_platform.settings import Settings
@@ -48,6 +52,7 @@ def paper_record(
         warehouse.read(VIX, start=first),
         tenors=stored_tenors(warehouse),
         dividends=stored_dividends(warehouse),
+        splits=stored_odd_splits(warehouse),
     )
     days = dict.fromkeys(market.tickers, market.sessions)
     market = market.with_reports(known_reports(warehouse, days, settings.earnings))

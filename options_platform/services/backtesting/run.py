@@ -37,6 +37,7 @@ from options_platform.services.backtesting.baseline_runs import baseline_tasks, 
 from options_platform.services.backtesting.real_chains import StoredQuotes
 from options_platform.services.market_data.yields_and_tenors import (
     stored_dividends,
+    stored_odd_splits,
     stored_tenors,
     stored_yields,
 )
@@ -160,6 +161,7 @@ def stored_market(
         stored_yields(warehouse),
         stored_tenors(warehouse),
         stored_dividends(warehouse, tickers, last),
+        stored_odd_splits(warehouse, tickers),
     )
     known = known_reports(
         warehouse, dict.fromkeys(market.tickers, market.sessions), earnings or EarningsRules()

@@ -12,15 +12,16 @@ late (`held_sessions`).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 
 import polars as pl
 
-from options_platform.adapters.ports.market_data import MarketDataSource
+from options_platform.adapters.ports.market_data import MarketDataSource, announces_splits
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.common import KEY, PartitionRange
 from options_platform.contracts import (
@@ -37,6 +38,7 @@ from options_platform.domain.market.bars import REJECTED, CleanedBars, absent_ba
 from options_platform.domain.market.corporate_actions import corporate_actions, new_actions
 from options_platform.domain.market.cross_source import confirmed_days
 from options_platform.domain.market.fetch_plan import FetchWindow, fetch_window
+from options_platform.domain.market.odd_splits import KNOWN_DAYS
 from options_platform.domain.market.outliers import JUMP, SPIKE, UNADJUSTED_SPLIT
 from options_platform.domain.market.quarantine import MISSING, decisions_on, merge_entries
 from options_platform.domain.market.revisions import (
@@ -50,6 +52,8 @@ from options_platform.domain.market.revisions import (
 from options_platform.errors import ShortHistoryError, SourceError
 from options_platform.services.market_data.held_sessions import HeldSessions
 from options_platform.services.market_data.one_market import require_same_market
+
+logger = logging.getLogger(__name__)
 
 # Adjusted closes change with each dividend, but no other table is computed from them.
 DEPENDED_ON = tuple(name for name in RECORDED if name != "adj_close")
@@ -218,10 +222,29 @@ def _update_ticker(
         revisions=find_revisions(RAW_OHLCV, written, stored.rows, now, accepted=accepted),
         fetches=request_rows(RAW_OHLCV, ticker, requests, source.info.name, now),
         outside=changed_rows(written.filter(~in_range), stored.rows, DEPENDED_ON),
-        actions=new_actions(corporate_actions(raw, now), stored.actions),
+        actions=new_actions(
+            pl.concat([corporate_actions(raw, now), _announced(source, ticker, window.end, now)]),
+            stored.actions,
+        ),
         restated=(ticker,) if restated else (),
         set_aside=quarantined.filter(pl.col("severity") == SET_ASIDE).height,
     )
+
+
+def _announced(source: MarketDataSource, ticker: str, end: date, now: datetime) -> pl.DataFrame:
+    """The splits of the days after the last bar, as rows of `corporate_actions`."""
+    rows = CORPORATE_ACTIONS.empty()
+    if not announces_splits(source):
+        return rows
+    first, last = end + timedelta(days=1), end + timedelta(days=KNOWN_DAYS)
+    try:
+        splits = source.announced_splits(ticker, first, last)
+    except SourceError as error:
+        logger.warning("%s: unknown whether a split is announced: %s", ticker, error)
+        return rows
+    return splits.with_columns(
+        dividend=0.0, source=pl.lit(source.info.name), seen_at=pl.lit(now)
+    ).select(pl.col(name).cast(kind) for name, kind in CORPORATE_ACTIONS.schema.items())
 
 
 def _warned_if_kept(quarantined: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:

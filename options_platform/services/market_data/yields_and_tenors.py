@@ -9,10 +9,11 @@ import polars as pl
 
 from options_platform.adapters.ports.market_data import MarketDataSource
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.contracts import MARKET_SERIES, RAW_OHLCV
+from options_platform.contracts import CORPORATE_ACTIONS, MARKET_SERIES, RAW_OHLCV
 from options_platform.contracts.market import SERIES
 from options_platform.domain.calendar.sessions import LAST_DAY, sessions
 from options_platform.domain.chain.term_structure import SHORT_RATE, TENORS, short_rates
+from options_platform.domain.market.odd_splits import odd_splits
 
 YIELD = "DGS3MO"
 
@@ -78,6 +79,12 @@ def stored_dividends(
     columns = ["date", "ticker", "dividend"]
     rows = warehouse.read(RAW_OHLCV, columns=columns, tickers=tickers, end=end)
     return rows.filter(pl.col("dividend") > 0)
+
+
+def stored_odd_splits(warehouse: Warehouse, tickers: Sequence[str] | None = None) -> pl.DataFrame:
+    """ticker and odd_split_on of all stored splits that are not whole, announced ones included."""
+    columns = ["date", "ticker", "split_ratio"]
+    return odd_splits(warehouse.read(CORPORATE_ACTIONS, columns=columns, tickers=tickers))
 
 
 def _short_rates(warehouse: Warehouse) -> pl.DataFrame | None:

@@ -14,9 +14,13 @@ from options_platform.domain.earnings.rules import EarningsRules
 from options_platform.domain.features.premium import PREMIUM
 from options_platform.domain.features.registry import feature_version
 from options_platform.domain.features.table import FEATURES_TABLE
+from options_platform.domain.market.odd_splits import odd_splits_ahead
 from options_platform.domain.planning.plan import PlanRules
 from options_platform.errors import IncompleteDataError
-from options_platform.services.market_data.yields_and_tenors import stored_tenors
+from options_platform.services.market_data.yields_and_tenors import (
+    stored_odd_splits,
+    stored_tenors,
+)
 from options_platform.services.planning.known_reports import with_known_reports
 from options_platform.services.planning.ranked_calls import stored_ranks
 
@@ -37,7 +41,7 @@ def plan_inputs(
 
     Columns are those of `raw_ohlcv`, `vix`, `features`, `regime` and both models that planning
     needs, the rank of each call among earlier ones, the report ahead as the close of each session
-    knew it, and the tenors of the VIX if stored. Raises
+    knew it, a split ahead that is not whole, and the tenors of the VIX if stored. Raises
     :class:`IncompleteDataError` if a table has no row for a bar, or if predictions are missing
     that ranks are computed from.
     """
@@ -66,6 +70,8 @@ def plan_inputs(
     ranks = stored_ranks(warehouse, tickers, start, end)
     joined = joined.join(ranks, on=KEY, how="left", maintain_order="left")
     joined = with_known_reports(joined, warehouse, earnings or EarningsRules())
+    ahead = odd_splits_ahead(joined, stored_odd_splits(warehouse, tickers))
+    joined = joined.join(ahead, on=KEY, how="left", maintain_order="left")
     tenors = stored_tenors(warehouse)
     if tenors is None:
         return joined

@@ -12,6 +12,7 @@ import polars as pl
 from options_platform.contracts import PAPER_ORDERS
 from options_platform.domain.chain.term_structure import known_rates, term_ratios
 from options_platform.domain.market.ex_dates import NextDividend, next_dividends
+from options_platform.domain.market.odd_splits import odd_splits, odd_splits_ahead
 from options_platform.domain.trading.fill_prices import MarketClose
 from options_platform.domain.trading.orders import Order, OrderLeg, client_order_id, in_lowest_terms
 
@@ -96,6 +97,7 @@ def market_closes(
     vix: pl.DataFrame,
     tenors: pl.DataFrame | None = None,
     dividends: pl.DataFrame | None = None,
+    splits: pl.DataFrame | None = None,
 ) -> Market:
     """Closes by session and ticker, as traded, from rows of `raw_ohlcv` and `vix`.
 
@@ -106,6 +108,7 @@ def market_closes(
         vix: rows of `vix`.
         tenors: date, vix9d, vix3m, vix6m and short_rate, null where unknown.
         dividends: date, ticker and dividend, from before the first bar on; default: the bars'.
+        splits: ticker and odd_split_on of splits that are not whole; default: the bars'.
     """
     rows = (
         _with_splits(bars)
@@ -123,17 +126,30 @@ def market_closes(
     before = pl.col("split_factor").shift(1).over("ticker", order_by="date")
     rows = rows.with_columns(split=before.fill_null(pl.col("began_at")) / pl.col("split_factor"))
     coming = next_dividends(rows, bars if dividends is None else dividends)
-    rows = rows.join(coming, on=["date", "ticker"], how="left", maintain_order="left").select(
+    if splits is None:
+        has_splits = "split_ratio" in bars.columns
+        splits = odd_splits(bars if has_splits else bars.clear().with_columns(split_ratio=1.0))
+    odd = odd_splits_ahead(rows, splits)
+    rows = rows.join(coming, on=["date", "ticker"], how="left", maintain_order="left")
+    rows = rows.join(odd, on=["date", "ticker"], how="left", maintain_order="left").select(
         "date", "ticker", "close", "split_factor", "iv_close", "amount",
-        "sessions_ahead", pl.col("dividend").fill_null(0.0), "split",
+        "sessions_ahead", pl.col("dividend").fill_null(0.0), "split", "sessions_to_odd_split",
     )  # fmt: skip
     market: dict[date, dict[str, MarketClose]] = {}
     for row, term in zip(rows.iter_rows(), terms, strict=True):
-        day, ticker, close, factor, iv, amount, ahead, paid, split = row
+        day, ticker, close, factor, iv, amount, ahead, paid, split, to_odd = row
         *ratios, rate = (value if value == value else None for value in term)  # noqa: PLR0124 - NaN
         dividend = None if amount is None else NextDividend(amount * factor, ahead)
         market.setdefault(day, {})[ticker] = MarketClose(
-            close * factor, iv / 100.0, tuple(ratios), rate, dividend, ticker, paid * factor, split
+            close * factor,
+            iv / 100.0,
+            tuple(ratios),
+            rate,
+            dividend,
+            ticker,
+            paid * factor,
+            split,
+            to_odd,
         )
     return market
 

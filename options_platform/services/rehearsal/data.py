@@ -19,7 +19,11 @@ from options_platform.domain.planning.expiries import ChainOf
 from options_platform.domain.planning.plan import PlanRules
 from options_platform.errors import IncompleteDataError, UsageError
 from options_platform.services.market_data.stored_chains import stored_chains
-from options_platform.services.market_data.yields_and_tenors import stored_dividends, stored_tenors
+from options_platform.services.market_data.yields_and_tenors import (
+    stored_dividends,
+    stored_odd_splits,
+    stored_tenors,
+)
 from options_platform.services.planning.plan_inputs import plan_inputs, require_premium_features
 from options_platform.services.planning.plan_tables import Market, market_closes
 
@@ -108,6 +112,7 @@ def load_month(
         warehouse.read(VIX, tickers=tickers, start=before[0], end=days[-1]),
         stored_tenors(warehouse),
         stored_dividends(warehouse, tickers, days[-1]),
+        stored_odd_splits(warehouse, tickers),
     )
     try:
         require_premium_features(warehouse, tickers, before[0], days[-1], of_sets)

@@ -271,11 +271,11 @@ class IntradayCheck:
     def _stop_due(
         self, position: Position, session: date, evidence: Evidence, close: MarketClose | None
     ) -> str | None:
-        """What closes a position now; an expiry, a report or an ex-date needs no quote."""
+        """What closes a position now; an expiry, a report, a split or an ex-date needs no quote."""
         due = self.trading.closing.reasons.exit_due(position, session, position.mark_price, close)
         if evidence.is_stopped and due != "EXPIRY_NEAR":
             return "STOP_LOSS"
-        return due if due in ("EXPIRY_NEAR", EARNINGS, "EX_DIVIDEND") else None
+        return due if due in ("EXPIRY_NEAR", EARNINGS, "ODD_SPLIT", "EX_DIVIDEND") else None
 
     def _at_close(self, position: Position) -> Pricing | None:
         newest = self.trading.closes.get(position.ticker)

@@ -25,7 +25,11 @@ from options_platform.domain.planning.alternates import plans_of_sets
 from options_platform.formats import pct, usd
 from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.market_data.stored_chains import stored_chains
-from options_platform.services.market_data.yields_and_tenors import stored_dividends, stored_tenors
+from options_platform.services.market_data.yields_and_tenors import (
+    stored_dividends,
+    stored_odd_splits,
+    stored_tenors,
+)
 from options_platform.services.planning.later_plans import PLAN_TABLES, PlanFrames
 from options_platform.services.planning.plan_inputs import plan_inputs, require_premium_features
 from options_platform.services.planning.plan_tables import market_closes
@@ -115,6 +119,7 @@ def replay(
         warehouse.read(VIX, start=first, end=last),
         stored_tenors(warehouse),
         stored_dividends(warehouse, end=last),
+        stored_odd_splits(warehouse),
     )
     target = replay_ledger(settings)
     with tempfile.TemporaryDirectory(dir=settings.home, prefix="replay-") as scratch:

@@ -33,6 +33,7 @@ from options_platform.adapters.ports.broker import (
 )
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.calendar.sessions import sessions, shift
+from options_platform.domain.market.odd_splits import whole_ratio
 from options_platform.domain.risk import after_closes, reason_of
 from options_platform.domain.trading.broken_spreads import comparable, judged_legs
 from options_platform.domain.trading.exposures import DatedClose, newest_closes, planned_exposures
@@ -137,6 +138,8 @@ class TradingSession:
                 closes = market.get(day, {})
                 # A mark is of its close: what has filled since is no part of it.
                 is_new = last is None or day > last
+                if is_new:
+                    self._halt_at_odd_splits(day, closes, now)
                 if is_new and works_at_close(self.broker):
                     self._trade_at_close(self.broker, day, closes, now)
                 if is_new:
@@ -237,6 +240,22 @@ class TradingSession:
         for order in self._orders_to_settle():
             self.execution.carry_out(order, Event.LOOK, now, day)
         self.reconciler.take_activities(now, day)
+
+    def _halt_at_odd_splits(
+        self, day: date, closes: Mapping[str, MarketClose], now: datetime
+    ) -> None:
+        """Halt where a split that is not whole has found a position that was not closed before."""
+        for position in self.ledger.positions(only_open=True):
+            close = closes.get(position.ticker)
+            if close is None or close.split == 1.0 or whole_ratio(close.split) != 1:
+                continue
+            if position.opened_on < day and entries_stopped(self.ledger) is None:
+                self.ledger.halt(
+                    f"{position.position_id}: {position.ticker} was split {close.split:g}:1 on "
+                    f"{day}, so its contracts deliver something else than 100 shares and marks of "
+                    "them are wrong; close it at the broker and run: options-platform reconcile",
+                    now,
+                )
 
     def _send_split_exits(self, before_open: date, now: datetime) -> None:
         """Send the exits that a split has ended again, for the contracts that came.

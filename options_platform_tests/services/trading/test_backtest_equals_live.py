@@ -1,12 +1,13 @@
 """One code path: the backtest makes the same trades as live paper trading."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import polars as pl
 import pytest
 
 from options_platform.adapters.brokers import open_broker
 from options_platform.contracts.regimes import REGIMES
+from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.strategies import STRATEGIES
 from options_platform.domain.trading.netting import NETTING_CONFLICT
 from options_platform_tests.domain.strategies.test_other_shapes import BACKSPREAD, DOUBLE_CALENDAR
@@ -75,6 +76,36 @@ def test_both_hold_three_condors_through_a_split_and_stop_them_later(tmp_path):
     equity = run.ledger.table("marks").sort("session")["equity_usd"]
     assert run.backtest.equity["equity_usd"].to_list() == pytest.approx(equity.to_list(), abs=0.005)
     assert run.ledger.differences() == []
+
+
+def test_both_leave_in_the_last_session_before_a_split_that_is_not_whole(tmp_path):
+    ex_date = date(2017, 5, 26)
+    run = paper_run(tmp_path, split=(ex_date, 1.5))
+    left = [p for p in run.ledger.positions() if p.exit_reason == "ODD_SPLIT"]
+    assert {(p.ticker, p.closed_on) for p in left} == {("AAA", shift(ex_date, -1))}
+    trades = run.backtest.trades.filter(pl.col("exit_reason") == "ODD_SPLIT")
+    assert trades["closed_on"].to_list() == [shift(ex_date, -1)] * len(left)
+    # Ten days before it nobody enters any more.
+    near = run.plans.filter(
+        (pl.col("ticker") == "AAA")
+        & pl.col("date").is_between(ex_date - timedelta(days=10), ex_date, closed="left")
+    )
+    assert near.filter(pl.col("decision") == "trade").is_empty()
+    assert "ODD_SPLIT" in near["reasons"].explode().to_list()
+    equity = run.ledger.table("marks").sort("session")["equity_usd"]
+    assert run.backtest.equity["equity_usd"].to_list() == pytest.approx(equity.to_list(), abs=0.005)
+    assert run.ledger.halted() is None
+
+
+def test_a_split_that_nobody_announced_halts_entries_with_the_position_that_it_met(tmp_path):
+    ex_date = date(2017, 4, 26)
+    run = paper_run(tmp_path, split=(ex_date, 0.2), announced=False, last=ex_date)
+    held = [p for p in run.ledger.positions() if p.ticker == "AAA" and p.opened_on < ex_date]
+    halted = run.ledger.halted()
+    assert any(
+        halted.startswith(f"{p.position_id}: AAA was split 0.2:1 on {ex_date}") for p in held
+    )
+    assert "options-platform reconcile" in halted
 
 
 def test_both_close_the_same_calls_in_the_same_sessions_before_an_expected_ex_date(tmp_path):

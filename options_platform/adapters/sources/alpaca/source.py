@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from options_platform.adapters.ports.market_data import BAR_SCHEMA, SourceInfo
+from options_platform.adapters.sources.actions import splits_of
 from options_platform.adapters.sources.alpaca import tables as alpaca_tables
 from options_platform.adapters.sources.alpaca.keys import Keys, require_keys, require_package
 from options_platform.adapters.sources.finality import final_rows, require_reach
@@ -51,7 +52,7 @@ class AlpacaSource:
         tickers=None,
         indices=(),
         first_date=FIRST,
-        kinds=frozenset({"bars", "chain"}),
+        kinds=frozenset({"bars", "chain", "splits"}),
     )
 
     def __init__(
@@ -85,7 +86,9 @@ class AlpacaSource:
         """
         require_ticker(ticker)
         what = f"alpaca gave no bars of {ticker} for {start} to {end}"
-        actions = self._policy.call(partial(self._actions, ticker, start), what)
+        # Up to today: prices are adjusted for splits after the requested end too.
+        today = self._now().astimezone(NEW_YORK).date()
+        actions = self._policy.call(partial(self._actions, ticker, start, today), what)
 
         def ask() -> pl.DataFrame:
             try:
@@ -132,6 +135,12 @@ class AlpacaSource:
             partial(alpaca_tables.chain, ticker, session, snapshots, contracts, spot), what
         )
 
+    def announced_splits(self, ticker: str, start: date, end: date) -> pl.DataFrame:
+        """The splits that Alpaca lists, announced ones included; one request."""
+        what = f"alpaca gave no splits of {require_ticker(ticker)} for {start} to {end}"
+        actions = self._policy.call(partial(self._actions, ticker, start, end), what)
+        return splits_of(ticker, actions, start, end)
+
     def _bars(self, ticker: str, start: date, end: date, adjustment: str) -> list[Any]:
         from alpaca.data.enums import Adjustment, DataFeed
         from alpaca.data.requests import StockBarsRequest
@@ -160,12 +169,10 @@ class AlpacaSource:
         except FetchError:
             return False
 
-    def _actions(self, ticker: str, start: date) -> pl.DataFrame:
+    def _actions(self, ticker: str, start: date, end: date) -> pl.DataFrame:
         from alpaca.data.requests import CorporateActionsRequest
 
-        # Up to today: prices are adjusted for splits after the requested end too.
-        today = self._now().astimezone(NEW_YORK).date()
-        request = CorporateActionsRequest(symbols=[share_symbol(ticker)], start=start, end=today)
+        request = CorporateActionsRequest(symbols=[share_symbol(ticker)], start=start, end=end)
         with _read():
             return alpaca_tables.actions(self._client().actions.get_corporate_actions(request))
 

@@ -14,10 +14,16 @@ from pathlib import Path
 
 import polars as pl
 
-from options_platform.adapters.ports.market_data import BAR_SCHEMA, INDEX_SCHEMA, SourceInfo
+from options_platform.adapters.ports.market_data import (
+    BAR_SCHEMA,
+    INDEX_SCHEMA,
+    SPLIT_SCHEMA,
+    SourceInfo,
+)
+from options_platform.adapters.sources.actions import splits_of
 from options_platform.adapters.sources.files.bulk.session import read_session
 from options_platform.adapters.sources.files.chains import read_chain
-from options_platform.adapters.sources.files.events import read_earnings
+from options_platform.adapters.sources.files.events import read_actions, read_earnings
 from options_platform.adapters.sources.files.fred import IndexFiles, index_files, indices_of
 from options_platform.adapters.sources.files.prices import PRICES, described, read_bars
 from options_platform.adapters.sources.files.reading import find, names_in, read_table
@@ -50,7 +56,7 @@ class CsvSource:
             proxy=False,
             tickers=names,
             indices=indices_of(names),
-            kinds=frozenset({"bars", "index", "chain", "earnings"}),
+            kinds=frozenset({"bars", "index", "chain", "earnings", "splits"}),
             series=tuple(name for name in SERIES if index_files(self._folders, name)),
             reads_files=True,
         )
@@ -131,6 +137,13 @@ class CsvSource:
         """The reports of `TICKER_earnings`; the file of a fund has only a header."""
         reports = read_earnings(self._find(f"{require_ticker(ticker)}_earnings"), ticker)
         return reports.filter(pl.col("date").is_between(start, end)).sort("date")
+
+    def announced_splits(self, ticker: str, start: date, end: date) -> pl.DataFrame:
+        """The splits of the actions file; none without one."""
+        path = find(self._folders, f"{require_ticker(ticker)}_actions")
+        if path is None:
+            return SPLIT_SCHEMA.to_frame()
+        return splits_of(ticker, read_actions(path, ticker), start, end)
 
     def understood(self, name: str) -> str:
         """The recognised layout of the files of a ticker or symbol, as text.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
 
 from options_platform.adapters.sources.actions import (
+    effective,
     paid_after_splits,
     split_adjusted,
     split_not_in_prices,
@@ -25,6 +27,7 @@ from options_platform.adapters.sources.files.reading import (
 )
 from options_platform.adapters.sources.files.symbols import require_symbol, same_symbol
 from options_platform.adapters.sources.files.text.dates import times_of_day
+from options_platform.domain.calendar.sessions import NEW_YORK
 from options_platform.errors import SourceError
 
 log = logging.getLogger(__name__)
@@ -69,7 +72,10 @@ def read_bars(path: Path, ticker: str, actions_path: Path | None) -> pl.DataFram
     """
     table = read_table(path, "bars")
     log_layout(table)
-    actions = None if actions_path is None else read_actions(actions_path, ticker)
+    actions = None
+    if actions_path is not None:
+        today = datetime.now(NEW_YORK).date()
+        actions = effective(read_actions(actions_path, ticker), today)
     bars, actions = bars_of(table, ticker, actions, actions_path)
     if actions is None:
         unknown = pl.lit(None, pl.Float64)

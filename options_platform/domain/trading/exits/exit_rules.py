@@ -41,7 +41,16 @@ class ExitRules:
 
 
 IMMEDIATE_REASONS = frozenset(
-    {"EXPIRY_NEAR", "STOP_LOSS", EARNINGS, "EX_DIVIDEND", "LEGS_GONE", "LEG_MISSING", "ASSIGNED"}
+    {
+        "EXPIRY_NEAR",
+        "STOP_LOSS",
+        EARNINGS,
+        "ODD_SPLIT",
+        "EX_DIVIDEND",
+        "LEGS_GONE",
+        "LEG_MISSING",
+        "ASSIGNED",
+    }
 )
 """Reasons of exits that are not put off to a close; profit and time are, as in a backtest."""
 
@@ -55,7 +64,7 @@ class PositionMark:
     `last_decision_on` is the last close at which leaving before the expiry can be decided, None if
     it is held into it. `before_report` is whether it leaves before an earnings report
     (`domain/earnings/blackout.py`), `before_ex_date` whether a sold call is to be closed before an
-    ex-date,
+    ex-date, `before_odd_split` whether it leaves before a split that is not whole,
     `at_pin_risk` whether a sold leg is too near the money for the days that it has left.
     """
 
@@ -68,6 +77,7 @@ class PositionMark:
     session: date
     last_decision_on: date | None
     before_report: bool = False
+    before_odd_split: bool = False
     before_ex_date: bool = False
     at_pin_risk: bool = False
 
@@ -109,8 +119,9 @@ def is_due(session: date, last_decision_on: date | None) -> bool:
 def exit_reason(mark: PositionMark, rules: ExitRules) -> str | None:
     """The first rule that closes the position on this session, or None to hold it.
 
-    EXPIRY_NEAR, STOP_LOSS, EARNINGS, EX_DIVIDEND, TAKE_PROFIT, TIME, PIN_RISK; checked in that
-    order: what needs an order at once comes first, and PIN_RISK closes what nothing else does.
+    EXPIRY_NEAR, STOP_LOSS, EARNINGS, ODD_SPLIT, EX_DIVIDEND, TAKE_PROFIT, TIME, PIN_RISK; checked
+    in that order: what needs an order at once comes first, and PIN_RISK closes what nothing else
+    does.
     """
     if is_due(mark.session, mark.last_decision_on):
         return "EXPIRY_NEAR"
@@ -120,6 +131,7 @@ def exit_reason(mark: PositionMark, rules: ExitRules) -> str | None:
     asked = {
         "STOP_LOSS": -profit >= levels.stop_loss,
         EARNINGS: mark.before_report,
+        "ODD_SPLIT": mark.before_odd_split,
         "EX_DIVIDEND": mark.before_ex_date,
         "TAKE_PROFIT": profit >= levels.take_profit,
         "TIME": days_left <= days_at_time_exit(mark.entry_dte, rules),

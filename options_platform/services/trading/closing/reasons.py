@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 
 from options_platform.adapters.ports.broker import BrokerDoubtError
 from options_platform.domain.earnings.blackout import leaves
+from options_platform.domain.market.odd_splits import leaves_before_split
 from options_platform.domain.trading.broken_spreads import judged_legs
 from options_platform.domain.trading.closing import (
     has_shares,
@@ -65,6 +66,8 @@ class ExitReasons:
                 session=session,
                 last_decision_on=self.expiry.last_decision(position, session),
                 before_report=self.leaves_before_report(position, session),
+                before_odd_split=close is not None
+                and leaves_before_split(close.sessions_to_odd_split),
                 before_ex_date=close is not None
                 and before_ex_date(
                     legs, session, close, self.settings.plan.chain, exits.ex_dividend

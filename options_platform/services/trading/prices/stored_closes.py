@@ -9,7 +9,7 @@ from options_platform.contracts import RAW_OHLCV, VIX
 from options_platform.domain.calendar.sessions import shift
 from options_platform.errors import PlatformError
 from options_platform.services.market_data.learned_surface import with_fits
-from options_platform.services.market_data.yields_and_tenors import stored_tenors
+from options_platform.services.market_data.yields_and_tenors import stored_odd_splits, stored_tenors
 from options_platform.services.planning.plan_tables import Market, market_closes
 from options_platform.settings import Settings
 
@@ -30,6 +30,7 @@ def stored_market(warehouse: Warehouse) -> Market:
         warehouse.read(RAW_OHLCV, start=since),
         warehouse.read(VIX, start=since),
         stored_tenors(warehouse),
+        splits=stored_odd_splits(warehouse),
     )
 
 

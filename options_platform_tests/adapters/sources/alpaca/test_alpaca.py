@@ -78,6 +78,14 @@ def test_splits_after_the_end_count_and_dividends_are_split_adjusted_like_prices
     assert sum(paid.values()) == 0.5
 
 
+def test_announced_splits_are_those_of_the_days_asked_for_in_one_request(alpaca, source):
+    alpaca.actions["SPY"] = split("SPY", date(2024, 7, 19), 3, old=2)
+    announced = source.announced_splits("SPY", date(2024, 7, 13), date(2024, 7, 22))
+    assert announced.rows() == [(date(2024, 7, 19), "SPY", 1.5)]
+    assert alpaca.requests == ["/v1/corporate-actions"]
+    assert source.announced_splits("SPY", date(2024, 7, 20), date(2024, 7, 29)).is_empty()
+
+
 def test_a_reverse_split_has_a_factor_below_one(alpaca, source):
     alpaca.actions["SPY"] = split("SPY", date(2024, 6, 24), 1, old=50)
     bars = source.bars("SPY", *SPAN)

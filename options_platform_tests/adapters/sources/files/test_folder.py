@@ -1,7 +1,7 @@
 import gzip
 import os
 import shutil
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 import pytest
@@ -48,6 +48,20 @@ def test_a_split_counts_although_its_ex_date_has_no_bar(tmp_path):
     text = HEADER + "\n".join([ROWS[0], ROWS[2]]) + "\n"
     bars = source(tmp_path, text).bars("SPY", *SPAN)
     assert bars["split_factor"].to_list() == [6.0, 3.0]
+
+
+def test_a_split_ahead_of_today_is_announced_and_changes_no_price_yet(tmp_path):
+    ahead = datetime.now(UTC).date() + timedelta(days=5)
+    (tmp_path / "SPY_actions.csv").write_text(
+        f"date,dividend,split_ratio\n2024-07-03,0,4\n{ahead},0,1.5\n"
+    )
+    of_folder = source(tmp_path, HEADER + "\n".join(ROWS) + "\n")
+    assert of_folder.bars("SPY", *SPAN)["split_factor"].to_list() == [4.0, 4.0, 1.0]
+    announced = of_folder.announced_splits("SPY", ahead - timedelta(days=9), ahead)
+    assert announced.rows() == [(ahead, "SPY", 1.5)]
+    assert of_folder.announced_splits(
+        "SPY", ahead + timedelta(days=1), ahead + timedelta(days=9)
+    ).is_empty()
 
 
 def raw_rows(ratio, *, level=1.0):
