@@ -19,6 +19,7 @@ from options_platform.domain.backtest.rules import BacktestOptions, BacktestRule
 from options_platform.domain.calendar.closures import Closure, parse_closures
 from options_platform.domain.chain.ingest import ChainGates
 from options_platform.domain.earnings.rules import BlackoutRules, EarningsRules
+from options_platform.domain.earnings.trade_rules import EarningsTradeRules
 from options_platform.domain.feature_engine.groups import GroupRules
 from options_platform.domain.feature_engine.iv_history import AtTheMoneyRules
 from options_platform.domain.feature_engine.regime import RegimeRules
@@ -129,6 +130,7 @@ class Settings:
     own_iv: AtTheMoneyRules = field(default_factory=AtTheMoneyRules)
     earnings: EarningsRules = field(default_factory=EarningsRules)
     blackout: BlackoutRules = field(default_factory=BlackoutRules)
+    earnings_trades: EarningsTradeRules = field(default_factory=EarningsTradeRules)
     groups: GroupRules = field(default_factory=GroupRules)
     regime: RegimeRules = field(default_factory=RegimeRules)
     plan: PlanRules = field(default_factory=PlanRules)
