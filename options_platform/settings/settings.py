@@ -206,6 +206,7 @@ class Settings:
             rule_set=rule_set,
             share=share,
             blackout=self.blackout,
+            earnings_trades=self._earnings_trades_of(rule_set),
         )
         limits = rules.limits
         if self.budgets:
@@ -213,6 +214,12 @@ class Settings:
             most, own = self.risk.max_total_risk_pct, limits.max_total_risk_pct
             limits = replace(limits, max_total_risk_pct=most if own is None else min(own, most))
         return replace(self, plan=plan, exits=rules.exits, limits=limits, rule_set=rule_set)
+
+    def _earnings_trades_of(self, rule_set: str) -> EarningsTradeRules:
+        """The rules of earnings trades for a set: one set of the account makes them, the first."""
+        if self.budgets and rule_set != self.traded_sets[0]:
+            return EarningsTradeRules()
+        return self.earnings_trades
 
     def _rules_or_default(self, rule_set: str) -> SetRules:
         with suppress(SettingsError):
@@ -262,6 +269,7 @@ class Settings:
             gap_sessions=self.backtest.gap_sessions,
             limits=self.limits,
             blackout=self.blackout,
+            earnings_trades=self.earnings_trades,
         )
 
     @property
