@@ -46,7 +46,7 @@ def held_for_words(report: ReportAhead | None, expiry: date, rules: EarningsTrad
     """When an earnings trade leaves: it is there for the report ahead."""
     if report is None or report.anchor >= expiry:
         return "its report is out or has moved, so it leaves in the next session"
-    if rules.exit == "expiry":
+    if rules.exit_at == "expiry":
         return f"it is held over the report of {report.text}"
     reaction = shift(report.anchor, 1)
     return f"leaves in the session of {reaction}, the first that knows the report of {report.text}"

@@ -42,6 +42,6 @@ def report_exit(
     was_due = shift(planned_on, rules.planned_ahead)
     if not ahead and session < was_due:
         return REPORT_MOVED
-    if rules.exit != "expiry":
-        return REPORT_AT_OPEN if rules.exit == "next_open" else REPORT_OUT
+    if rules.exit_at != "expiry":
+        return REPORT_AT_OPEN if rules.exit_at == "next_open" else REPORT_OUT
     return REPORT_OUT if not ahead and strategy in SELLING else None

@@ -37,7 +37,7 @@ class EarningsTradeRules:
     session before. Strikes lie at multiples of the implied move from the spot: short strikes at
     `short_moves`, wings of condors at `wing_moves`, wings of butterflies at `butterfly_wing_moves`,
     bought strangles at `strangle_moves`. The bought leg of a calendar expires at least
-    `calendar_days` after the sold one. `exit` closes in the first session that knows the report, at
+    `calendar_days` after the sold one. `exit_at` closes in the first session that knows the report, at
     once (`next_open`) or by its close, or holds to the expiry; a strategy that is short of options
     is closed one session later at the latest, and none has a stop or a target. Of the budget of a
     trade (`plan.sizing`), one earnings trade may lose `trade_share`, all with the same last session
@@ -52,7 +52,7 @@ class EarningsTradeRules:
     sell_from: float = 1.25
     buy_to: float = 0.80
     entry_sessions: int = 0
-    exit: Exit = "next_close"
+    exit_at: Exit = "next_close"
     short_moves: float = 1.0
     wing_moves: float = 2.0
     butterfly_wing_moves: float = 1.5

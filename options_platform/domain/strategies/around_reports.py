@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from options_platform.domain.earnings.trade_rules import EarningsTradeRules
-from options_platform.domain.strategies.base import Leg, Side, Strategy
+from options_platform.domain.strategies.base import Kind, Leg, Side, Strategy
 
 
 def _condor(rules: EarningsTradeRules) -> Strategy:
@@ -56,13 +56,13 @@ def _calendar(rules: EarningsTradeRules) -> Strategy:
 
 def _straddle(name: str, side: Side) -> Strategy:
     legs = Leg(side, "put", "anchor"), Leg(side, "call", "anchor")
-    kind = "debit" if side == "buy" else "credit"
+    kind: Kind = "debit" if side == "buy" else "credit"
     return Strategy(name, kind, "neutral", legs, centred=True)
 
 
 def _strangle(name: str, side: Side, moves: float) -> Strategy:
     legs = Leg(side, "put", "moved", widths=moves), Leg(side, "call", "moved", widths=moves)
-    kind = "debit" if side == "buy" else "credit"
+    kind: Kind = "debit" if side == "buy" else "credit"
     return Strategy(name, kind, "neutral", legs, centred=True)
 
 

@@ -86,7 +86,7 @@ def test_a_report_is_traded_from_entry_to_exit_to_the_cent(strategy):
     ],
 )
 def test_a_position_leaves_as_its_exit_says(strategy, leaves, closed_on, reason):
-    rules = plan_rules(strategy, exit=leaves)
+    rules = plan_rules(strategy, exit_at=leaves)
     plans, legs = build_plans(row(ratio=0.7 if "long" in strategy else 1.3), rules, Quotes().chain)
     expiry = backtest_rules(rules).expiry
     hold = replace(expiry, hold_to_expiry=reason == "REPORT_OUT")

@@ -10,6 +10,7 @@ from options_platform.contracts import EARNINGS_KNOWN
 from options_platform.domain.planning.decision_words import decision_words
 from options_platform.domain.planning.plan import build_plans
 from options_platform.domain.trading.fill_prices import MarketClose
+from options_platform.errors import SettingsError
 from options_platform.services.earnings.trade_evidence import trade_record, with_proven
 from options_platform.services.trading.entries.checks import EntryChecks
 from options_platform.services.trading.reports_ahead import stored_reports
@@ -122,3 +123,8 @@ def test_real_money_waits_for_the_gate(account):
     trades = replace(settings.plan.earnings_trades, proven=("earnings_iron_condor",))
     proven = replace(live, plan=replace(live.plan, earnings_trades=trades))
     assert "EARNINGS_RESEARCH" not in codes(proven)
+
+
+def test_no_setting_says_that_a_strategy_is_proven(tmp_path):
+    with pytest.raises(SettingsError, match=r"earnings_trades\.proven: a strategy's record"):
+        service(tmp_path, earnings_trades={"proven": ["earnings_iron_condor"]})
