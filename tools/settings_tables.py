@@ -27,7 +27,7 @@ def values(prefix: str, rules: Any) -> str:
             shown(getattr(rules, field.name)),
         )
         for field in fields(rules)
-        if not is_dataclass(getattr(rules, field.name))
+        if not is_dataclass(getattr(rules, field.name)) and "derived" not in field.metadata
     ]
     return table(("Setting", "Default"), rows)
 

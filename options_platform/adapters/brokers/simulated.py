@@ -56,7 +56,7 @@ from options_platform.adapters.storage.duck import held
 from options_platform.adapters.storage.stored_legs import read_legs
 from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.chain import ChainRules
-from options_platform.domain.earnings.blackout import EARNINGS
+from options_platform.domain.earnings.trade_exits import FOR_REPORT
 from options_platform.domain.trading.costs import CostRules
 from options_platform.domain.trading.early_assignment import AssignmentRules
 from options_platform.domain.trading.exits.expiry_policy import early_assignment, outcome_of
@@ -139,7 +139,7 @@ class SimulatedBroker:
         """
         with held(self.path, wait_seconds=self.wait_seconds) as connection:
             prepare(connection)
-            if order.purpose == "exit" and order.reason == EARNINGS:
+            if order.purpose == "exit" and order.reason in FOR_REPORT:
                 # Of an order that is not stored after all this says nothing.
                 connection.execute(
                     "INSERT OR IGNORE INTO at_far_side VALUES (?)", [order.client_order_id]

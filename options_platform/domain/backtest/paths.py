@@ -35,7 +35,7 @@ from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.backtest.split_quotes import quoted_after, strikes_after
 from options_platform.domain.chain import NO_TERM, Underlying, years_of
 from options_platform.domain.chain.term_structure import term_of
-from options_platform.domain.earnings.blackout import EARNINGS
+from options_platform.domain.earnings.trade_exits import FOR_REPORT
 from options_platform.domain.market.odd_splits import whole_ratios
 from options_platform.domain.pricing import intrinsic_value
 from options_platform.domain.trading.exits.ex_dividend import calls_to_close
@@ -91,7 +91,7 @@ class TradePaths:
 
     def closing_price(self, row: int, reason: str | None) -> float:
         """What closing for a reason brings, USD a share, bought legs positive."""
-        return float((self.far_closing if reason == EARNINGS else self.closing)[row])
+        return float((self.far_closing if reason in FOR_REPORT else self.closing)[row])
 
 
 def trade_paths(
@@ -281,7 +281,7 @@ def _price(
 
     closing = or_intrinsic(marks.fill_prices(-side, rules.fills))
     far_closing = closing
-    if market.reports and rules.blackout.closes:
+    if market.reports and (rules.blackout.closes or rules.earnings_trades.enabled):
         far_closing = or_intrinsic(marks.fill_prices(-side, AT_FAR_SIDE))
     each = {name: np.where(alive, values, 0.0) for name, values in marks.greeks.items()}
     return PricedLegs(

@@ -18,6 +18,7 @@ import polars as pl
 from options_platform.adapters.storage.forward_record import ForwardRecord
 from options_platform.contracts import TRADE_PLAN, TRADE_PLAN_LEGS
 from options_platform.domain.backtest.rules import BacktestRules
+from options_platform.domain.earnings.trade_rules import EarningsTradeRules
 from options_platform.domain.forward.coverage import may_record
 from options_platform.domain.forward.links import Content, Link, plain_rows
 from options_platform.domain.planning.expiries import ChainOf
@@ -130,6 +131,9 @@ def planned(
 def plain_rules(rules: BacktestRules) -> dict[str, Any]:
     """Rules of trading as plain values; what chains have taught the surface is not among them."""
     values: dict[str, Any] = _rules().dump_python(rules, mode="json")
+    if rules.earnings_trades == EarningsTradeRules():
+        # A set that trades no report is recorded as before there were such trades.
+        values.pop("earnings_trades")
     return values
 
 
