@@ -23,6 +23,7 @@ NO_CONDORS = PlanRules(selection=SelectionRules(iron_condor_enabled=False))
 STRANGLES = PlanRules(selection=SelectionRules(strategy="short_strangle"))
 REPORT = {"report_date": date(2015, 1, 9), "report_status": "confirmed",
           "report_anchor": date(2015, 1, 9), "report_dated": True}  # fmt: skip
+EX_DATE = date(2015, 1, 20)
 POOR = PlanRules(sizing=SizingRules(account_value_usd=500.0))
 
 NEEDS = {
@@ -41,6 +42,7 @@ NEEDS = {
     "plan.chain.surface.funds",
     "EARNINGS_BLACKOUT": "an expiry up to 2015-01-09, before the report of 2015-01-09, confirmed, "
     "or 5 sessions from the entry to the exit on 2015-01-09",
+    "ODD_SPLIT": "an entry from 2015-01-20 on",
     "BAD_QUOTE": "sound quotes, a price between zero and the width",
     "WIDTH_RANGE": "a width of 0.005 to 0.15 of a stock's price: "
     "plan.stocks.width_moves=0.5 scales it",
@@ -69,6 +71,9 @@ def plans_of_each_code():
         "NO_EXPIRY": build_plans(one(), PlanRules(), chains(one(), expiries=[FAR]))[0],
         "EARNINGS_UNKNOWN": build_plans(of_stock(report_dated=False), PlanRules())[0],
         "EARNINGS_BLACKOUT": build_plans(of_stock(**REPORT), PlanRules())[0],
+        "ODD_SPLIT": build_plans(one().with_columns(odd_split_on=date(2015, 1, 20)), PlanRules())[
+            0
+        ],
         "WIDTH_RANGE": build_plans(one(ticker="NVDA", close=30.0, iv_close=40.0), PlanRules())[0],
         "RISK_BUDGET": build_plans(one(), POOR)[0],
     }
