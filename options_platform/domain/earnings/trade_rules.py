@@ -38,12 +38,12 @@ class EarningsTradeRules:
     `short_moves`, wings of condors at `wing_moves`, wings of butterflies at `butterfly_wing_moves`,
     bought strangles at `strangle_moves`. The bought leg of a calendar expires at least
     `calendar_days` after the sold one. `exit_at` closes in the first session that knows the report,
-    at once (`next_open`) or by its close, or holds to the expiry; what is short of options is
-    closed one session later at the latest, and none has a stop or a target. Of the budget of a
-    trade (`plan.sizing`), one earnings trade may lose `trade_share`, all with the same last session
-    before their reports `anchor_share`, all of a week `week_share`, of which there are at most
-    `max_per_week`. One contract is traded if it fits `anchor_share`. Without a bound, the loss
-    counts at a move of `undefined_moves` implied moves, or the broker's margin if that is more.
+    at once (`next_open`) or by its close, or holds to the expiry; a strategy that is short of
+    options is closed one session later at the latest, and none has a stop or a target. Of the
+    budget of a trade (`plan.sizing`), one earnings trade may lose `trade_share`, all with the same
+    last session before their reports `anchor_share`, all of a week `week_share`, of which there are
+    at most `max_per_week`. One contract is traded if it fits `anchor_share`. Without a bound, the
+    loss counts at a move of `undefined_moves` implied moves, or the broker's margin if that is more.
     """
 
     enabled: bool = False

@@ -79,8 +79,8 @@ def _backtest(settings: Settings, warehouse: Warehouse) -> pl.DataFrame:
     real = trades.join(sources, on=["run", "fill_model", "plan_id"], how="semi")
     closed = real.filter(pl.col("closed_on").is_not_null())
     share = pl.col("pnl_usd") / pl.col("max_loss_usd")
-    rows = closed.select("strategy", "ticker", "planned_on", "closed_on", share=share)
-    return rows.select(pl.col(name).cast(kind) for name, kind in RECORD.items())
+    names = ("strategy", "ticker", "planned_on", "closed_on")
+    return closed.select(*names, share=share).cast(RECORD)
 
 
 def _paper(settings: Settings) -> pl.DataFrame:

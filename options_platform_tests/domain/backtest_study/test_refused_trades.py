@@ -10,6 +10,7 @@ from options_platform.domain.backtest import run_backtest
 from options_platform.domain.backtest_study.gates import LIFTED, NO_TRADE, let_through
 from options_platform.domain.backtest_study.refusal_prices import GATES
 from options_platform.domain.backtest_study.refused_trades import refused_trades
+from options_platform.domain.earnings.trade_rules import EarningsTradeRules
 from options_platform.domain.planning.conditions.votes import VoteRules
 from options_platform.domain.planning.liquidity import LiquidityRules
 from options_platform.domain.planning.plan import build_plans
@@ -129,7 +130,11 @@ def test_every_row_is_either_refused_or_made(inputs, limited_run):
 
 
 def test_every_rule_of_the_plan_and_of_the_account_can_be_priced():
-    every = replace(selecting(votes=VOTES, cadence="week"), allow_undefined_risk=False)
+    every = replace(
+        selecting(votes=VOTES, cadence="week"),
+        allow_undefined_risk=False,
+        earnings_trades=EarningsTradeRules(enabled=True),
+    )
     codes = {rule.code for rule in asked_rules(every)}
     assert codes == {*LIFTED, *NO_TRADE}
     risk = RiskRules(gap=GapRules(max_loss_pct=0.1))
