@@ -43,7 +43,8 @@ class EarningsTradeRules:
     budget of a trade (`plan.sizing`), one earnings trade may lose `trade_share`, all with the same
     last session before their reports `anchor_share`, all of a week `week_share`, of which there are
     at most `max_per_week`. One contract is traded if it fits `anchor_share`. Without a bound, the
-    loss counts at a move of `undefined_moves` implied moves, or the broker's margin if that is more.
+    loss counts at a move of `undefined_moves` implied moves, or the broker's margin if that is
+    more.
     """
 
     enabled: bool = False
