@@ -69,7 +69,9 @@ def run(settings, start=None, end=None, tickers=None, assets=None, *, backfill=T
 def warehouse_held(settings):
     """Keep the warehouse open: the steps of a run open it a hundred times, a third of its time."""
     try:
-        with held(settings.warehouse_path, wait_seconds=30.0):
+        with held(settings.warehouse_path, wait_seconds=30.0) as connection:
+            # A second thread costs more than it saves on tables of a few thousand rows.
+            connection.execute("SET threads = 1")
             yield
     finally:
         # A run publishes what it has changed, but not while the file is held.
