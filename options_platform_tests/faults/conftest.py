@@ -35,7 +35,7 @@ def made(tmp_path, fake):
 
 @pytest.fixture
 def kept_open(tmp_path):
-    """The ledger's file stays open over a test of many processes of ours, which takes half its time.
+    """The ledger's file stays open over a test of many processes of ours, which halves its time.
 
     To close it, as before another program writes it, is `kept_open.close()`.
     """

@@ -306,9 +306,7 @@ def write_in_lots(path):
 
 
 @pytest.mark.parametrize("state", ["accepted", "partially_filled"])
-def test_a_ledger_that_counts_lots_is_migrated_with_its_working_order(
-    made, fake, state, kept_open
-):
+def test_a_ledger_that_counts_lots_is_migrated_with_its_working_order(made, fake, state, kept_open):
     """It has at most one filled lot; the broker has filled half a lot more since."""
     flatten(made)
     order = working(made)

@@ -25,7 +25,7 @@ from options_platform_tests.faults.world import (
     trade,
 )
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("kept_open")]
 
 QUARTER = timedelta(minutes=15)
 # Sold at 0.39, 5 wide: its stop is a value of -1.17. The model says -0.35 at 250, and at
