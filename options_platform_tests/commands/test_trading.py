@@ -174,7 +174,7 @@ def test_flatten_asks_first_and_then_closes_everything_and_halts(shell):
 def test_a_warehouse_that_is_busy_does_not_keep_flatten_from_closing(shell):
     settings = trader(shell.home, shell.fake.address).settings
     with holder(settings.warehouse_path, 120) as process:
-        done = shell.run("flatten", "--yes")
+        done = shell.run("flatten", "--yes", OPTIONS_WAREHOUSE_WAIT_SECONDS="1")
         process.kill()
     assert "2 positions closed, none open.\n" in done.stdout
     assert shell.fake.book.positions == {}

@@ -9,7 +9,6 @@ import pytest
 from dagster._core.storage.event_log import InMemoryEventLogStorage
 
 from options_platform.adapters.brokers import open_broker
-from options_platform.adapters.storage.duck import held
 from options_platform.adapters.storage.ledger import open_ledger
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import PAPER_ORDERS, TRADE_PLAN, TRADE_PLAN_LEGS
@@ -25,7 +24,8 @@ from options_platform.services.planning.plan_tables import market_closes
 from options_platform.services.trading.session import TradingSession
 from options_platform.testing.market import from_source
 from options_platform_tests.alpaca_market import LADDER, Market, rules_of_a_paper_account
-from options_platform_tests.platform import START, make_platform_settings, run
+from options_platform_tests.platform import START, make_platform_settings, run, warehouse_held
+from options_platform_tests.short_wire import short_wire
 
 TICKERS = ("SPY", "QQQ", "IWM")
 COLUMNS = ("ticker", "strategy", "opened_on", "entry_price", "contracts", "closed_on",
@@ -81,7 +81,7 @@ def test_250_sessions_of_the_daily_job_at_alpaca_are_the_trades_and_profits_of_t
         "plan": {"selection": {"min_probability": 0.34}},
     }  # fmt: skip
     server = FakeAlpaca(now=lambda: clock["now"], fills="rest", cash_usd=ACCOUNT_USD)
-    with server as fake, ExitStack() as files, ExitStack() as nights:
+    with server as fake, short_wire(fake), ExitStack() as files, ExitStack() as nights:
         settings = make_platform_settings(
             tmp_path / "home", alpaca={"fake_address": fake.address}, **options
         )
@@ -95,7 +95,7 @@ def test_250_sessions_of_the_daily_job_at_alpaca_are_the_trades_and_profits_of_t
         market = Market(service, fake, market_closes(bars, vix))
         job = definitions.resolve_job_def(JOB_NAME)
         # One process trades here, so that no step has to open the files anew.
-        files.enter_context(held(settings.warehouse_path, wait_seconds=30.0))
+        files.enter_context(warehouse_held(settings))
         files.enter_context(ledger.holding())
         traded = []
         for count, day in enumerate(days[1:]):

@@ -12,7 +12,6 @@ from options_platform.runs import DATA_ASSETS
 from options_platform_tests.platform import (
     END,
     PARITY_TABLES,
-    START,
     assert_same_tables,
     make_platform_settings,
     run,
@@ -23,11 +22,9 @@ REST = ("direction_model", "volatility_model", "regime", "trade_plan", "paper_or
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def whole(simulated_home):
     """(a) Everything in one run."""
-    settings = make_platform_settings(tmp_path_factory.mktemp("whole"))
-    run(settings)
-    return settings
+    return simulated_home
 
 
 @pytest.mark.long
@@ -40,8 +37,11 @@ def test_one_run_has_predictions_and_plans(whole):
 
 @pytest.mark.long
 def test_two_phases_of_one_run_per_ticker_give_the_same_rows(whole, tmp_path):
-    """(b) As a backfill of the web UI arrives, tickers in another order in each phase."""
-    settings = make_platform_settings(tmp_path / "phases")
+    """(b) As a backfill of the web UI arrives, tickers in another order in each phase.
+
+    The models are trained in two processes, those of the whole run in one.
+    """
+    settings = make_platform_settings(tmp_path / "phases", workers=2)
     for ticker in ("SPY", "QQQ"):
         run(settings, tickers=[ticker], assets=DATA_ASSETS)
     for ticker in ("QQQ", "SPY"):
@@ -50,43 +50,44 @@ def test_two_phases_of_one_run_per_ticker_give_the_same_rows(whole, tmp_path):
 
 
 @pytest.mark.long
-def test_day_by_day_gives_the_same_rows(whole, tmp_path):
-    """(c) A backfill to a day, then a run each session, over the end of a month."""
-    settings = make_platform_settings(tmp_path / "days")
-    last = sessions(date(2017, 2, 27), date(2017, 3, 1))
-    run(settings, end=shift(last[0], -1))
-    for day in last:
-        run(settings, start=day, end=day, backfill=False)
-    left, right = tables(whole, until=last[-1]), tables(settings, until=last[-1])
-    # What a label says of days after the last one is not known here.
-    known = pl.col("known_on") <= last[-1]
-    left["labels"], right["labels"] = left["labels"].filter(known), right["labels"].filter(known)
-    assert_same_tables(left, right)
+@pytest.mark.timeout(900)
+def test_ten_days_one_by_one_over_a_months_end_and_a_truncated_history(whole, tmp_path):
+    """(c) A backfill to a day, then a run each session; until then the future is unknown."""
+    short = make_platform_settings(tmp_path / "short")
+    day = date(2017, 2, 24)
+    run(short, end=day)
+    assert_same_tables(*until(day, whole, short))
+    last = shift(day, 10)
+    for session in sessions(shift(day, 1), last):
+        run(short, start=session, end=session, backfill=False)
+    assert_same_tables(*until(last, whole, short))
 
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(
-    ("source", "rule_set"),
-    [("sample", "plan"), ("sample", "premium_ladder"), ("simulated", "plan")],
-)
-def test_ten_days_one_by_one_and_a_truncated_history(source, rule_set, tmp_path):
-    """(a) to (d) over ten sessions; on the sample with its real series."""
-    span = {"sample": (date(2013, 1, 2), date(2017, 3, 31)), "simulated": (START, END)}[source]
-    asked = {"source": source, "start": span[0], "end": span[1], "rule_set": rule_set}
+@pytest.mark.parametrize("rule_set", ["plan", "premium_ladder"])
+def test_ten_days_one_by_one_of_the_sample_and_a_truncated_history(rule_set, tmp_path):
+    """(a) to (d) over ten sessions with the real series of the sample."""
+    start, end = date(2013, 1, 2), date(2017, 3, 31)
+    asked = {"source": "sample", "start": start, "end": end, "rule_set": rule_set}
     settings = make_platform_settings(tmp_path / "whole", **asked)
     run(settings)
     assert (tables(settings)["trade_plan"]["decision"] == "trade").any()
     short = make_platform_settings(tmp_path / "short", **asked)
-    day = shift(span[1], -10)
+    day = shift(end, -10)
     run(short, end=day)
-    known = pl.col("known_on") <= day
-    left, right = tables(settings, until=day), tables(short)
-    left["labels"], right["labels"] = left["labels"].filter(known), right["labels"].filter(known)
-    assert_same_tables(left, right)
-    for session in sessions(shift(day, 1), span[1]):
+    assert_same_tables(*until(day, settings, short))
+    for session in sessions(shift(day, 1), end):
         run(short, start=session, end=session, backfill=False)
     assert_same_tables(tables(settings), tables(short))
+
+
+def until(day, *homes):
+    """The tables of each home until `day`, without labels of which it knew only later."""
+    cut = [tables(settings, until=day) for settings in homes]
+    for found in cut:
+        found["labels"] = found["labels"].filter(pl.col("known_on") <= day)
+    return cut
 
 
 @pytest.mark.long

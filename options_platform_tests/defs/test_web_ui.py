@@ -166,7 +166,7 @@ def reported(web, backfilled, home):
     """The home after two runs of commands: bars of the newest session, and the report."""
     options = {"start": START, "end": END, "tickers": TICKERS, "reports_port": web.reports_port}
     settings = make_platform_settings(home, **options)
-    run(settings, END, END, assets=["raw_ohlcv"], backfill=False)
+    run(settings, END, END, assets=["raw_ohlcv"], backfill=False, alone=False)
     run_reporting(settings)
     return settings
 

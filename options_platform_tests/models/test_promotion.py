@@ -16,6 +16,7 @@ from options_platform.models.direction import ScaledDirection, shipped_direction
 from options_platform.models.promotion import DEFAULT, blend_of
 from options_platform.models.selection.candidates import CANDIDATES
 from options_platform.models.volatility import ChangeVolatility, shipped_volatility
+from options_platform_tests.mlflow_store import give_store
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 FOLDS = [f"{year}-{month:02d}" for year in range(2005, 2015) for month in range(1, 13)]
@@ -53,6 +54,7 @@ def registry(tmp_path):
         row, folds = trial(name, losses, naive)
         warehouse.upsert(TRIALS, row)
         warehouse.upsert(TRIAL_FOLDS, folds)
+    give_store(tmp_path)
     return ModelRegistry(tmp_path, warehouse)
 
 

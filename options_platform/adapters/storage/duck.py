@@ -80,8 +80,7 @@ def held(path: Path, *, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConnecti
     `wait_seconds`, :class:`DamagedError` and :class:`DiskFullError` at the start or within the
     block, and :class:`HomeError` if the file cannot be opened for another reason.
     """
-    # To resolve a path anew costs more than most steps within a block that holds it.
-    mine = _of_this_thread.held.get(path)
+    mine = held_by_thread(path)
     if mine is not None:
         yield mine
         return
@@ -103,6 +102,12 @@ def held(path: Path, *, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConnecti
             _of_this_thread.held.pop(path, None)
             del _open_now[key]
             connection.close()
+
+
+def held_by_thread(path: Path) -> duckdb.DuckDBPyConnection | None:
+    """The connection of a block of :func:`held` of this thread to a file, by its absolute path."""
+    # To resolve a path anew costs more than most steps within a block that holds it.
+    return _of_this_thread.held.get(path)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from options_platform.models.dataset import input_table, make_dataset
 from options_platform.models.direction import PROBABILITIES, predict_direction
 from options_platform.models.promotion import DEFAULT, blend_of
 from options_platform.models.volatility import predict_volatility
+from options_platform_tests.mlflow_store import give_store
 from options_platform_tests.models.rows import POOL, random_rows
 from options_platform_tests.models.test_promotion import FOLDS, trial
 
@@ -31,6 +32,7 @@ COLUMNS = {
 
 @pytest.fixture
 def registry(tmp_path):
+    give_store(tmp_path)
     return ModelRegistry(tmp_path, Warehouse(tmp_path / "warehouse.duckdb"))
 
 

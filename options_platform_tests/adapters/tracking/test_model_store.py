@@ -16,6 +16,7 @@ from options_platform.contracts import MODEL_FOLDS
 from options_platform.errors import ModelStoreError
 from options_platform.models.fold_records import DataRange, FoldRecord
 from options_platform.models.training import walk_forward
+from options_platform_tests.mlflow_store import give_store
 from options_platform_tests.models.rows import random_dataset
 from options_platform_tests.models.test_training import DIRECTION, LAST_MONTHS
 
@@ -43,6 +44,11 @@ def open_store(home):
     return ModelStore(home, Warehouse(home / "warehouse.duckdb", wait_seconds=30))
 
 
+def new_store(home):
+    give_store(home)
+    return open_store(home)
+
+
 def save(store, *records, artifacts=ARTIFACTS):
     with store.training(records[0].model):
         for one in records:
@@ -56,7 +62,7 @@ def index(home):
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory):
     home = tmp_path_factory.mktemp("stored")
-    save(open_store(home), record("2017-10"), record("2017-11"))
+    save(new_store(home), record("2017-10"), record("2017-11"))
     return home
 
 
@@ -96,7 +102,7 @@ def test_reading_a_fold_does_not_import_mlflow(stored):
 
 
 def test_a_changed_file_is_refused_by_its_hash(tmp_path):
-    save(open_store(tmp_path), record("2017-10"), record("2017-11"))
+    save(new_store(tmp_path), record("2017-10"), record("2017-11"))
     path = tmp_path / index(tmp_path)["path"][0] / "trees.ubj"
     data = bytearray(path.read_bytes())
     data[100] ^= 1
@@ -110,7 +116,7 @@ def test_a_changed_file_is_refused_by_its_hash(tmp_path):
 
 @pytest.mark.parametrize("change", ["a file more", "a file less", "a file renamed"])
 def test_other_files_than_those_stored_are_refused(tmp_path, change):
-    save(open_store(tmp_path), record())
+    save(new_store(tmp_path), record())
     folder = tmp_path / index(tmp_path)["path"][0]
     if change == "a file more":
         (folder / "more.json").write_bytes(b"")
@@ -123,7 +129,7 @@ def test_other_files_than_those_stored_are_refused(tmp_path, change):
 
 
 def test_a_fold_with_missing_files_is_named_with_advice(tmp_path):
-    save(open_store(tmp_path), record())
+    save(new_store(tmp_path), record())
     folder = tmp_path / index(tmp_path)["path"][0]
     for file in folder.iterdir():
         file.unlink()
@@ -135,7 +141,7 @@ def test_a_fold_with_missing_files_is_named_with_advice(tmp_path):
 def test_folds_are_runs_of_their_models_experiment_below_the_backfills_run(tmp_path):
     from mlflow import MlflowClient
 
-    store = open_store(tmp_path)
+    store = new_store(tmp_path)
     save(store, record("2017-10"), record("2017-11"))
     scores = {"rmse": 0.12, "AUC > 0.5 (95%)": 0.6}
     store.log_walk("direction", scores=scores, tags={"variant": "v"}, plots={"p.png": b"png"})
@@ -165,7 +171,7 @@ def test_folds_are_runs_of_their_models_experiment_below_the_backfills_run(tmp_p
 def test_the_home_can_be_moved_and_its_folds_are_still_read(tmp_path):
     home = tmp_path / "first place"  # a space is escaped in addresses, not in paths
     home.mkdir()
-    save(open_store(home), record())
+    save(new_store(home), record())
     moved = home.rename(tmp_path / "second")
     assert open_store(moved).load("direction", hashes(record())) == {"2017-10": ARTIFACTS}
 
@@ -178,7 +184,7 @@ def test_an_error_in_the_middle_keeps_the_folds_before_it(tmp_path):
             raise OSError("the disk is full")
 
     with pytest.raises(OSError, match="disk"):
-        fail_after_two(open_store(tmp_path))
+        fail_after_two(new_store(tmp_path))
     assert index(tmp_path)["fold"].to_list() == ["2017-10", "2017-11"]
 
 
@@ -248,7 +254,7 @@ def test_after_a_kill_in_training_the_lock_is_free_and_the_folds_are_the_same(tm
 
 
 def test_the_index_is_written_every_so_many_folds(tmp_path):
-    store = open_store(tmp_path)
+    store = new_store(tmp_path)
     months = [f"{2001 + n // 12}-{n % 12 + 1:02d}" for n in range(FLUSH_EVERY + 1)]
     with store.training("direction"):
         for at, month in enumerate(months, start=1):

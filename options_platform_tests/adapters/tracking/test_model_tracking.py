@@ -28,6 +28,7 @@ from options_platform.models.direction import ScaledDirection
 from options_platform.models.promotion import DEFAULT
 from options_platform.models.study.model_study import OUTPUTS
 from options_platform.models.training import dataset_hash, walk_forward
+from options_platform_tests.mlflow_store import give_store
 from options_platform_tests.models.rows import random_dataset, random_rows
 
 START, END = date(2017, 4, 3), date(2017, 6, 30)
@@ -38,6 +39,7 @@ def store(tmp_path_factory):
     """A home whose direction model was trained for three months and logged."""
     home = tmp_path_factory.mktemp("home")
     before = os.umask(0o077)
+    give_store(home)
     store = ModelStore(home, Warehouse(home / "warehouse.duckdb"))
     walk_forward(ScaledDirection(), random_dataset(END), start=START, end=END, store=store)
     store.log_walk(
@@ -183,8 +185,8 @@ def test_stored_folds_are_not_trained_again(store):
 
 def folds_on_disk(tmp_path, change):
     home = tmp_path / "home"
+    give_store(home)
     store = ModelStore(home, Warehouse(home / "warehouse.duckdb"))
-    home.mkdir()
     walk_forward(
         ScaledDirection(), random_dataset(END), start=date(2017, 6, 1), end=END, store=store
     )

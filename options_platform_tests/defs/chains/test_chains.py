@@ -17,7 +17,7 @@ from options_platform.errors import UsageError
 from options_platform.runs import RunFailedError, run_job
 from options_platform_tests.chain_files import read_chain_file
 from options_platform_tests.fakes.chain_source import ChainSource
-from options_platform_tests.platform import make_platform_settings
+from options_platform_tests.platform import make_platform_settings, warehouse_held
 
 START, END = date(2016, 12, 1), date(2017, 1, 31)
 SPAN = sessions(date(2017, 1, 3), date(2017, 1, 17))
@@ -31,7 +31,8 @@ def platform_of(home, **changes):
 
 def run(settings, source, start, end, assets=DATA, tickers=("SPY", "QQQ")):
     selected = PartitionRange(start, end, tickers)
-    return run_job(settings, selected, assets=assets, backfill=True, source=lambda: source)
+    with warehouse_held(settings):
+        return run_job(settings, selected, assets=assets, backfill=True, source=lambda: source)
 
 
 @pytest.fixture(scope="module")

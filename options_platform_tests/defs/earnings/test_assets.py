@@ -17,6 +17,7 @@ from options_platform.domain.checks.tables import rules_for
 from options_platform.errors import UsageError
 from options_platform.runs import run_job
 from options_platform.settings import make_settings
+from options_platform_tests.platform import warehouse_held
 
 NAMES = {"earnings_events", "earnings_forecast"}
 START, END = date(2016, 1, 4), date(2018, 6, 29)
@@ -54,9 +55,10 @@ def test_a_backfill_fills_both_and_a_day_again_changes_nothing(tmp_path):
     settings = settings_of(Path(tmp_path), "SPY", "AAPL")
     prepare_home(settings)
     whole = PartitionRange(START, END, settings.tickers)
-    run_job(settings, whole, assets=["raw_ohlcv", "vix", "earnings"], backfill=True)
     names = sorted(NAMES)
-    run_job(settings, whole, assets=names, backfill=True)
+    with warehouse_held(settings):
+        run_job(settings, whole, assets=["raw_ohlcv", "vix", "earnings"], backfill=True)
+        run_job(settings, whole, assets=names, backfill=True)
     warehouse = Warehouse(settings.warehouse_path)
     events, forecasts = (warehouse.read(t) for t in (EARNINGS_EVENTS, EARNINGS_FORECAST))
     assert events["ticker"].unique().to_list() == ["AAPL"]

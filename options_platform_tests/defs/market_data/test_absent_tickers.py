@@ -22,7 +22,12 @@ from options_platform.runs import DATA_ASSETS, RunFailedError, run_job
 from options_platform.services.market_data.inventory import without_bars
 from options_platform.services.market_data.listing import listed_pool
 from options_platform.services.trading.account_state import alerts_of
-from options_platform_tests.platform import assert_same_tables, make_platform_settings, tables
+from options_platform_tests.platform import (
+    assert_same_tables,
+    make_platform_settings,
+    tables,
+    warehouse_held,
+)
 
 START, END = date(2015, 1, 2), date(2016, 6, 15)
 LISTED, DELISTED = date(2016, 6, 6), date(2016, 3, 31)
@@ -54,10 +59,11 @@ class PartSource:
 def run(settings, source, start=START, end=END, tickers=None, assets=None, *, backfill=True,
         now=NOON):  # fmt: skip
     selected = PartitionRange(start, end, tuple(tickers or settings.tickers))
-    return run_job(
-        settings, selected, assets=assets, backfill=backfill, now=lambda: now,
-        source=lambda: source,
-    )  # fmt: skip
+    with warehouse_held(settings):
+        return run_job(
+            settings, selected, assets=assets, backfill=backfill, now=lambda: now,
+            source=lambda: source,
+        )  # fmt: skip
 
 
 def made(settings, **options):

@@ -45,6 +45,7 @@ class Shell:
             "OPTIONS_END": END.isoformat(),
             "OPTIONS_BASELINES": "",
             "OPTIONS_ACCOUNT_VALUE_USD": "1000000",
+            "OPTIONS_WORKERS": "1",
         }
 
     def run(self, *arguments):

@@ -21,7 +21,7 @@ from options_platform.defs.shared.partitions import partition_key
 from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.runs import run_job
-from options_platform_tests.platform import make_platform_settings
+from options_platform_tests.platform import make_platform_settings, warehouse_held
 from options_platform_tests.scripted import LAST, ScriptedSource, calm_bars, calm_index, changed
 from options_platform_tests.services.market_data.test_restated_bars import (
     after_split,
@@ -39,14 +39,15 @@ class Home:
     source: ScriptedSource
 
     def run(self, start, end, assets=None):
-        return run_job(
-            self.settings,
-            PartitionRange(start, end, ("SPY",)),
-            assets=assets or DATA,
-            backfill=True,
-            source=lambda: self.source,
-            now=lambda: NOW,
-        )
+        with warehouse_held(self.settings):
+            return run_job(
+                self.settings,
+                PartitionRange(start, end, ("SPY",)),
+                assets=assets or DATA,
+                backfill=True,
+                source=lambda: self.source,
+                now=lambda: NOW,
+            )
 
     def read(self, table):
         return Warehouse(self.settings.warehouse_path, wait_seconds=30).read(table)

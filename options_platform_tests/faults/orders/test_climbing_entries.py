@@ -9,6 +9,8 @@ from options_platform.services.trading.entries.sizes import EntrySizes
 from options_platform.testing.alpaca_account import NOW, WIDE, plans_of, trader
 from options_platform_tests.faults.world import POST, advance, assert_sound, statuses, trade
 
+pytestmark = pytest.mark.usefixtures("kept_open")
+
 
 class Reserving:
     """A broker whose buying power is `total_usd` without what its resting orders may lose."""

@@ -19,7 +19,7 @@ from options_platform_tests.faults.world import (
     trade,
 )
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("kept_open")]
 
 
 def test_within_the_session_everything_is_closed_at_current_quotes(tmp_path, fake):
@@ -195,7 +195,8 @@ def test_flattening_halts_a_run_that_trades_before_it_waits_for_it(tmp_path, fak
     assert contracts(fake) == {}
 
 
-def test_an_exit_missing_in_a_restored_ledger_is_adopted_and_not_doubled(tmp_path, fake):
+def test_an_exit_missing_in_a_restored_ledger_is_adopted_and_not_doubled(tmp_path, fake, kept_open):
+    kept_open.close()
     made = trader(tmp_path, fake.address)
     trade(made)
     fake.fills = "rest"

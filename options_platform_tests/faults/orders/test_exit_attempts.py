@@ -21,6 +21,8 @@ from options_platform_tests.faults.world import (
     trade,
 )
 
+pytestmark = pytest.mark.usefixtures("kept_open")
+
 
 def climbing_exit(made, fake):
     """An exit at its first step, and the minute of its next one."""

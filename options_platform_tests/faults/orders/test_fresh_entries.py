@@ -11,6 +11,8 @@ from options_platform.domain.trading.orders import OrderLeg
 from options_platform.testing.alpaca_account import NOW, SESSION, TICKERS, plans_of, trader
 from options_platform_tests.faults.world import POST, advance, assert_sound, contracts, trade
 
+pytestmark = pytest.mark.usefixtures("kept_open")
+
 
 def test_a_stale_plan_does_not_wait_for_a_broker_that_does_not_answer(tmp_path, fake):
     fake.script("faults", {"on": "", "do": "drop", "times": 999})

@@ -22,10 +22,13 @@ from options_platform_tests.faults.world import (
     trade,
 )
 
+pytestmark = pytest.mark.usefixtures("kept_open")
+
 
 @pytest.mark.long
-def test_a_halt_is_in_force_at_once_for_a_process_that_is_sending(tmp_path, fake):
+def test_a_halt_is_in_force_at_once_for_a_process_that_is_sending(tmp_path, fake, kept_open):
     """The first of three orders hangs; of the others none is sent."""
+    kept_open.close()
     fake.script("faults", {"do": "hang_after", "seconds": 60})
     sender = start(tmp_path, fake.address, tickers=TICKERS, TIMEOUT="60")
     deadline = time.monotonic() + 60
@@ -75,7 +78,10 @@ def test_a_halt_cancels_entries_keeps_exits_and_stays_while_the_broker_does_not_
 
 
 @pytest.mark.long
-def test_a_halt_during_the_checks_of_an_entry_prevents_it(tmp_path, resting, monkeypatch):
+def test_a_halt_during_the_checks_of_an_entry_prevents_it(
+    tmp_path, resting, monkeypatch, kept_open
+):
+    kept_open.close()
     made = trader(tmp_path, resting.address)
     other = trader(tmp_path, resting.address, wait=0.1)
     answer = resting.handle

@@ -26,6 +26,8 @@ from options_platform_tests.faults.world import (
     trade,
 )
 
+pytestmark = pytest.mark.usefixtures("kept_open")
+
 CRASH = 225.0
 
 

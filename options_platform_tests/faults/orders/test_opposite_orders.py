@@ -15,7 +15,7 @@ from options_platform_tests.faults.world import (
     open_beside,
 )
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("kept_open")]
 STUCK = {"on": "DELETE /v2/orders", "do": "pending_cancel"}
 
 

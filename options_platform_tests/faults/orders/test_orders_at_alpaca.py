@@ -22,7 +22,7 @@ from options_platform_tests.faults.world import (
     trade,
 )
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("kept_open")]
 
 
 def test_the_plans_of_a_day_become_filled_orders_and_positions(tmp_path, fake):
@@ -37,7 +37,8 @@ def test_the_plans_of_a_day_become_filled_orders_and_positions(tmp_path, fake):
 
 
 @pytest.mark.parametrize("step", ["intent recorded", "sending", "submitted", "recorded"])
-def test_a_killed_sender_that_runs_again_leaves_one_order(tmp_path, fake, step):
+def test_a_killed_sender_that_runs_again_leaves_one_order(tmp_path, fake, step, kept_open):
+    kept_open.close()
     assert ended(start(tmp_path, fake.address, step))[0] == -9
     made = trader(tmp_path, fake.address)
     before = made.ledger.orders()[0].status
@@ -50,7 +51,8 @@ def test_a_killed_sender_that_runs_again_leaves_one_order(tmp_path, fake, step):
 
 
 @pytest.mark.parametrize("do", ["hang", "hang_after", "late"])
-def test_a_sender_killed_during_the_post_leaves_one_order(tmp_path, fake, do):
+def test_a_sender_killed_during_the_post_leaves_one_order(tmp_path, fake, do, kept_open):
+    kept_open.close()
     fake.script("faults", {"do": do, "seconds": 1})
     if do == "late":
         # Its answer is lost: let the sender wait for one.

@@ -19,7 +19,7 @@ from options_platform_tests.faults.world import (
     trade,
 )
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("kept_open")]
 
 
 @pytest.mark.parametrize("accepted", [False, True])

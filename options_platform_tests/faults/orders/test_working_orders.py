@@ -25,6 +25,8 @@ from options_platform_tests.faults.world import (
     trade,
 )
 
+pytestmark = pytest.mark.usefixtures("kept_open")
+
 
 def test_a_partially_filled_and_canceled_order_leaves_a_position_in_ratio(tmp_path, resting):
     made = trader(tmp_path, resting.address)
@@ -166,7 +168,10 @@ def test_an_entry_canceled_for_a_rung_that_the_cap_has_left_behind_rests_where_i
 
 @pytest.mark.long
 @pytest.mark.parametrize("step", ["to be canceled", "canceled", "intent recorded", "sending"])
-def test_repricing_that_is_killed_at_any_step_continues_where_it_was(tmp_path, resting, step):
+def test_repricing_that_is_killed_at_any_step_continues_where_it_was(
+    tmp_path, resting, step, kept_open
+):
+    kept_open.close()
     made = trader(tmp_path, resting.address)
     trade(made)
     later = NOW + timedelta(minutes=1)

@@ -18,7 +18,7 @@ from options_platform_tests.faults.world import (
     open_beside,
 )
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("kept_open", "near")]
 
 
 def sold(fake):
@@ -251,12 +251,13 @@ def test_an_exercise_that_was_not_requested_here_belongs_to_the_person_with_the_
     assert made.ledger.statement().beside == {long: 2}
 
 
-def test_an_assignment_that_an_older_ledger_had_accepted_counts_once_too(made, fake):
+def test_an_assignment_that_an_older_ledger_had_accepted_counts_once_too(made, fake, kept_open):
     """It recorded the positions of activities only in their keys."""
     fake.script("freeze", {"of": ["activities"]})
     fake.script("assign", {"symbol": sold(fake), "contracts": 3})
     accept(made, NOW, "assigned, says the broker's page")
     number = made.ledger.positions()[0].position_id
+    kept_open.close()
     with duckdb.connect(str(made.ledger.path)) as connection:
         connection.execute(
             "UPDATE activities SET key = replace(key, ?, ?)",

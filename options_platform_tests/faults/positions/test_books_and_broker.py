@@ -28,6 +28,8 @@ from options_platform_tests.faults.world import (
     trade,
 )
 
+pytestmark = pytest.mark.usefixtures("kept_open")
+
 IN_DOUBT = (
     {"do": "status_after", "status": 504},
     {"on": "GET ", "do": "status", "status": 502, "times": 999, "after": POST},

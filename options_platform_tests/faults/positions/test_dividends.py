@@ -11,7 +11,7 @@ from options_platform.services.trading.reconciliation.ex_dates import keep_ex_da
 from options_platform.testing.alpaca_account import NOW
 from options_platform_tests.faults.world import HIGH, advance, at_clock, contracts
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("kept_open")]
 
 OWED_USD = 300 * 1.5
 

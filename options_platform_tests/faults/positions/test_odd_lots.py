@@ -28,7 +28,7 @@ from options_platform_tests.faults.world import (
     trade,
 )
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("kept_open", "near")]
 
 
 @pytest.fixture
@@ -206,7 +206,8 @@ def test_a_remaining_odd_lot_is_closed_after_a_flatten_and_during_a_halt(made, f
     close_all(made, fake)
 
 
-def test_a_ledger_from_before_the_odd_fill_adopts_it(made, fake, tmp_path):
+def test_a_ledger_from_before_the_odd_fill_adopts_it(made, fake, tmp_path, kept_open):
+    kept_open.close()
     flatten(made)
     order = working(made)
     shutil.copy(made.ledger.path, tmp_path / "backup")
@@ -305,7 +306,7 @@ def write_in_lots(path):
 
 
 @pytest.mark.parametrize("state", ["accepted", "partially_filled"])
-def test_a_ledger_that_counts_lots_is_migrated_with_its_working_order(made, fake, state):
+def test_a_ledger_that_counts_lots_is_migrated_with_its_working_order(made, fake, state, kept_open):
     """It has at most one filled lot; the broker has filled half a lot more since."""
     flatten(made)
     order = working(made)
@@ -315,6 +316,7 @@ def test_a_ledger_that_counts_lots_is_migrated_with_its_working_order(made, fake
     before = made.ledger.statement()
     was = made.ledger.positions()[0]
     assert working(made).status == state
+    kept_open.close()
     write_in_lots(made.ledger.path)
     after = made.ledger.statement()
     assert (after.contracts, after.lots) == (before.contracts, before.lots)
@@ -330,12 +332,13 @@ def test_a_ledger_that_counts_lots_is_migrated_with_its_working_order(made, fake
     close_all(made, fake)
 
 
-def test_an_acceptance_in_lots_is_undone_as_that_many_shares(made, fake):
+def test_an_acceptance_in_lots_is_undone_as_that_many_shares(made, fake, kept_open):
     """The list had lagged when a person accepted that 100 of the 800 shares were closed."""
     fake.script("move", {"symbol": "SPY", "quantity": 100})
     assert len(made.reconcile(NOW)) == 1
     assert accept_unseen(made, NOW, "by hand") == []
     assert shares_of(made) == -700
+    kept_open.close()
     write_in_lots(made.ledger.path)
     fake.script("move", {"symbol": "SPY", "quantity": -100})
     made.reconcile(NOW)
@@ -345,7 +348,7 @@ def test_an_acceptance_in_lots_is_undone_as_that_many_shares(made, fake):
     close_all(made, fake)
 
 
-def test_an_order_in_lots_that_never_arrived_is_sent_as_that_many_shares(made, fake):
+def test_an_order_in_lots_that_never_arrived_is_sent_as_that_many_shares(made, fake, kept_open):
     class Killed(BaseException):
         pass
 
@@ -357,6 +360,7 @@ def test_an_order_in_lots_that_never_arrived_is_sent_as_that_many_shares(made, f
         flatten(replace(made, at=kill))
     order = working(made)
     assert (order.status, order.contracts) == ("unknown", 800)
+    kept_open.close()
     write_in_lots(made.ledger.path)
     flatten(made)
     assert fake.book.by_client_id(order.client_order_id)["qty"] == "800"

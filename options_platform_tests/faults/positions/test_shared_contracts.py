@@ -21,6 +21,8 @@ from options_platform_tests.faults.world import (
     trade,
 )
 
+pytestmark = pytest.mark.usefixtures("kept_open")
+
 
 @pytest.fixture
 def both(tmp_path, fake):

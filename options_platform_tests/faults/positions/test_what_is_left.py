@@ -23,7 +23,7 @@ from options_platform_tests.faults.world import (
     seen_once,
 )
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("kept_open")]
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ from options_platform_tests.faults.world import (
     trade,
 )
 
+pytestmark = pytest.mark.usefixtures("kept_open")
+
 DAY = NOW.date()
 
 

@@ -14,6 +14,8 @@ from options_platform.testing.alpaca_account import NOW, SESSION, plans_of, trad
 from options_platform_tests.faults.world import advance, at_clock, exits, quote, trade
 from options_platform_tests.recorded_reports import answered
 
+pytestmark = pytest.mark.usefixtures("kept_open")
+
 DAY = NOW.date()
 EVENING = NOW + timedelta(hours=6, minutes=31)
 FETCHED = datetime(2015, 1, 2, 5, tzinfo=UTC)

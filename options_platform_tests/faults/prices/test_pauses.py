@@ -12,7 +12,7 @@ from options_platform.services.trading.pauses import pause_of
 from options_platform.testing.alpaca_account import NOW, WIDE, trader
 from options_platform_tests.faults.world import DATED, POST, advance, at_clock, daily, quote, trade
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("kept_open")]
 
 LIMIT = {"greeks": WIDE, "kill_switch": {"max_daily_loss_pct": 0.01}}
 MINUTE = timedelta(minutes=1)

@@ -11,7 +11,7 @@ from options_platform.testing.alpaca_account import NOW, trader
 from options_platform_tests.faults.prices.test_wide_quotes import crash_quoted, look, opened, quoted
 from options_platform_tests.faults.world import DATED, at_clock, contracts, daily, exits, trade
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("kept_open")]
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from options_platform_tests.faults.world import (
     trade,
 )
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("kept_open")]
 
 QUARTER = timedelta(minutes=15)
 # Sold at 0.39, 5 wide: its stop is a value of -1.17. The model says -0.35 at 250, and at
@@ -113,7 +113,8 @@ def test_a_check_with_wide_quotes_in_between_resets_nothing(made, fake):
     assert look(made, fake, timedelta(minutes=4)).stopped == {number(made): "STOP_LOSS"}
 
 
-def test_another_process_knows_the_first_check(tmp_path, made, fake):
+def test_another_process_knows_the_first_check(tmp_path, made, fake, kept_open):
+    kept_open.close()
     quoted(made, fake, (2.0, 2.1), (0.5, 0.6))
     assert ended(start(tmp_path, fake.address, action="check"))[0] == 0
     assert exits(made) == []

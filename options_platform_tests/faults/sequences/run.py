@@ -15,8 +15,8 @@ from pathlib import Path
 from options_platform.fake_alpaca.symbols import contract_of
 from options_platform_tests.faults.sequences.sequence_plan import Action, plan_of
 from options_platform_tests.faults.sequences.sequence_truth import BrokenPromiseError
-from options_platform_tests.faults.sequences.sequence_wire import short_wire
 from options_platform_tests.faults.sequences.sequence_world import SequenceWorld
+from options_platform_tests.short_wire import short_wire
 
 MEMORY = Path("/dev/shm")
 MOST_SESSIONS = 3

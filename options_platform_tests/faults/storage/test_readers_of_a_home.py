@@ -51,7 +51,7 @@ print(json.dumps(seen), flush=True)
 
 def daily(settings, day):
     noon = datetime.combine(shift(day, 1), datetime.min.time(), tzinfo=NEW_YORK).replace(hour=12)
-    return run(settings, start=day, end=day, backfill=False, now=noon)
+    return run(settings, start=day, end=day, backfill=False, now=noon, alone=False)
 
 
 def plans_of(settings, day):

@@ -6,6 +6,7 @@ from datetime import date
 import polars as pl
 
 from options_platform.adapters.brokers import open_broker
+from options_platform.adapters.storage.duck import held
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.calendar.sessions import sessions
 from options_platform.domain.planning.plan import PlanRules, build_plans
@@ -65,6 +66,8 @@ def market(closes, iv=0.18):
 
 def trade(made, closes, *, until=None, iv=0.18):
     plans, legs = planned(DAYS[0])
-    for day in DAYS[: until or len(closes)]:
-        made.run_session(day, plans, legs, market(closes, iv), NOW)
+    # Opening the two files takes longer than most of what is done with them.
+    with made.ledger.holding(), held(made.broker.path, wait_seconds=10.0):
+        for day in DAYS[: until or len(closes)]:
+            made.run_session(day, plans, legs, market(closes, iv), NOW)
     return made.ledger

@@ -4,6 +4,7 @@ The market is the test's: before each close it fills what works at the fill mode
 ladder of the order has come to that price.
 """
 
+from contextlib import nullcontext
 from datetime import date, datetime, time
 
 import numpy as np
@@ -21,6 +22,7 @@ from options_platform.services.trading.session import TradingSession
 from options_platform.settings import make_settings
 from options_platform_tests.alpaca_market import LADDER, Market, rules_of_a_paper_account
 from options_platform_tests.regime_market import regime_market
+from options_platform_tests.short_wire import short_wire
 
 TICKERS = ("AAA", "BBB", "CCC")
 COLUMNS = ("ticker", "strategy", "opened_on", "entry_price", "contracts", "closed_on",
@@ -43,13 +45,14 @@ def with_votes(inputs):
     )
 
 
-def same_as_backtest(tmp_path, first, last, tickers=TICKERS, **changes):
+def same_as_backtest(tmp_path, first, last, tickers=TICKERS, wire=nullcontext, **changes):
     """The closed trades of both, as mappings, and the backtest."""
     bars, vix, inputs = regime_market(tickers, first, last)
     inputs = with_votes(inputs)
     clock = {"now": datetime.combine(first, time(10), NEW_YORK)}
     cash_usd = changes.get("account_value_usd", 100_000.0)
-    with FakeAlpaca(now=lambda: clock["now"], fills="rest", cash_usd=cash_usd) as fake:
+    server = FakeAlpaca(now=lambda: clock["now"], fills="rest", cash_usd=cash_usd)
+    with server as fake, wire(fake):
         settings = make_settings(
             {"home": tmp_path, "source": "simulated", "tickers": tickers, "broker": "alpaca",
              "alpaca": {"fake_address": fake.address}, "iron_condor_enabled": True,
@@ -102,7 +105,7 @@ def test_some_weeks_at_alpaca_give_the_trades_and_equity_of_the_backtest(tmp_pat
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_a_year_at_alpaca_gives_the_trades_and_equity_of_the_backtest(tmp_path):
-    rows, _ = same_as_backtest(tmp_path, date(2016, 6, 1), date(2017, 5, 31))
+    rows, _ = same_as_backtest(tmp_path, date(2016, 6, 1), date(2017, 5, 31), wire=short_wire)
     assert {row["exit_reason"] for row in rows} >= {"STOP_LOSS", "TAKE_PROFIT", "TIME"}
 
 

@@ -19,6 +19,7 @@ from options_platform.services.trading.session import TradingSession
 from options_platform.testing.market import NOW
 from options_platform_tests.alpaca_market import Market
 from options_platform_tests.ladder_market import SPECIALS, ladder_year
+from options_platform_tests.short_wire import short_wire
 
 FIRST, LAST, GAP_ON = date(2016, 6, 1), date(2017, 5, 31), date(2017, 5, 2)
 COLUMNS = ("ticker", "strategy", "opened_on", "entry_price", "contracts", "closed_on",
@@ -80,7 +81,8 @@ def assignments(year):
 
 def at_alpaca(tmp_path, first, last, gap_on):
     clock = {"now": datetime.combine(first, time(10), NEW_YORK)}
-    with FakeAlpaca(now=lambda: clock["now"], fills="rest") as fake:
+    server = FakeAlpaca(now=lambda: clock["now"], fills="rest")
+    with server as fake, short_wire(fake):
         year = ladder_year(tmp_path, first, last, gap_on, broker="alpaca",
                            alpaca={"fake_address": fake.address})  # fmt: skip
         made = TradingSession(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from options_platform.adapters.storage.changes import begin_change
-from options_platform.adapters.storage.duck import held
+from options_platform.adapters.storage.duck import held, held_by_thread
 from options_platform.adapters.storage.ledger.halt_notice import notice_of
 from options_platform.adapters.storage.ledger.rows import (
     read_orders,
@@ -170,8 +170,13 @@ class LedgerFile:
     def _connected(self) -> Iterator[duckdb.DuckDBPyConnection]:
         import duckdb
 
-        self._require_some_bytes()
+        mine = held_by_thread(self.path)
+        if mine is None:
+            self._require_some_bytes()
         try:
+            if mine is not None:
+                yield mine
+                return
             with held(self.path, wait_seconds=self.wait_seconds) as connection:
                 yield connection
         except duckdb.Error as error:
