@@ -28,28 +28,6 @@ from options_platform.domain.chain.listing import RANGE_DEVIATIONS
 from options_platform.domain.chain.occ_symbols import standard_symbol
 
 LONGEST_DAYS = 75
-# Funds report no earnings.
-FUNDS = frozenset(
-    [
-        "SPY",
-        "QQQ",
-        "IWM",
-        "DIA",
-        "VOO",
-        "IVV",
-        "VTI",
-        "GLD",
-        "SLV",
-        "GDX",
-        "USO",
-        "XLE",
-        "EEM",
-        "EFA",
-        "EWZ",
-        "FXI",
-        "TLT",
-    ]
-)
 REPORT_DELAY_DAYS = (15, 45)
 SHARES = 100.0
 

@@ -28,7 +28,7 @@ class StockRules:
     A width below `min_width_share` or above `max_width_share` of the spot is not traded.
     """
 
-    width_moves: float = 0.0
+    width_moves: float = 0.5
     min_width_share: float = 0.005
     max_width_share: float = 0.15
 
