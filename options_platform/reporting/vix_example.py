@@ -1,4 +1,4 @@
-"""The warning example of the report: what the backtest shows of stocks that are priced on the VIX."""
+"""The warning example of the report: what a backtest shows of stocks priced on the VIX."""
 
 from __future__ import annotations
 

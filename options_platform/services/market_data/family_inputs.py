@@ -33,8 +33,8 @@ def dates_known(platform: Platform, tickers: Sequence[str]) -> dict[str, KnownDa
 
 
 def own_volatility(warehouse: Warehouse, tickers: Sequence[str], end: date) -> pl.DataFrame:
-    """date, ticker, `iv` (annual fraction), `iv_rank` and `is_modelled` of tickers with a volatility
-    of their own.
+    """date, ticker, `iv` (annual fraction), `iv_rank` and `is_modelled` of tickers with a
+    volatility of their own.
 
     That of `vix`, or where a ticker is priced on another underlying's index, that of its stored
     chains; one of the two for all of a ticker's history, so that its changes are of one series.
@@ -49,9 +49,9 @@ def own_volatility(warehouse: Warehouse, tickers: Sequence[str], end: date) -> p
     own = own.join(ranks, on=KEY, how="left").select(*KEY, "iv", "iv_rank", "is_modelled")
     others = [ticker for ticker in tickers if ticker not in own["ticker"]]
     chains = warehouse.read(IV_HISTORY, tickers=others, end=end)
-    quoted = chains.select(
-        *KEY, "iv_rank", iv="iv_30d", is_modelled=pl.lit(value=False)
-    ).select(own.columns)
+    quoted = chains.select(*KEY, "iv_rank", iv="iv_30d", is_modelled=pl.lit(value=False)).select(
+        own.columns
+    )
     return pl.concat([own, quoted]).drop_nulls("iv").sort(KEY)
 
 

@@ -43,7 +43,7 @@ NEEDS = {
     "or 5 sessions from the entry to the exit on 2015-01-09",
     "BAD_QUOTE": "sound quotes, a price between zero and the width",
     "WIDTH_RANGE": "a width of 0.005 to 0.15 of a stock's price: "
-    "plan.stocks.width_moves=0.5 scales it",
+    "plan.stocks.width_moves, now 0.5, sets it",
     "ILLIQUID": "a bid of 0.05 on each sold leg",
 }
 """Those that do not depend on the row's price."""
@@ -69,7 +69,7 @@ def plans_of_each_code():
         "NO_EXPIRY": build_plans(one(), PlanRules(), chains(one(), expiries=[FAR]))[0],
         "EARNINGS_UNKNOWN": build_plans(of_stock(report_dated=False), PlanRules())[0],
         "EARNINGS_BLACKOUT": build_plans(of_stock(**REPORT), PlanRules())[0],
-        "WIDTH_RANGE": build_plans(one(ticker="NVDA", close=30.0, iv_close=40.0), PlanRules())[0],
+        "WIDTH_RANGE": build_plans(one(ticker="NVDA", close=30.0, iv_close=250.0), PlanRules())[0],
         "RISK_BUDGET": build_plans(one(), POOR)[0],
     }
 
