@@ -259,7 +259,7 @@ BACKTEST_PRICE_RISK = Table(
     "than the surface says, or off by its measured error at the model's own strikes and tenors, "
     "ticker by ticker (`error_band_low`, `error_band_high`), all under the configured fill model: "
     "entries, sizes, marks, stops and exits are run anew. Where stocks are priced on their own "
-    "volatility, the model also at wrong prices, as a warning: stocks on the VIX (`stocks_on_vix`), "
+    "volatility, the model also at wrong prices, as a warning: on the VIX (`stocks_on_vix`), "
     "and without the rules for stocks as well (`stocks_on_vix_naive`).",
     (
         RUN,

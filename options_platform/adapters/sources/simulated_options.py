@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from options_platform.adapters.ports.market_data import EARNINGS_SCHEMA, SOURCE_CHAIN_SCHEMA
+from options_platform.contracts.funds import FUNDS
 from options_platform.domain.calendar.expiries import listed_expiries
 from options_platform.domain.calendar.sessions import all_sessions, close_time
 from options_platform.domain.chain import (

@@ -1,12 +1,12 @@
 """How synthetic quotes of stocks differ from those of funds: wider, and American in the money.
 
-The modelled widths are too narrow for stocks: the mean real one of three chains of AAPL and NVDA was
-1.5 times as wide, each chain left out (docs/synthetic-chains.md). Around a report market makers quote
-wider still.
+The modelled widths are too narrow for stocks: the mean real one of three chains of AAPL and NVDA
+was 1.5 times as wide, each chain left out (docs/synthetic-chains.md). Around a report market makers
+quote wider still.
 
 A put deep in the money may be exercised for the interest on its strike, so that its European price
-lies below what exercising pays: by 0.4% of the spot at a rate of 3%. Such legs are priced as American
-ones. Out of the money the two differ by less than a tick, and there the surface is fitted.
+lies below what exercising pays: by 0.4% of the spot at a rate of 3%. Such legs are priced as
+American ones. Out of the money the two differ by less than a tick, and there the surface is fitted.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ def earnings_features(
 
     Args:
         bars: date, ticker, open, close of whole histories; a bar that was set aside has no close.
-        own_iv: date, ticker and `iv` (annual fraction) where a ticker has a volatility of its own, and
+        own_iv: date, ticker and `iv` (annual fraction) where a ticker has one of its own, and
             `is_modelled` where that is a model's: its fall prices no report.
         known: the dates known of each ticker's reports; a ticker without is a fund and gets nulls.
         chain: gives the stored chain of a session.
