@@ -21,7 +21,6 @@ from options_platform.domain.backtest_study.baseline_registry import BaselineCom
 from options_platform.domain.backtest_study.scorecard import curves_of, scorecard
 from options_platform.domain.backtest_study.variants import run_variants, vary
 from options_platform.domain.chain.learned import LearnedSurface
-from options_platform.domain.earnings.rules import OFF
 from options_platform.domain.market.index_series import VIX_SYMBOL, iv_basis, may_be_stock
 
 ON_VIX = "stocks_on_vix"
@@ -94,10 +93,10 @@ def priced_on_vix(comparison: BaselineComparison, stocks: list[str]) -> Baseline
 def without_stock_rules(comparison: BaselineComparison) -> BaselineComparison:
     """The comparison under the rules for funds: fixed widths, and no blackout of reports."""
     plan, rules = comparison.plan, comparison.rules
-    blackout = replace(plan.blackout, mode=OFF)
+    blackout = replace(plan.blackout, mode="off")
     as_funds = replace(plan.stocks, width_moves=0.0)
     return replace(
         comparison,
         plan=replace(plan, stocks=as_funds, blackout=blackout),
-        rules=replace(rules, blackout=replace(rules.blackout, mode=OFF)),
+        rules=replace(rules, blackout=replace(rules.blackout, mode="off")),
     )
