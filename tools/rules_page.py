@@ -114,6 +114,7 @@ def rules_page(generated: str) -> str:
         + "; ".join(f"`{name}`, {first(model)}" for name, model in FILL_MODELS.items()),
         *section("Liquidity", "plan.liquidity", plan.liquidity),
         *section("Stocks", "plan.stocks", plan.stocks),
+        *section("Quotes of stocks", "plan.chain.stocks", plan.chain.stocks),
         *_backtest(rules, settings.backtest),
     ]
     return "\n\n".join(parts) + "\n"

@@ -258,7 +258,9 @@ BACKTEST_PRICE_RISK = Table(
     "Results of the model and of baselines that sell options if every implied volatility is lower "
     "than the surface says, or off by its measured error at the model's own strikes and tenors, "
     "ticker by ticker (`error_band_low`, `error_band_high`), all under the configured fill model: "
-    "entries, sizes, marks, stops and exits are run anew.",
+    "entries, sizes, marks, stops and exits are run anew. Where stocks are priced on their own "
+    "volatility, the model also at wrong prices, as a warning: on the VIX (`stocks_on_vix`), "
+    "and without the rules for stocks as well (`stocks_on_vix_naive`).",
     (
         RUN,
         Column("name", pl.String, "model or a baseline", nullable=False),

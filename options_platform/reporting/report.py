@@ -73,6 +73,7 @@ from options_platform.reporting.tearsheet import (
     StoredBacktest,
     tearsheet_section,
 )
+from options_platform.reporting.vix_example import vix_example_section
 from options_platform.services.backtesting.membership import hindsight_note, late_stocks
 from options_platform.services.market_data.learned_surface import measured_notes
 from options_platform.services.market_data.market_priced import stored_market_stocks
@@ -116,7 +117,8 @@ def render(
     regime = warehouse.read(REGIME)
     ledger = replay_ledger(settings) if copy is None else copy.replay
     account = open_ledger(settings) if copy is None else copy.ledger
-    backtest = tearsheet_section(stored_backtest(warehouse))
+    run = stored_backtest(warehouse)
+    backtest = tearsheet_section(run)
     content: dict[str, Any] = {
         "title": f"options-platform: {', '.join(settings.tickers)}",
         "version": __version__,
@@ -150,6 +152,7 @@ def render(
         "measured_prices": measured_notes(settings, warehouse),
         "headline": headline_section(settings, warehouse, account, ledger, backtest, now),
         "backtest": backtest,
+        "vix_example": vix_example_section(run.price_risk, warehouse),
         "hindsight": hindsight_note(late_stocks(settings, settings.tickers)),
         "refusals": refusals_section(
             warehouse.read(BACKTEST_REFUSAL_PRICES).filter(pl.col("run") == CONFIGURED)

@@ -144,6 +144,7 @@ def _price_risk(rows: pl.DataFrame) -> list[dict[str, Any]]:
     if rows.is_empty():
         return []
     names = list(SCENARIO_NAMES)
+    rows = rows.filter(pl.col("scenario").is_in(names))
     ordered = rows.sort(pl.col("scenario").replace_strict(names, range(len(names))))
     return [
         {

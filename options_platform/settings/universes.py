@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from options_platform.contracts.funds import INDEX_ETFS
 from options_platform.domain.market.bars import TICKER_PATTERN
 from options_platform.domain.market.index_series import may_be_stock
 from options_platform.errors import SettingsError, nearest
 
 BUILT_IN: dict[str, tuple[str, ...]] = {
-    "index_etfs": ("SPY", "QQQ", "IWM", "DIA"),
+    "index_etfs": INDEX_ETFS,
     "mega_caps": ("AAPL", "MSFT", "GOOGL", "AMZN", "NVDA", "META from 2012-05-18"),
 }
 """The universes that there are without any setting. META has been listed since that date."""

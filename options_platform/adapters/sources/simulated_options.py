@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from options_platform.adapters.ports.market_data import EARNINGS_SCHEMA, SOURCE_CHAIN_SCHEMA
+from options_platform.contracts.funds import FUNDS
 from options_platform.domain.calendar.expiries import listed_expiries
 from options_platform.domain.calendar.sessions import all_sessions, close_time
 from options_platform.domain.chain import (
@@ -28,28 +29,6 @@ from options_platform.domain.chain.listing import RANGE_DEVIATIONS
 from options_platform.domain.chain.occ_symbols import standard_symbol
 
 LONGEST_DAYS = 75
-# Funds report no earnings.
-FUNDS = frozenset(
-    [
-        "SPY",
-        "QQQ",
-        "IWM",
-        "DIA",
-        "VOO",
-        "IVV",
-        "VTI",
-        "GLD",
-        "SLV",
-        "GDX",
-        "USO",
-        "XLE",
-        "EEM",
-        "EFA",
-        "EWZ",
-        "FXI",
-        "TLT",
-    ]
-)
 REPORT_DELAY_DAYS = (15, 45)
 SHARES = 100.0
 

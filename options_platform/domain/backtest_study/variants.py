@@ -23,6 +23,7 @@ from options_platform.domain.backtest.trade_metrics import TradeMetrics, trade_m
 from options_platform.domain.backtest_study.account_sizes import SizeFigures, size_figures
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.chain.learned import LearnedSurface
+from options_platform.domain.chain.stock_quotes import StockQuoteRules
 from options_platform.domain.earnings.rules import BlackoutRules
 from options_platform.domain.earnings.trade_rules import EarningsTradeRules
 from options_platform.domain.planning.plan import PlanRules, build_plans
@@ -88,6 +89,8 @@ def rules_hash(variant: Variant) -> str:
             part.pop("blackout")
         if part["earnings_trades"] == asdict(EarningsTradeRules()):
             part.pop("earnings_trades")
+        if part["chain"]["stocks"] == asdict(StockQuoteRules()):
+            part["chain"].pop("stocks")
     if variant.plan.stocks == StockRules():
         plan.pop("stocks")
     own = [each["sizing"] for each in rules["sets"].values()]

@@ -18,6 +18,7 @@ from options_platform.domain.calendar.sessions import all_sessions
 from options_platform.domain.chain.event_steps import Step, TickerEvents, split
 from options_platform.domain.chain.learning.fits import WINDOW
 from options_platform.domain.chain.ssvi import Smile
+from options_platform.domain.chain.stock_quotes import NearReports
 from options_platform.domain.chain.surface import Ints, Kind, SurfaceRules
 from options_platform.domain.chain.underlying import Underlying
 
@@ -54,12 +55,13 @@ class LearnedSurface(SurfaceRules):
     A session never uses its own fit: the chain that taught it was quoted at the session's end.
     `points` are vol points by ticker, added beside `iv_points`: a scenario in which the surface is
     off by each ticker's own error. `events` has the reports of the tickers whose volatility is
-    modelled.
+    modelled, `near` the sessions around the reports of all.
     """
 
     fits: dict[str, TickerFits] = field(default_factory=dict)
     events: dict[str, TickerEvents] = field(default_factory=dict)
     points: dict[str, float] = field(default_factory=dict)
+    near: dict[str, NearReports] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -67,10 +69,13 @@ class LearnedSurface(SurfaceRules):
         rules: SurfaceRules,
         fits: dict[str, TickerFits],
         events: dict[str, TickerEvents] | None = None,
+        near: dict[str, NearReports] | None = None,
     ) -> LearnedSurface:
         """`rules` with fits and reports by ticker; the reports are by default those of `rules`."""
-        own = rules.events if isinstance(rules, LearnedSurface) else {}
-        return cls(**_fields_of(rules), fits=fits, events=own if events is None else events)
+        if isinstance(rules, LearnedSurface):
+            events = rules.events if events is None else events
+            near = rules.near if near is None else near
+        return cls(**_fields_of(rules), fits=fits, events=events or {}, near=near or {})
 
     def without_fits(self) -> SurfaceRules:
         """The same rules with nothing learned, and without reports."""
@@ -79,6 +84,18 @@ class LearnedSurface(SurfaceRules):
     def without_reports(self, underlying: Underlying) -> tuple[Underlying, Step | None]:
         """`underlying` without the reports that lie ahead, and the step of each; None for none."""
         return split(underlying, self.events)
+
+    def near_reports(self, underlying: Underlying, count: int) -> NDArray[np.bool_]:
+        """Which rows are of sessions at most `count` from a report of their ticker."""
+        if not any(name in self.near for name in underlying.names):
+            return np.zeros((), dtype=bool)
+        ticker, session = np.broadcast_arrays(underlying.ticker, underlying.session)
+        is_near = np.zeros(ticker.shape, dtype=bool)
+        for at, name in enumerate(underlying.names):
+            if name in self.near:
+                rows = ticker == at
+                is_near[rows] = self.near[name].within(session[rows], count)
+        return is_near
 
     def points_of(self, underlying: Underlying) -> Floats | float:
         """Vol points that are added to the volatilities of each row."""

@@ -8,7 +8,8 @@ Strikes of stocks are 2.50 USD apart up to a price of 25, 5 up to 200 and 10 abo
 basic rule). Since 2009-03-17 those up to 50 are 1 USD apart (the one-dollar program, expanded to 55
 stocks an exchange). Since 2012-11-08 short-term series have strikes 0.50 apart below 75, 1 up to
 150 and 2.50 above (77 FR 68177); chains of AAPL, NVDA and GOOG of 2014, 2015 and 2026 have 5 above
-150 in expiries of three to eight weeks. Assumed here are 1 up to 150, and 5 above.
+150 in expiries of three to eight weeks. Assumed here are the former up to nine days before the
+expiry, and 1 up to 150 and 5 above in all later ones.
 
 Near the spot every strike given here was listed; further ones, mainly of expiries within two weeks,
 were too. Far from the spot some classes list fewer.
@@ -25,7 +26,7 @@ from options_platform.common import Floats
 from options_platform.domain.chain.rules import ChainRules
 from options_platform.domain.chain.surface import surface_iv, unmoved_atm_vol
 from options_platform.domain.chain.underlying import Underlying
-from options_platform.domain.pricing import black_scholes
+from options_platform.domain.pricing import DAYS_A_YEAR, black_scholes
 
 RANGE_DEVIATIONS = 4.0
 Steps = tuple[tuple[float, float], ...]
@@ -50,10 +51,32 @@ STOCK = (
     Spacing(date(2009, 3, 17), ((50.0, 1.0), (200.0, 5.0), (np.inf, 10.0))),
     Spacing(date(2012, 11, 8), ((150.0, 1.0), (np.inf, 5.0))),
 )
+SHORT_DAYS = 9.5
+SHORT_STOCK = Spacing(date(2012, 11, 8), ((75.0, 0.5), (150.0, 1.0), (np.inf, 2.5)))
+"""Strikes of a stock's expiries within nine days."""
 
 
-def strike_step(underlying: Underlying) -> Floats:
-    """Distance between listed strikes around the spot, USD; shape [rows]."""
+def strike_step(underlying: Underlying, years: Floats | None = None) -> Floats:
+    """Distance between listed strikes around the spot, USD; shape [rows].
+
+    `years` to the expiry matter for stocks, whose next expiries have more strikes; by default it is
+    a later one.
+    """
+    step = _usual_step(underlying)
+    if years is None:
+        return step
+    stocks = np.array([name not in SPACINGS for name in underlying.names])[underlying.ticker]
+    since = underlying.session >= np.datetime64(SHORT_STOCK.since)
+    is_short = stocks & since & (years * DAYS_A_YEAR < SHORT_DAYS)
+    return np.where(is_short, _step_at(underlying.spot, SHORT_STOCK.steps), step)
+
+
+def _step_at(spot: Floats, steps: Steps) -> Floats:
+    limits = np.array([limit for limit, _ in steps[:-1]])
+    return np.asarray(np.array([step for _, step in steps])[np.searchsorted(limits, spot)])
+
+
+def _usual_step(underlying: Underlying) -> Floats:
     shape = np.broadcast_shapes(
         underlying.ticker.shape, underlying.session.shape, underlying.spot.shape
     )
@@ -63,10 +86,8 @@ def strike_step(underlying: Underlying) -> Floats:
         starts = np.array([spacing.since for spacing in spacings[1:]], dtype="datetime64[D]")
         valid = np.searchsorted(starts, underlying.session, side="right")
         for at, spacing in enumerate(spacings):
-            limits = np.array([limit for limit, _ in spacing.steps[:-1]])
-            steps = np.array([step for _, step in spacing.steps])
             rows = (underlying.ticker == position) & (valid == at)
-            step = np.where(rows, steps[np.searchsorted(limits, underlying.spot)], step)
+            step = np.where(rows, _step_at(underlying.spot, spacing.steps), step)
     return np.asarray(step, dtype=np.float64)
 
 
@@ -83,7 +104,7 @@ def strike_nearest_delta(
     Searches the listed strikes from one standard deviation (at least two strikes) in the money to
     four standard deviations out of the money. All arguments and the result have shape [rows].
     """
-    spot, step = underlying.spot, strike_step(underlying)
+    spot, step = underlying.spot, strike_step(underlying, years)
     level = unmoved_atm_vol(underlying, years, rules.surface)
     atm = rules.surface.moved(level, underlying)
     reach = np.ceil(RANGE_DEVIATIONS * atm * np.sqrt(years) * spot / step)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from options_platform.common import Floats
 from options_platform.domain.chain.rules import ChainRules
+from options_platform.domain.chain.stock_quotes import american_in_the_money, of_stocks
 from options_platform.domain.chain.surface import surface_iv, unmoved_atm_vol
 from options_platform.domain.chain.ticks import STEP_CHANGES_AT, tick_steps
 from options_platform.domain.chain.underlying import Underlying
@@ -38,6 +39,9 @@ def quote(
     at least a tick apart, and the model price is between them. A bid below half a tick is zero.
     Raises :class:`PricingError` like `black_scholes`; in particular, an option at expiry has an
     intrinsic value but no quote.
+
+    Those of stocks are wider by `rules.stocks`, and deep in the money they are American; the
+    greeks are always those of European options.
     """
     rate, dividend = underlying.term.rate_or(rules.risk_free_rate), rules.dividend_yield
     level = unmoved_atm_vol(underlying, years, rules.surface)
@@ -45,12 +49,28 @@ def quote(
     atm = rules.surface.moved(level, underlying)
     greeks = black_scholes(underlying.spot, strike, years, iv, rate, dividend, sign)
     modelled = rules.width_scale * quoted_width(underlying, greeks.vega, years, atm, rules.width)
+    price, stocks = greeks.price, of_stocks(underlying, rules.surface.funds)
+    if stocks is not None:
+        modelled = modelled * _stock_width_scale(underlying, stocks, rules)
+        price = american_in_the_money(
+            underlying, strike, years, sign, (iv, greeks), (rate, dividend), stocks,
+            rules.stocks.american_delta,
+        )  # fmt: skip
     steps = tick_steps(underlying)
-    half = 0.5 * np.maximum(modelled, np.where(greeks.price < STEP_CHANGES_AT, *steps))
-    bid = np.maximum(_nearest_tick(greeks.price - half, steps), 0.0)
-    ask = _nearest_tick(greeks.price + half, steps)
+    half = 0.5 * np.maximum(modelled, np.where(price < STEP_CHANGES_AT, *steps))
+    bid = np.maximum(_nearest_tick(price - half, steps), 0.0)
+    ask = _nearest_tick(price + half, steps)
     mid = np.asarray(0.5 * (bid + ask), dtype=np.float64)
     return Quotes(strike, bid, mid, ask, iv, greeks)
+
+
+def _stock_width_scale(
+    underlying: Underlying, stocks: NDArray[np.bool_], rules: ChainRules
+) -> Floats:
+    own = rules.stocks
+    is_near = rules.surface.near_reports(underlying, own.report_sessions)
+    scale = np.where(is_near, own.report_width_scale, own.width_scale)
+    return np.where(stocks, scale, 1.0)
 
 
 def _nearest_tick(price: Floats, steps: tuple[Floats, Floats]) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from options_platform.domain.chain.stock_quotes import StockQuoteRules
 from options_platform.domain.chain.surface import SurfaceRules
 from options_platform.domain.chain.width import WidthRules
 
@@ -14,7 +15,7 @@ class ChainRules:
 
     Rates are annualised fractions, continuously compounded. `risk_free_rate` is used on real
     chains, and on days without a stored short rate. `width_scale` multiplies the modelled width of
-    `width`. A quote is never tighter than one tick.
+    `width`, and that of `stocks` it once more for stocks. A quote is never tighter than one tick.
 
     Raises ValueError for a negative scale or a rate of 100% or more.
     """
@@ -24,6 +25,7 @@ class ChainRules:
     surface: SurfaceRules = field(default_factory=SurfaceRules)
     width: WidthRules = field(default_factory=WidthRules)
     width_scale: float = 1.0
+    stocks: StockQuoteRules = field(default_factory=StockQuoteRules)
 
     def __post_init__(self) -> None:
         if self.width_scale < 0:

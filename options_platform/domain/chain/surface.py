@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from options_platform.common import Floats
+from options_platform.contracts.funds import INDEX_FUNDS
 from options_platform.domain.chain import calibration
 from options_platform.domain.chain.event_steps import Step
 from options_platform.domain.chain.events import days_to_election, election_jump
@@ -78,7 +79,7 @@ class SurfaceRules:
     """
 
     smiles: dict[str, Smile] = field(default_factory=lambda: dict(calibration.SMILES))
-    funds: tuple[str, ...] = calibration.FUNDS
+    funds: tuple[str, ...] = INDEX_FUNDS
     term: tuple[tuple[float, float], ...] = calibration.TERM
     at_the_money: tuple[str, ...] = ()
     is_flat: bool = False
@@ -113,6 +114,14 @@ class SurfaceRules:
     def without_reports(self, underlying: Underlying) -> tuple[Underlying, Step | None]:
         """`underlying` without the reports that lie ahead, and the step of each; None for none."""
         return underlying, None
+
+    def near_reports(
+        self,
+        underlying: Underlying,  # noqa: ARG002
+        count: int,  # noqa: ARG002
+    ) -> NDArray[np.bool_]:
+        """Which rows are of sessions at most `count` from a report; none is known here."""
+        return np.zeros((), dtype=bool)
 
     def class_of(self, ticker: str) -> str:
         """The name of the ticker's smile: its own, or that of its class."""

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from options_platform.common import Floats
-from options_platform.domain.chain.calibration import FUNDS
+from options_platform.contracts.funds import INDEX_FUNDS
 from options_platform.domain.chain.underlying import Underlying
 from options_platform.domain.pricing import DAYS_A_YEAR
 
@@ -44,7 +44,7 @@ QQQ = Levels(session=0.0149, close=0.0350, by_vol=1.5)
 STOCK = Levels(session=0.0240, close=0.0734, by_vol=0.5)
 """AAPL and NVDA. How a stock's width moves with its volatility is assumed: one session does not
 show it."""
-LEVELS: Mapping[str, Levels] = dict.fromkeys(FUNDS, QQQ) | {"SPY": SPY}
+LEVELS: Mapping[str, Levels] = dict.fromkeys(INDEX_FUNDS, QQQ) | {"SPY": SPY}
 """Any other ticker is a stock. Funds other than SPY and QQQ are not observed, and taken to be like
 QQQ."""
 BY_VEGA, BY_TERM = 0.708, 0.060

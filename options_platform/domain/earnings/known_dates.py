@@ -107,6 +107,17 @@ class KnownDates:
         """The reports known at the close of `session`."""
         return self.at(close_time(session), session)
 
+    def anchors(self) -> Iterable[tuple[date, datetime | None, datetime | None]]:
+        """Every recorded anchor with the moments from which and until which it was known; None for
+        always. What is only projected is left out, and so are sessions before the first fetch that
+        could not know of a report yet: it was months away."""
+        for row in self._before_first:
+            yield self._report(row, REPORTED, ASSUMED).anchor, None, self._first
+        for row in self._rows:
+            if row["status"] != WITHDRAWN:
+                known = self._report(row, row["status"], RECORDED)
+                yield known.anchor, row["known_from"], row["known_until"]
+
     def _valid(self, moment: datetime) -> list[dict[str, Any]]:
         valid = {
             row["quarter_no"]: row

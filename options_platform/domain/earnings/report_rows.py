@@ -60,7 +60,8 @@ def earnings_features(
 
     Args:
         bars: date, ticker, open, close of whole histories; a bar that was set aside has no close.
-        own_iv: date, ticker and `iv` (annual fraction) where a ticker has a volatility of its own.
+        own_iv: date, ticker and `iv` (annual fraction) where a ticker has one of its own, and
+            `is_modelled` where that is a model's: its fall prices no report.
         known: the dates known of each ticker's reports; a ticker without is a fund and gets nulls.
         chain: gives the stored chain of a session.
     """
@@ -71,7 +72,8 @@ def earnings_features(
         if ticker in known:
             iv = own_iv.filter(pl.col("ticker") == ticker)
             levels = dict(iv.select("date", "iv").drop_nulls().iter_rows())
-            of_ticker = _Ticker(rows, levels, known[str(ticker)])
+            quoted = not iv["is_modelled"].any() if "is_modelled" in iv.columns else True
+            of_ticker = _Ticker(rows, levels, known[str(ticker)], quoted=quoted)
             columns |= of_ticker.columns(partial(chain, ticker=str(ticker)))
         nulls = [None] * rows.height
         version = [family_version(EARNINGS)] * rows.height
@@ -87,12 +89,15 @@ def earnings_features(
 class _Ticker:
     """The series of one ticker, and what each of its closes knew."""
 
-    def __init__(self, rows: pl.DataFrame, iv: Mapping[date, float], known: KnownDates) -> None:
+    def __init__(
+        self, rows: pl.DataFrame, iv: Mapping[date, float], known: KnownDates, *, quoted: bool
+    ) -> None:
         self.days: list[date] = rows["date"].to_list()
         self.at = {day: row for row, day in enumerate(self.days)}
         self.close: Floats = rows["close"].cast(pl.Float64).fill_null(math.nan).to_numpy()
         self.open: Floats = rows["open"].cast(pl.Float64).fill_null(math.nan).to_numpy()
         self.iv: Floats = np.array([iv.get(day, math.nan) for day in self.days])
+        self.iv_is_quoted = quoted
         self.seen: list[SessionView] = views(known, self.days)
         self.vols = self._vols()
         self._of_past: dict[Past, tuple[list[Move], dict[str, float | None]]] = {}
@@ -211,6 +216,8 @@ class _Ticker:
 
     def _implied_by_fall(self, anchor: date, reaction: date) -> float | None:
         """The move that the fall of own implied volatility at the reaction had priced."""
+        if not self.iv_is_quoted:
+            return None
         sigma = sigma_from_crush(float(self.iv[self.at[anchor]]), float(self.iv[self.at[reaction]]))
         return implied_move(sigma * sigma) if sigma > 0.0 else None
 

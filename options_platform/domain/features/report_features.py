@@ -69,7 +69,8 @@ EARNINGS: tuple[Feature, ...] = (
     _given(
         name="move_ratio_8", unit="ratio", low=0.0, lookback=1,
         inputs=("close", "iv_close", "option_chain", "earnings_known"),
-        description="mean of size / implied size of the last 8 moves that have one, at least 4",
+        description="mean of size / implied size of the last 8 moves that have one, at least 4; "
+        "the fall of a modelled volatility implies none",
     ),
     _chain(
         name="implied_over_hist", unit="ratio", low=0.0,

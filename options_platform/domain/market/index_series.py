@@ -10,6 +10,7 @@ import polars as pl
 
 from options_platform.common import KEY
 from options_platform.contracts import VIX
+from options_platform.contracts.funds import FUNDS
 from options_platform.domain.calendar.sessions import all_sessions
 
 TOLERANCE = 1e-6
@@ -25,14 +26,6 @@ OWN_INDEX = {
 """Cboe's volatility index of 30 days on the options of a ticker, or on those of the index that it
 tracks, as Cboe and FRED list them; some have ended."""
 CHAIN_PREFIX, MODEL_PREFIX = "CHAIN:", "MODEL:"
-FUNDS = frozenset({
-    "SPY", "QQQ", "IWM", "DIA", "VOO", "IVV", "VTI", "RSP", "MDY", "SPX", "XSP", "NDX", "RUT",
-    "EEM", "EFA", "EWZ", "FXI", "GLD", "SLV", "GDX", "GDXJ", "USO", "UNG", "TLT", "IEF", "HYG",
-    "LQD", "XLB", "XLC", "XLE", "XLF", "XLI", "XLK", "XLP", "XLRE", "XLU", "XLV", "XLY", "XBI",
-    "XOP", "KRE", "SMH", "ARKK", "VXX", "UVXY", "TQQQ", "SQQQ",
-})  # fmt: skip
-"""Funds and indices with listed options that are known to be none: they report no earnings. Any
-other ticker may be a stock; the setting `plan.chain.surface.funds` names further funds."""
 Basis = Literal["own", "chain", "modelled", "market"]
 
 

@@ -66,7 +66,7 @@ def synthetic_quotes(
     """The legs on the synthetic chains of the rows."""
     underlying = row_underlying(rows, rows["spot"].to_numpy())
     last = years_of(_dte(rows, expiries.last))
-    listed = _GridStrikes(underlying, last, strike_step(underlying), chain)
+    listed = _GridStrikes(underlying, last, strike_step(underlying, last), chain)
     spot, atm = underlying.spot, underlying.index
     width = width_of(rows, spot, atm, years_of(_dte(rows, expiries.first)), strikes)
     delta, wing_delta = _anchor_delta(rows, strategy, strikes), _wing_delta(rows, strikes)

@@ -25,10 +25,11 @@ class StockRules:
 
     Where `strikes.width_mode` is `fixed`, a stock's spreads are `width_moves` expected moves wide
     instead (spot x IV x sqrt(T)), on the strikes that are listed; 0 leaves them at the fixed width.
-    A width below `min_width_share` or above `max_width_share` of the spot is not traded.
+    A width below `min_width_share` or above `max_width_share` of the spot is not traded, whatever
+    the rule set: half an expected move of 45 days is above 15% from a volatility of 85% on.
     """
 
-    width_moves: float = 0.0
+    width_moves: float = 0.5
     min_width_share: float = 0.005
     max_width_share: float = 0.15
 
@@ -55,6 +56,10 @@ def of_stocks(surface: SurfaceRules) -> pl.Expr:
     return ~pl.col("ticker").is_in(sorted(all_funds(surface.funds)))
 
 
+def _advice(rules: StockRules) -> str:
+    return f", now {rules.width_moves:g}, sets it" if rules.width_moves else "=0.5 scales it"
+
+
 def width_refusal(rules: StockRules, surface: SurfaceRules) -> RefusalRule:
     """The gate on a stock's width; asked of rows with ticker, `spot` and `width`, USD a share.
 
@@ -68,5 +73,5 @@ def width_refusal(rules: StockRules, surface: SurfaceRules) -> RefusalRule:
         share.round(6).cast(pl.String),
         wanted,
         (of_stocks(surface) & (pl.col("width") > 0) & outside).fill_null(value=False),
-        pl.lit(f"a width of {wanted}: plan.stocks.width_moves=0.5 scales it"),
+        pl.lit(f"a width of {wanted}: plan.stocks.width_moves{_advice(rules)}"),
     )

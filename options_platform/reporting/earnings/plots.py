@@ -18,7 +18,7 @@ def moves_by_report(events: pl.DataFrame) -> bytes:
             rows = events.filter(pl.col("ticker") == ticker)
             axes.plot(
                 rows["date"].to_numpy(), 100.0 * rows["move"].abs().to_numpy(), "o",
-                color=LINES[at], markersize=3.2, alpha=0.75, label=ticker,
+                color=LINES[at], markersize=3.2, alpha=0.75, label=ticker, clip_on=False,
             )  # fmt: skip
         date_axis(axes)
         axes.set_ylim(bottom=0.0)
@@ -38,6 +38,7 @@ def implied_against_moves(events: pl.DataFrame) -> bytes:
             axes.plot(
                 100.0 * rows["implied_move"].to_numpy(), 100.0 * rows["move"].abs().to_numpy(),
                 "o", color=LINES[at % len(LINES)], markersize=4, alpha=0.75, label=ticker,
+                clip_on=False,
             )  # fmt: skip
         end = 100.0 * max(
             events["implied_move"].to_list() + events["move"].abs().to_list(), default=0.0

@@ -30,6 +30,7 @@ from options_platform.domain.backtest_study.variants import (
     run_variants,
     score_variants,
 )
+from options_platform.domain.backtest_study.vix_example import vix_examples
 from options_platform.domain.earnings.rules import EarningsRules
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.errors import IncompleteDataError, UsageError
@@ -181,7 +182,8 @@ def run_with_baselines(
     seeds: int,
     workers: int = 1,
 ) -> BacktestRun:
-    """Backtest the configured rules and every baseline under each fill model, and at other prices.
+    """Backtest the configured rules and every baseline under each fill model, and at other prices;
+    where stocks have prices of their own, also at those of the VIX, as a warning example.
 
     Random baselines are drawn `seeds` times, only under the configured fill model.
     """
@@ -212,6 +214,7 @@ def run_with_baselines(
     for rows in price_risk(comparison, scores, own):
         moved.append(rows)
         step()
+    moved += vix_examples(comparison, data.iv_symbols)
     if finished < total:
         progress("backtests", total, total)
     return BacktestRun(

@@ -33,19 +33,25 @@ def dates_known(platform: Platform, tickers: Sequence[str]) -> dict[str, KnownDa
 
 
 def own_volatility(warehouse: Warehouse, tickers: Sequence[str], end: date) -> pl.DataFrame:
-    """date, ticker, `iv` (annual fraction) and `iv_rank` of tickers with a volatility of their own.
+    """date, ticker, `iv` (annual fraction), `iv_rank` and `is_modelled` of tickers with a
+    volatility of their own.
 
     That of `vix`, or where a ticker is priced on another underlying's index, that of its stored
     chains; one of the two for all of a ticker's history, so that its changes are of one series.
+    `is_modelled`: it is the model's, whose fall after a report is no price of anybody.
     """
     vix = warehouse.read(VIX, tickers=tickers, end=end)
     basis = iv_basis_of(pl.col("ticker"), pl.col("iv_symbol"))
-    own = vix.filter(basis != "market").select(*KEY, iv=pl.col("iv_close") / 100.0)
+    own = vix.filter(basis != "market").select(
+        *KEY, iv=pl.col("iv_close") / 100.0, is_modelled=basis == "modelled"
+    )
     ranks = warehouse.read(FEATURES_TABLE, columns=[*KEY, "iv_rank"], tickers=tickers, end=end)
-    own = own.join(ranks, on=KEY, how="left").select(*KEY, "iv", "iv_rank")
+    own = own.join(ranks, on=KEY, how="left").select(*KEY, "iv", "iv_rank", "is_modelled")
     others = [ticker for ticker in tickers if ticker not in own["ticker"]]
     chains = warehouse.read(IV_HISTORY, tickers=others, end=end)
-    quoted = chains.select(*KEY, "iv_rank", iv="iv_30d").select(own.columns)
+    quoted = chains.select(*KEY, "iv_rank", iv="iv_30d", is_modelled=pl.lit(value=False)).select(
+        own.columns
+    )
     return pl.concat([own, quoted]).drop_nulls("iv").sort(KEY)
 
 

@@ -9,11 +9,14 @@ from typing import Any
 import polars as pl
 
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.contracts import REVISIONS, SURFACE_ERROR, SURFACE_FIT, VIX
+from options_platform.contracts import EARNINGS_KNOWN, REVISIONS, SURFACE_ERROR, SURFACE_FIT, VIX
 from options_platform.domain.chain.event_steps import TickerEvents
 from options_platform.domain.chain.learned import LearnedSurface, TickerFits, end_of, fits_of
 from options_platform.domain.chain.learning import WINDOW, as_traded, fit_versions, surface_hash
-from options_platform.domain.market.index_series import MODEL_PREFIX
+from options_platform.domain.chain.stock_quotes import FARTHEST, NearReports
+from options_platform.domain.earnings.known_dates import KnownDates
+from options_platform.domain.earnings.near_reports import near_reports
+from options_platform.domain.market.index_series import MODEL_PREFIX, may_be_stock
 from options_platform.services.market_data.own_chains import may_be_modelled
 from options_platform.settings import Settings
 
@@ -23,7 +26,7 @@ BASIS = ("iv_symbol", "surface_hash")
 def with_fits(
     settings: Settings, warehouse: Warehouse, recorded_from: datetime | None = None
 ) -> Settings:
-    """`settings` with the stored fits of its tickers, and their modelled reports, in the surface.
+    """`settings` with the stored fits of its tickers and their reports in the surface.
 
     Each session is priced by the last fit of an earlier one, unless that is too old. Fits that were
     measured on another volatility index, or with another surface, than the settings price by are
@@ -35,10 +38,11 @@ def with_fits(
         return settings
     fits = _fits(settings, warehouse, recorded_from)
     events = modelled_events(settings, warehouse)
-    if not (fits or events):
+    near = around_reports(settings, warehouse)
+    if not (fits or events or near):
         return settings
     chain = settings.plan.chain
-    surface = LearnedSurface.of(chain.surface, fits, events)
+    surface = LearnedSurface.of(chain.surface, fits, events, near)
     return replace(settings, plan=replace(settings.plan, chain=replace(chain, surface=surface)))
 
 
@@ -62,6 +66,20 @@ def modelled_events(settings: Settings, warehouse: Warehouse) -> dict[str, Ticke
         )
         for (ticker,), own in rows.group_by("ticker", maintain_order=True)
     }
+
+
+def around_reports(settings: Settings, warehouse: Warehouse) -> dict[str, NearReports]:
+    """The sessions around the recorded reports of each stock; tickers without any are left out."""
+    funds = settings.plan.chain.surface.funds
+    stocks = [ticker for ticker in settings.tickers if may_be_stock(ticker, funds)]
+    if not stocks:
+        return {}
+    record = warehouse.read(EARNINGS_KNOWN, tickers=stocks)
+    near = {}
+    for ticker in record["ticker"].unique().sort().to_list():
+        sessions = near_reports(KnownDates(ticker, record, settings.earnings), FARTHEST)
+        near[ticker] = NearReports(tuple(sessions), tuple(sessions.values()))
+    return near
 
 
 def _fits(

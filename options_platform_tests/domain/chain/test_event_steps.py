@@ -11,6 +11,7 @@ from options_platform.domain.chain import ChainRules, SurfaceRules, Underlying, 
 from options_platform.domain.chain.event_steps import TickerEvents
 from options_platform.domain.chain.learned import LearnedSurface
 from options_platform.domain.chain.level import SMALLEST_PRICE
+from options_platform.domain.chain.stock_quotes import StockQuoteRules
 from options_platform.domain.chain.surface import surface_iv, unmoved_atm_vol
 from options_platform.domain.chain.term_structure import term_of
 from options_platform.domain.pricing.units import CALL, PUT
@@ -84,7 +85,8 @@ def test_the_month_is_worth_the_index_whether_or_not_it_holds_the_report():
 
 
 def test_calls_less_puts_are_the_forward_across_the_report():
-    rules = ChainRules(surface=surface(10), width_scale=0.0)
+    european = StockQuoteRules(american_delta=1.0)
+    rules = ChainRules(surface=surface(10), width_scale=0.0, stocks=european)
     strikes = np.arange(80.0, 121.0, 5.0)
     for days in (10, 11):
         years = np.full(strikes.size, days / 365)

@@ -96,6 +96,34 @@ def test_the_strikes_given_are_in_the_real_chains(
     assert np.mean(listed) >= share
 
 
+@pytest.mark.parametrize(("file", "ticker", "day", "spot"), [row[:4] for row in REAL_CHAINS[3:]])
+def test_the_next_expiries_of_stocks_have_finer_strikes(reference_data, file, ticker, day, spot):
+    rows = pl.read_csv(
+        reference_data / f"options/{file}.csv.gz", columns=["expiration", "strike"],
+        infer_schema_length=None,
+    )  # fmt: skip
+    dte = (pl.col("expiration").str.to_date() - day).dt.total_days()
+    one = Underlying.of(ticker, day, np.array([spot]), np.array([0.2]))
+    step = strike_step(one, years_of(np.array([7])))[0]
+    assert step == 2.5 < strike_step(one, years_of(np.array([10])))[0]
+    grid = step * np.arange(np.ceil(0.96 * spot / step), np.floor(1.04 * spot / step) + 1)
+    listed = [
+        np.isin(grid, expiry["strike"].to_numpy())
+        for _, expiry in rows.filter(dte.is_between(0, 9)).group_by("expiration")
+    ]
+    assert np.mean(listed) >= 0.85
+
+
+@pytest.mark.parametrize(("spot", "step"), [(20.0, 0.5), (75.0, 0.5), (110.0, 1.0), (900.0, 2.5)])
+def test_the_next_expiries_of_stocks_are_half_a_dollar_apart_up_to_75_usd(spot, step):
+    week = years_of(np.array([7]))
+    today = Underlying.of("AAPL", date(2024, 1, 2), np.array([spot]), np.array([0.2]))
+    assert strike_step(today, week) == step
+    before = Underlying.of("AAPL", date(2012, 11, 7), np.array([spot]), np.array([0.2]))
+    assert strike_step(before, week) == strike_step(before)
+    assert strike_step(spy(spot), week) == strike_step(spy(spot))
+
+
 @given(st.floats(0.01, 6000), SPOTS)
 def test_a_snapped_strike_is_the_nearest_listed_strike(strike, spot):
     step = strike_step(spy(spot))

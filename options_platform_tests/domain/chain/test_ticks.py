@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from options_platform.domain.chain import ChainRules, Underlying, quote
+from options_platform.domain.chain.stock_quotes import StockQuoteRules
 from options_platform.domain.chain.ticks import tick_size
 
 PRICES = np.array([2.99, 3.0])
@@ -77,7 +78,8 @@ def test_every_real_quote_is_a_whole_number_of_ticks(reference_data, file, ticke
 def test_quotes_are_whole_ticks_around_the_model_price(spot, moneyness, session, ticker):
     one = underlying(ticker, session, spot)
     years, sign = np.array([30 / 365]), np.array([-1.0])
-    quoted = quote(one, np.array([spot * moneyness]), years, sign, ChainRules())
+    rules = ChainRules(stocks=StockQuoteRules(american_delta=1.0))
+    quoted = quote(one, np.array([spot * moneyness]), years, sign, rules)
     assert quoted.bid[0] <= quoted.greeks.price[0] + 1e-9
     assert quoted.greeks.price[0] <= quoted.ask[0] + 1e-9
     for side in (quoted.bid, quoted.ask):

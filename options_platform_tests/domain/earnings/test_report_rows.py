@@ -168,6 +168,13 @@ def test_own_volatility_ramps_and_its_crush_gives_a_ratio(bars, reports, referen
     assert row["move_ratio_8"] > 0.0
     # A report lies in the next 30 days and no chain says what it is priced at.
     assert row["iv_ex_earnings"] is None
+    # The fall of a model's volatility is no price of anybody.
+    modelled = earnings_features(
+        older, iv.with_columns(is_modelled=pl.lit(value=True)), dates_of(reports), no_chain
+    )
+    row = at(modelled, "AAPL", date(2022, 1, 27))
+    assert row["iv_ramp_5"] > 0.0
+    assert row["move_ratio_8"] is None
 
 
 def test_the_newest_reaction_is_aged_in_sessions(bars, reports):

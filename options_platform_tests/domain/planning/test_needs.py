@@ -24,6 +24,7 @@ STRANGLES = PlanRules(selection=SelectionRules(strategy="short_strangle"))
 REPORT = {"report_date": date(2015, 1, 9), "report_status": "confirmed",
           "report_anchor": date(2015, 1, 9), "report_dated": True}  # fmt: skip
 EX_DATE = date(2015, 1, 20)
+EX_DATE = date(2015, 1, 20)
 POOR = PlanRules(sizing=SizingRules(account_value_usd=500.0))
 
 NEEDS = {
@@ -45,7 +46,7 @@ NEEDS = {
     "ODD_SPLIT": "an entry from 2015-01-20 on",
     "BAD_QUOTE": "sound quotes, a price between zero and the width",
     "WIDTH_RANGE": "a width of 0.005 to 0.15 of a stock's price: "
-    "plan.stocks.width_moves=0.5 scales it",
+    "plan.stocks.width_moves, now 0.5, sets it",
     "ILLIQUID": "a bid of 0.05 on each sold leg",
 }
 """Those that do not depend on the row's price."""
@@ -71,10 +72,8 @@ def plans_of_each_code():
         "NO_EXPIRY": build_plans(one(), PlanRules(), chains(one(), expiries=[FAR]))[0],
         "EARNINGS_UNKNOWN": build_plans(of_stock(report_dated=False), PlanRules())[0],
         "EARNINGS_BLACKOUT": build_plans(of_stock(**REPORT), PlanRules())[0],
-        "ODD_SPLIT": build_plans(one().with_columns(odd_split_on=date(2015, 1, 20)), PlanRules())[
-            0
-        ],
-        "WIDTH_RANGE": build_plans(one(ticker="NVDA", close=30.0, iv_close=40.0), PlanRules())[0],
+        "ODD_SPLIT": build_plans(one().with_columns(odd_split_on=EX_DATE), PlanRules())[0],
+        "WIDTH_RANGE": build_plans(one(ticker="NVDA", close=30.0, iv_close=250.0), PlanRules())[0],
         "RISK_BUDGET": build_plans(one(), POOR)[0],
     }
 

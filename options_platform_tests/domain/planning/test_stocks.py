@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from options_platform.contracts.regimes import REGIMES
 from options_platform.domain.chain import SurfaceRules
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.planning.rule_trace import rule_trace
@@ -17,6 +18,9 @@ PUTS = SelectionRules(strategy="bull_put_spread", veto_credit_above=1.0, veto_de
 STOCK = BATCH.with_columns(ticker=pl.lit("NVDA"))
 
 
+FIXED = StockRules(width_moves=0.0)
+
+
 def rules(stocks=StockRules(), strikes=StrikeRules()):  # noqa: B008 - both are frozen
     return PlanRules(PUTS, strikes, SizingRules(account_value_usd=1e7), stocks=stocks)
 
@@ -28,7 +32,7 @@ def test_a_ticker_is_a_stock_unless_it_is_listed_as_a_fund():
 
 
 def test_a_stock_trades_no_width_outside_half_a_percent_to_15_percent_of_its_price():
-    plans, _ = build_plans(STOCK, rules())
+    plans, _ = build_plans(STOCK, rules(FIXED))
     share = pl.col("width") / pl.col("spot")
     traded = plans.filter(pl.col("decision") == "trade").select(share).to_series()
     assert traded.len() > 100
@@ -42,7 +46,7 @@ def test_a_stock_trades_no_width_outside_half_a_percent_to_15_percent_of_its_pri
 
 
 def test_the_ledger_of_decisions_holds_the_share_that_was_refused():
-    of_stock = rules()
+    of_stock = rules(FIXED)
     plans, _ = build_plans(STOCK, of_stock)
     asked = rule_trace(STOCK, plans, of_stock).filter(rule="WIDTH_RANGE", outcome="refused")
     assert asked.height == plans.filter(pl.col("reasons").list.contains("WIDTH_RANGE")).height
@@ -51,13 +55,13 @@ def test_the_ledger_of_decisions_holds_the_share_that_was_refused():
 
 def test_a_fund_is_planned_as_without_rules_for_stocks():
     plain = build_plans(BATCH, rules(StockRules(0.0, 0.0, float("inf"))))
-    for ours, theirs in zip(build_plans(BATCH, rules(StockRules(0.5))), plain, strict=True):
+    for ours, theirs in zip(build_plans(BATCH, rules()), plain, strict=True):
         assert_frame_equal(ours, theirs, check_exact=True)
 
 
 def test_spreads_of_stocks_scale_with_their_expected_move_and_those_of_funds_stay_fixed():
     both = pl.concat([BATCH, STOCK])
-    plans, legs = build_plans(both, rules(StockRules(0.5)))
+    plans, legs = build_plans(both, rules())
     by_moves, their_legs = build_plans(
         STOCK, rules(strikes=StrikeRules(width_mode="expected_move"))
     )
@@ -65,6 +69,21 @@ def test_spreads_of_stocks_scale_with_their_expected_move_and_those_of_funds_sta
     assert_frame_equal(plans.filter(of_stock), by_moves, check_exact=True)
     assert_frame_equal(legs.filter(of_stock), their_legs, check_exact=True)
     assert_frame_equal(plans.filter(~of_stock), build_plans(BATCH, rules())[0], check_exact=True)
+
+
+def test_a_ladder_in_usd_is_refused_on_a_stock_of_which_half_a_move_is_too_wide():
+    """Widths of the premium ladder are in USD, so that a stock has half an expected move."""
+    ladder = StrikeRules(width_usd=dict.fromkeys(REGIMES, 25.0))
+    far = SelectionRules(
+        strategy="bull_put_spread", veto_credit_above=1.0, veto_debit_below=-1.0,
+        min_dte=35, max_dte=60, base_dte=dict.fromkeys(REGIMES, 45), dte_shift=0,
+    )  # fmt: skip
+    sized = SizingRules(account_value_usd=1e7)
+    for vol, is_refused in ((60.0, False), (110.0, True)):
+        wild = STOCK.with_columns(iv_close=pl.lit(vol), close=pl.lit(200.0))
+        plans, _ = build_plans(wild, PlanRules(far, ladder, sized))
+        assert plans["reasons"].list.contains("WIDTH_RANGE").any() == is_refused
+        assert plans["decision"].is_in(["trade"]).any() != is_refused
 
 
 def test_a_width_that_scales_already_is_that_of_stocks_too():
