@@ -16,6 +16,7 @@ from options_platform.domain.planning.alternates import plans_of_sets
 from options_platform.domain.planning.reasons import refusals_by_reason
 from options_platform.reporting import figures
 from options_platform.reporting.session.bars import bars_svg, svg_uri
+from options_platform.services.market_data.family_inputs import companies, stored_reports
 from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.market_data.stored_chains import stored_chains
@@ -38,7 +39,7 @@ def make_regime(settings: Settings) -> dg.AssetsDefinition:
             settings,
             group="decisions",
             kinds={"polars"},
-            deps=["features"],
+            deps=["features", *(["earnings_features"] if companies(settings) else [])],
             policy=MODEL_POLICY,
         )
     )
@@ -50,7 +51,8 @@ def make_regime(settings: Settings) -> dg.AssetsDefinition:
         features = platform.warehouse.read(
             FEATURES_TABLE, tickers=selected.tickers, end=selected.end
         )
-        rows = compute_regime(features, settings.regime)
+        reports = stored_reports(platform.warehouse, settings, selected.tickers, selected.end)
+        rows = compute_regime(features, settings.regime, reports)
         changes = regime_transitions(rows).filter(pl.col("date") >= selected.start)
         rows = rows.filter(pl.col("date") >= selected.start)
         platform.warehouse.write([(REGIME, rows), (REGIME_TRANSITIONS, changes)], scope=selected)

@@ -24,6 +24,7 @@ from options_platform.models.evaluation import calibration_curve
 from options_platform.models.selection.importance import overall_importance
 from options_platform.models.study.backfill_trials import backfill_trials
 from options_platform.models.study.model_study import SHIPPED, Tables, study
+from options_platform.services.market_data.family_inputs import stock_rows
 from options_platform.services.market_data.listing import listed_pool
 from options_platform.services.market_data.platform import Platform
 
@@ -66,6 +67,7 @@ def study_backfill(
         end=selected.end,
         store=store,
         champion=champion,
+        stocks=stock_rows(warehouse, platform.settings, target, selected.end),
     )
     if result.scores.is_empty():
         return

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from options_platform.contracts import EARNINGS_KNOWN
+from options_platform.domain.earnings.calibration import STOCK_VOL
 from options_platform.domain.earnings.known_dates import KnownDates
 from options_platform.domain.earnings.known_sessions import newest_reactions
 from options_platform.domain.earnings.record import Answer, lengthened
@@ -166,8 +167,42 @@ def test_own_volatility_ramps_and_its_crush_gives_a_ratio(bars, reports, referen
         levels[date(2022, 1, 27)] / levels[date(2022, 1, 20)] - 1.0
     )
     assert row["move_ratio_8"] > 0.0
-    # A report lies in the next 30 days and no chain says what it is priced at.
-    assert row["iv_ex_earnings"] is None
+    # A report lies in the next 30 days and no chain says what it is priced at: past moves do.
+    assert row["event_var"] is None
+    assert row["iv_ex_earnings"] < levels[date(2022, 1, 27)] / 100.0
+
+
+def test_a_report_ahead_is_left_out_of_own_volatility_and_of_its_rank(reports, reference_data):
+    """At AAPL's reactions its index fell by 23% on average, without the report's part by 14%."""
+    start, end = date(2015, 1, 2), date(2019, 12, 31)
+    prices = pl.read_csv(reference_data / "prices/AAPL.csv", try_parse_dates=True)
+    older = prices.select("date", "open", "close", ticker=pl.lit("AAPL"))
+    older = older.filter(pl.col("date").is_between(start, end))
+    vol = pl.read_csv(reference_data / "vol/VXAPL.csv", try_parse_dates=True)
+    iv = vol.select("date", ticker=pl.lit("AAPL"), iv=pl.col("close") / 100.0)
+    known = dates_of(reports)
+    rows = earnings_features(older, iv, known, no_chain)
+    levels = rows.join(iv, on=["date", "ticker"]).drop_nulls("iv_rank_ex")
+    falls = levels.select(
+        "date",
+        "days_since_earnings",
+        change=(pl.col("iv") / pl.col("iv").shift()).log(),
+        without=(pl.col("iv_ex_earnings") / pl.col("iv_ex_earnings").shift()).log(),
+    )
+    reactions = falls.filter(pl.col("days_since_earnings") == 0)
+    assert reactions.height >= 12
+    assert reactions["change"].mean() < -0.25
+    assert reactions["without"].mean() > 0.65 * reactions["change"].mean()
+    day = date(2019, 7, 15)
+    row = at(rows, "AAPL", day)
+    event = STOCK_VOL.event_factor * row["hist_move_rms_8"] ** 2
+    level = dict(iv.select("date", "iv").iter_rows())[day]
+    assert row["iv_ex_earnings"] == pytest.approx(((level**2 * 30 - event * 365) / 29) ** 0.5)
+    last = rows.filter(pl.col("date") <= day)["iv_ex_earnings"].drop_nulls().tail(252)
+    expected = (last[-1] - last.min()) / (last.max() - last.min())
+    assert row["iv_rank_ex"] == pytest.approx(expected)
+    short = earnings_features(older.filter(pl.col("date") <= day), iv, known, no_chain)
+    assert short.equals(rows.filter(pl.col("date") <= day))
 
 
 def test_the_newest_reaction_is_aged_in_sessions(bars, reports):
