@@ -23,7 +23,7 @@ from options_platform.errors import IncompleteDataError
 from options_platform.services.market_data.family_inputs import (
     companies,
     scaled_labels,
-    stored_reports,
+    stored_report_features,
 )
 from options_platform.services.market_data.listing import listed_pool
 from options_platform.services.market_data.platform import Platform
@@ -62,7 +62,7 @@ def make_features(settings: Settings) -> dg.AssetsDefinition:
         warehouse.upsert(GARCH_PARAMS, new_fits)
         tenors = stored_tenors(warehouse)
         premium_inputs = with_atm_variance(vix, tenors, settings.plan.chain.surface)
-        reports = stored_reports(warehouse, settings, selected.tickers, selected.end)
+        reports = stored_report_features(warehouse, settings, selected)
         rows = compute_features(bars, vix, fits, settings.regime, premium_inputs, reports)
         stored = warehouse.read(FEATURES_TABLE, tickers=selected.tickers, end=selected.end)
         written = rows_to_write(rows, stored, start=selected.start)
@@ -100,7 +100,7 @@ def make_labels(settings: Settings) -> dg.AssetsDefinition:
             vix,
             settings.labels,
             scaled=scaled_labels(settings),
-            reports=stored_reports(platform.warehouse, settings, selected.tickers, selected.end),
+            reports=stored_report_features(platform.warehouse, settings, selected),
         )
         stored = platform.warehouse.read(LABELS, tickers=selected.tickers, end=selected.end)
         written = rows_to_write(rows, stored, start=selected.start)

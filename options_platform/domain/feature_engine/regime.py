@@ -21,6 +21,8 @@ RANK = "iv_rank"
 class RegimeRules:
     """Thresholds of the regimes: VIX in index points, IV rank and HV/IV ratio as fractions.
 
+    Of a stock both leave reports out: the rank is `iv_rank_ex`, the ratio hv_20x / iv_ex_earnings.
+
     `order` is the precedence of the rules. `confirmation_days` is the number of consecutive
     sessions with the same raw regime before the regime changes (0 or 1: immediately). Raises
     ValueError unless `order` contains every regime, with neutral last.

@@ -8,7 +8,7 @@ from datetime import date
 import polars as pl
 
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.common import KEY
+from options_platform.common import KEY, PartitionRange
 from options_platform.contracts import EARNINGS_KNOWN, IV_HISTORY, VIX
 from options_platform.domain.earnings.chain_events import CHAIN_COLUMNS
 from options_platform.domain.earnings.known_dates import KnownDates
@@ -47,7 +47,8 @@ def stock_rows(warehouse: Warehouse, settings: Settings, target: str, end: date)
         )
     if not has_companies:
         return FUNDS_ONLY
-    reports = stored_reports(warehouse, settings, settings.tickers, end)
+    everyone = PartitionRange(end, end, settings.tickers)
+    reports = stored_report_features(warehouse, settings, everyone)
     return StockRows(reports=reports, leaves_out_reactions="volatility" not in trained)
 
 
@@ -89,16 +90,18 @@ def own_iv(warehouse: Warehouse, tickers: Sequence[str], end: date) -> pl.DataFr
     return pl.concat(indexed).drop_nulls("iv").sort(KEY)
 
 
-def stored_reports(
-    warehouse: Warehouse, settings: Settings, tickers: Sequence[str], end: date
+def stored_report_features(
+    warehouse: Warehouse, settings: Settings, selected: PartitionRange
 ) -> pl.DataFrame:
-    """Rows of `earnings_features` of those of the tickers that are no funds; empty without any.
+    """Rows of `earnings_features` up to the end of a range, of its tickers that are no funds.
 
     Sessions that were never computed have no row, and count as without a known report.
     """
-    wanted = [ticker for ticker in tickers if ticker in companies(settings)]
+    wanted = [ticker for ticker in selected.tickers if ticker in companies(settings)]
     columns = [*KEY, *REPORT_COLUMNS]
-    return warehouse.read(EARNINGS_FEATURES_TABLE, columns=columns, tickers=wanted, end=end)
+    return warehouse.read(
+        EARNINGS_FEATURES_TABLE, columns=columns, tickers=wanted, end=selected.end
+    )
 
 
 def stored_chains(platform: Platform, tickers: Sequence[str], end: date) -> Chain:
