@@ -194,12 +194,12 @@ def test_a_sequence_is_the_same_out_of_a_shorter_dataset_and_across_a_month():
 
 
 def with_reactions():
-    """Rows of two tickers, of which BBB reports: every 60th session is followed by a reaction."""
+    """Rows of two tickers, of which BBB reports: every 20 sessions there is a reaction."""
     features, labels = random_rows()
     is_stock = of("BBB")
     labels = labels.with_columns(
         neutral_band=pl.when(is_stock).then(0.03),
-        reaction_in_5d=pl.when(is_stock).then(pl.int_range(pl.len()) % 60 < 5),
+        reaction_in_5d=pl.when(is_stock).then(pl.int_range(pl.len()) % 40 < 10),
     )
     ahead = pl.int_range(pl.len()) % 60 < 20
     reports = features.filter(is_stock).select("date", "ticker", earnings_in_30d=ahead)

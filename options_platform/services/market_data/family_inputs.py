@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
 import polars as pl
 
@@ -62,7 +63,7 @@ def dates_known(platform: Platform, tickers: Sequence[str]) -> dict[str, KnownDa
 def own_volatility(warehouse: Warehouse, tickers: Sequence[str], end: date) -> pl.DataFrame:
     """The rows of :func:`own_iv` with `iv_rank`, that of the same series."""
     own = own_iv(warehouse, tickers, end)
-    scope = {"columns": [*KEY, "iv_rank"], "tickers": tickers, "end": end}
+    scope: dict[str, Any] = {"columns": [*KEY, "iv_rank"], "tickers": tickers, "end": end}
     of_index = warehouse.read(FEATURES_TABLE, **scope)
     of_chains = warehouse.read(IV_HISTORY, **scope)
     ranks = pl.concat(
