@@ -22,6 +22,7 @@ from options_platform.models.evaluation import (
     evaluate_volatility,
 )
 from options_platform.models.evaluation.decay import evaluate_decay
+from options_platform.models.evaluation.scores import Cut
 from options_platform.models.promotion import blend_of
 from options_platform.models.selection.importance import IMPORTANCE_SCHEMA, fold_importance
 from options_platform.models.stock_rows import FUNDS_ONLY, StockRows
@@ -114,7 +115,8 @@ def _scores(target: str, tables: Tables, known_labels: pl.DataFrame) -> pl.DataF
         ),
     ]
     if target == "iv_rank":
-        frames.append(evaluate_realised(tables.volatility, tables.features, known_labels))
+        cuts: tuple[Cut, ...] = ("period", "reaction")
+        frames.append(evaluate_realised(tables.volatility, tables.features, known_labels, by=cuts))
         frames.append(evaluate_shift(tables.volatility, tables.features))
     return pl.concat(frames)
 

@@ -17,12 +17,18 @@ from options_platform.domain.features.table import EARNINGS_FEATURES_TABLE
 
 START, FETCHED = date(2022, 1, 3), datetime(2025, 1, 2, tzinfo=UTC)
 TICKERS = ("AAPL", "AMZN", "MSFT", "NVDA")
-NO_IV = pl.DataFrame(schema={"date": pl.Date, "ticker": pl.String, "iv": pl.Float64})
 VERSION = ["family_version"]
 
 
 def no_chain(day, ticker):
     return None
+
+
+def iv_of(bars):
+    """A volatility of each stock's own, which moves with its price."""
+    level = 0.3 + 0.01 * (pl.col("close") % 7.0)
+    stocks = bars.filter(pl.col("ticker") != "SPY")
+    return stocks.select("date", "ticker", iv=level)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +67,7 @@ def dates_of(reports, *answers):
 
 @pytest.fixture(scope="module")
 def rows(bars, reports):
-    return earnings_features(bars, NO_IV, dates_of(reports), no_chain)
+    return earnings_features(bars, iv_of(bars), dates_of(reports), no_chain)
 
 
 def at(rows, ticker, day):
@@ -104,9 +110,8 @@ def test_a_reaction_is_left_out_of_volatility(rows, bars):
 
 def test_without_the_days_after_a_session_its_row_is_the_same(rows, bars, reports):
     day = date(2023, 9, 29)
-    short = earnings_features(
-        bars.filter(pl.col("date") <= day), NO_IV, dates_of(reports), no_chain
-    )
+    head = bars.filter(pl.col("date") <= day)
+    short = earnings_features(head, iv_of(head), dates_of(reports), no_chain)
     assert short.equals(rows.filter(pl.col("date") <= day))
 
 
@@ -117,7 +122,9 @@ def test_a_report_that_moves_changes_nothing_on_sessions_before_it_was_known(row
     moved = reports.with_columns(
         pl.when(hit).then(pl.col("date") + pl.duration(days=5)).otherwise("date").alias("date")
     )
-    changed = earnings_features(bars, NO_IV, dates_of(moved), no_chain)
+    changed = earnings_features(bars, iv_of(bars), dates_of(moved), no_chain)
+    for name in ("iv_ex_earnings", "iv_rank_ex", "hv_20x", "days_since_earnings"):
+        assert rows[name].drop_nulls().len() > 1000
     before = pl.col("date") < report - timedelta(days=14)
     assert changed.filter(before).equals(rows.filter(before))
     assert not changed.equals(rows)
@@ -133,7 +140,7 @@ def test_a_correction_after_the_first_fetch_changes_no_session_before_it(bars, r
     once = {t: _at(t, wrong, (first, wrong)) for t in TICKERS}
     mended = {t: _at(t, wrong, (first, wrong), (datetime(2024, 9, 3, 12, tzinfo=UTC), reports))
               for t in TICKERS}  # fmt: skip
-    left, right = (earnings_features(bars, NO_IV, k, no_chain) for k in (once, mended))
+    left, right = (earnings_features(bars, iv_of(bars), k, no_chain) for k in (once, mended))
     known = (pl.col("date") >= date(2024, 6, 3)) & (pl.col("date") < date(2024, 9, 3))
     assert left.filter(known).equals(right.filter(known))
     later = pl.col("date") >= date(2024, 9, 3)
