@@ -20,6 +20,7 @@ from options_platform.definitions import build_defs
 from options_platform.defs.jobs import BACKTEST_JOB_NAME, JOB_NAME, REPORTING_JOB_NAME
 from options_platform.defs.shared.partitions import BACKFILL_TAG, neighbours, range_tags
 from options_platform.errors import PlatformError, UsageError
+from options_platform.services.market_data.family_inputs import companies
 from options_platform.services.market_data.own_chains import by_chain, may_be_modelled
 from options_platform.serving.instance import open_instance
 from options_platform.settings import Settings
@@ -112,8 +113,9 @@ def history_assets(settings: Settings) -> tuple[str, ...]:
     """Assets that a backfill of history needs; with chains and reports if a ticker's implied
     volatility needs them."""
     chains = CHAIN_ASSETS if by_chain(settings) else ()
-    reports = EVENT_ASSETS if may_be_modelled(settings) else ()
-    return (*DATA_ASSETS, *chains, *reports)
+    dates = EVENT_ASSETS if may_be_modelled(settings) or companies(settings) else ()
+    reports = COMPANY_ASSETS[:1] if companies(settings) else ()
+    return (*DATA_ASSETS, *chains, *dates, *reports)
 
 
 def _existing(

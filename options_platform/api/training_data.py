@@ -36,7 +36,9 @@ class TrainingData:
     `keys` has date and ticker. `inputs` has one column for each input, floats, null where it is
     unknown; each is known at the close of its date. `labels` has `fwd_return_5d` (fraction),
     `direction`, `fwd_iv_rank_5d` (0 to 1), `fwd_rv_5d` (annualised fraction), null until they are
-    known, and `known_on`, the day on whose close they become known.
+    known, and `known_on`, the day on whose close they become known. Of stocks there are also
+    `neutral_band` (fraction, known at the close of the date, null where the class is of 1%),
+    `reaction_in_5d` (whether a session of the five is the reaction to a report) and `fwd_rv_5d_ex`.
     """
 
     keys: pl.DataFrame

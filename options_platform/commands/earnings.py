@@ -38,6 +38,7 @@ from options_platform.domain.market.bars import require_ticker
 from options_platform.domain.market.index_series import may_be_stock
 from options_platform.formats import pct
 from options_platform.services.market_data.session_bounds import newest_date
+from options_platform.services.planning.heavy_weeks import heavy_weeks
 from options_platform.settings import Settings
 
 COLUMNS = (
@@ -71,6 +72,10 @@ def earnings(args: argparse.Namespace) -> int:
         _print_next(args, reports, day, forecasts)
     if not args.json:
         _say_blackout(settings, reports, day)
+        if not args.ticker:
+            warehouse = read_home(settings).warehouse
+            for sentence in heavy_weeks(settings, warehouse, day, moment).values():
+                say(sentence)
     if not args.json and any(r.knowledge == ASSUMED for known in reports.values() for r in known):
         say(
             f"No source was asked before {moment:%Y-%m-%d %H:%M} UTC. It is assumed that the "

@@ -48,6 +48,7 @@ def research(args: argparse.Namespace) -> int:
     from options_platform.domain.features.table import FAMILY_TABLES, FEATURES_TABLE
     from options_platform.models.selection.candidates import CANDIDATES
     from options_platform.models.selection.trials import Contest
+    from options_platform.services.market_data.family_inputs import stock_rows
     from options_platform.services.market_data.listing import listed_pool
 
     settings = reading_settings()
@@ -88,6 +89,7 @@ def research(args: argparse.Namespace) -> int:
             purpose="final" if args.final else "choice",
             workers=settings.workers,
             families=families,
+            stocks=stock_rows(copy, settings, target, end),
         )
         recorded = log.known()
         for trial in contest.run(

@@ -27,6 +27,7 @@ from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.errors import IncompleteDataError, UsageError
 from options_platform.models.selection.search import Nest, candidate_of, nests, suggested
 from options_platform.models.selection.trials import Contest
+from options_platform.services.market_data.family_inputs import stock_rows
 from options_platform.services.market_data.listing import listed_pool
 from options_platform.settings import Settings
 
@@ -143,6 +144,7 @@ class NestedSearch:
             end=end,
             purpose="search",
             workers=self.settings.workers,
+            stocks=stock_rows(self.warehouse, self.settings, self.target, end),
         )
 
 

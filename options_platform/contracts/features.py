@@ -18,7 +18,7 @@ LABELS = Table(
         Column(
             "direction",
             pl.String,
-            "class of `fwd_return_5d`: below -1%, within +-1%, above +1%",
+            "class of `fwd_return_5d`: below, within or above +-1%, of a stock +-`neutral_band`",
             values=DIRECTIONS,
         ),
         Column("fwd_iv_rank_5d", pl.Float64, "`iv_rank` in 5 sessions", "0 to 1", low=0, high=1),
@@ -30,6 +30,26 @@ LABELS = Table(
             low=0.0,
         ),
         Column("known_on", pl.Date, "session whose close makes the label known", nullable=False),
+        Column(
+            "neutral_band",
+            pl.Float64,
+            "returns within it are neutral, known at the close of the session; null: 1%, or of a "
+            "stock fewer than 60 returns, and then no class",
+            "fraction",
+            low=0.0,
+        ),
+        Column(
+            "reaction_in_5d",
+            pl.Boolean,
+            "one of the next 5 sessions is the reaction to a report; null of funds",
+        ),
+        Column(
+            "fwd_rv_5d_ex",
+            pl.Float64,
+            "`fwd_rv_5d` without the session of that reaction; null of funds",
+            "annualised fraction",
+            low=0.0,
+        ),
     ),
 )
 

@@ -213,7 +213,8 @@ MODEL_SCORES = Table(
         Column(
             "period",
             pl.String,
-            "all, to 2020, 2021 on, a year, a regime, or sessions since training",
+            "all, to 2020, 2021 on, a year, a regime, sessions since training, or of stocks with "
+            "or without a reaction to a report in the next 5 sessions",
             nullable=False,
         ),
         Column("metric", pl.String, "name of the metric", nullable=False),

@@ -16,6 +16,7 @@ from options_platform.domain.feature_engine.labels import HORIZON, known_too_ear
 from options_platform.domain.features.registry import FEATURES
 from options_platform.domain.features.spec import Feature
 from options_platform.errors import ContractError, IncompleteDataError, UsageError
+from options_platform.models.stock_rows import FUNDS_ONLY, StockRows
 from options_platform.models.walk_forward import LeakError
 
 Rows = NDArray[np.int64]
@@ -134,18 +135,26 @@ class Sample:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A sample sorted by date and ticker, with its keys and the days on which labels are known."""
+    """A sample sorted by date and ticker, with its keys and the days on which labels are known.
+
+    `left_out` marks rows that no model is trained on; without it there are none.
+    """
 
     keys: pl.DataFrame
     dates: Days
     known_on: Days
     sample: Sample
+    left_out: NDArray[np.bool_] | None = None
 
     def of_tickers(self, tickers: Sequence[str]) -> Dataset:
         """The rows of the given tickers."""
         rows = np.flatnonzero(self.keys["ticker"].is_in(list(tickers)).to_numpy())
         return Dataset(
-            self.keys[rows], self.dates[rows], self.known_on[rows], self.sample.take(rows)
+            self.keys[rows],
+            self.dates[rows],
+            self.known_on[rows],
+            self.sample.take(rows),
+            None if self.left_out is None else self.left_out[rows],
         )
 
 
@@ -167,13 +176,21 @@ def model_inputs() -> tuple[str, ...]:
     return tuple(input_features())
 
 
-def input_table(features: pl.DataFrame) -> pl.DataFrame:
+def input_table(
+    features: pl.DataFrame, labels: pl.DataFrame | None = None, stocks: StockRows = FUNDS_ONLY
+) -> pl.DataFrame:
     """The inputs of rows of `features` as numbers, one column each in the order of models.
 
-    Missing numbers are NaN.
+    Missing numbers are NaN. `labels` are those of the same rows, for the inputs of `stocks`.
     """
     columns = _columns(features)
-    return pl.DataFrame({name: columns[name] for name in model_inputs()})
+    table = pl.DataFrame({name: columns[name] for name in model_inputs()})
+    if labels is None or not stocks.names:
+        return table
+    bands = labels.select("date", "ticker", "neutral_band")
+    keys = features.select("date", "ticker")
+    rows = keys.join(bands, on=["date", "ticker"], how="left", maintain_order="left")
+    return table.hstack(stocks.columns(rows))
 
 
 def make_dataset(
@@ -183,6 +200,7 @@ def make_dataset(
     pool: Sequence[str],
     end: date,
     horizon: int = HORIZON,
+    stocks: StockRows = FUNDS_ONLY,
 ) -> Dataset:
     """The rows of all tickers in `pool` up to the session `end`.
 
@@ -192,6 +210,7 @@ def make_dataset(
         pool: tickers that are trained together.
         end: last session.
         horizon: sessions until a label is known.
+        stocks: what rows of companies have beside, and which of them are not trained on.
 
     Raises:
         IncompleteDataError: a ticker of the pool has no features, ends before `end`, or has
@@ -216,6 +235,12 @@ def make_dataset(
     dates = rows["date"].to_numpy().astype("datetime64[D]")
     known_on = rows["known_on"].to_numpy().astype("datetime64[D]")
     inputs = np.column_stack([columns[name] for name in names])
+    if stocks.names:
+        names = (*names, *stocks.names)
+        inputs = np.column_stack([inputs, stocks.columns(rows).to_numpy()])
+    left_out = None
+    if stocks.leaves_out_reactions:
+        left_out = rows["reaction_in_5d"].fill_null(value=False).to_numpy()
     sample = Sample(
         names=names,
         dates=dates,
@@ -233,6 +258,7 @@ def make_dataset(
         dates=dates,
         known_on=known_on,
         sample=sample,
+        left_out=left_out,
     )
 
 

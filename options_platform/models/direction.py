@@ -34,6 +34,7 @@ from options_platform.models.parts.blend import DirectionBlend
 from options_platform.models.parts.boosted import Boosted
 from options_platform.models.parts.logits import Logit
 from options_platform.models.parts.scaled import ScaledReturns
+from options_platform.models.stock_rows import FUNDS_ONLY, StockRows
 from options_platform.models.training import FoldStore, NotStoredError, Walk, walk_forward
 from options_platform.models.trees import fit_trees, predict_trees
 
@@ -181,6 +182,7 @@ def predict_direction(
     n_jobs: int = 1,
     progress: Progress | None = None,
     champion: DirectionBlend | None = None,
+    stocks: StockRows = FUNDS_ONLY,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Rows of `direction_model` and of `model_predictions` for a range and tickers.
 
@@ -196,11 +198,12 @@ def predict_direction(
         n_jobs: processes for training; the result does not depend on it.
         progress: called with (step, done, total).
         champion: variant to trade on instead of the shipped default.
+        stocks: what rows of companies have beside, and which of them are not trained on.
 
     Raises:
         IncompleteDataError: a ticker of the pool has missing features or labels.
     """
-    data = make_dataset(features, labels, pool=pool, end=end)
+    data = make_dataset(features, labels, pool=pool, end=end, stocks=stocks)
     options: dict[str, Any] = {
         "start": start,
         "end": end,

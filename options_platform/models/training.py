@@ -145,6 +145,8 @@ def _folds_of_model(
     """The monthly folds with the window and the embargo of the model."""
     trainable = np.zeros(len(data.sample), dtype=bool)
     trainable[model.trainable(data.sample)] = True
+    if data.left_out is not None:
+        trainable &= ~data.left_out
     return monthly_folds(
         data.dates,
         data.known_on,

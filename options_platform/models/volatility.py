@@ -34,6 +34,7 @@ from options_platform.models.parts.base import Part
 from options_platform.models.parts.blend import RankBlend
 from options_platform.models.parts.boosted import Boosted
 from options_platform.models.parts.ridge import Ridge
+from options_platform.models.stock_rows import FUNDS_ONLY, REPORT_AHEAD, StockRows
 from options_platform.models.training import FoldStore, NotStoredError, Walk, walk_forward
 from options_platform.models.trees import fit_trees, predict_trees
 
@@ -218,12 +219,13 @@ def predict_volatility(
     n_jobs: int = 1,
     progress: Progress | None = None,
     champion: RankBlend | None = None,
+    stocks: StockRows = FUNDS_ONLY,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Rows of `volatility_model` and of `model_predictions` for a range and tickers.
 
     Arguments and errors as in :func:`options_platform.models.direction.predict_direction`.
     """
-    data = make_dataset(features, labels, pool=pool, end=end)
+    data = make_dataset(features, labels, pool=pool, end=end, stocks=stocks)
     options: dict[str, Any] = {
         "start": start,
         "end": end,
@@ -313,7 +315,10 @@ def _column(walk: Walk, name: str) -> pl.Series:
 
 
 def _logs(sample: Sample) -> Floats:
-    return np.asarray(np.log(np.maximum(sample.matrix(HAR_INPUTS), SMALLEST_VOLATILITY)))
+    logs = np.log(np.maximum(sample.matrix(HAR_INPUTS), SMALLEST_VOLATILITY))
+    if REPORT_AHEAD in sample.names:
+        logs = np.column_stack([logs, sample.column(REPORT_AHEAD)])
+    return np.asarray(logs)
 
 
 def _shift_inputs(sample: Sample) -> Floats:

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from options_platform.models.evaluation.scores import REACTIONS
 from options_platform.models.promotion import DEFAULT, contenders, reigning
 from options_platform.models.selection.candidates import FAMILIES, WITHOUT
 from options_platform.models.selection.importance import importance_stability, overall_importance
@@ -51,6 +52,7 @@ def research_section(
             "by_year": cut_rows(scores, target, "year"),
             "by_regime": cut_rows(scores, target, "regime"),
             "by_age": cut_rows(scores, target, "age"),
+            "by_reaction": cut_rows(scores, target, "reaction"),
             "realised": other_rows(scores, target),
             "importance": importance_rows(importance, target),
             "stability": stability_rows(importance, target),
@@ -77,7 +79,7 @@ def model_rows(scores: pl.DataFrame, target: str) -> Rows:
 
 
 def cut_rows(scores: pl.DataFrame, target: str, cut: str) -> Rows:
-    """The shipped model's scores by `ticker`, `year`, `regime` or `age`."""
+    """The shipped model's scores by `ticker`, `year`, `regime`, `age` or `reaction`."""
     period = pl.col("period")
     together = pl.col("ticker") == "ALL"
     chosen = {
@@ -85,6 +87,7 @@ def cut_rows(scores: pl.DataFrame, target: str, cut: str) -> Rows:
         "year": together & period.str.contains(r"^\d{4}$"),
         "regime": together & period.str.starts_with("regime "),
         "age": together & period.str.starts_with("sessions "),
+        "reaction": together & period.is_in([*REACTIONS.values()]),
     }[cut]
     return _shown(
         scores.filter(

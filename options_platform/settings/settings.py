@@ -22,6 +22,7 @@ from options_platform.domain.earnings.rules import BlackoutRules, EarningsRules
 from options_platform.domain.earnings.trade_rules import EarningsTradeRules
 from options_platform.domain.feature_engine.groups import GroupRules
 from options_platform.domain.feature_engine.iv_history import AtTheMoneyRules
+from options_platform.domain.feature_engine.label_rules import LabelRules
 from options_platform.domain.feature_engine.regime import RegimeRules
 from options_platform.domain.forward.links import FILE_NAME
 from options_platform.domain.planning.plan import PlanRules
@@ -32,6 +33,7 @@ from options_platform.domain.trading.exits.expiry_policy import ExpiryRules
 from options_platform.domain.trading.fill_prices import FillRules
 from options_platform.domain.trading.orders import LadderRules
 from options_platform.errors import SettingsError
+from options_platform.models.report_rules import ModelRules
 from options_platform.settings.broker_rules import (
     AlpacaRules,
     IntradayRules,
@@ -132,6 +134,8 @@ class Settings:
     blackout: BlackoutRules = field(default_factory=BlackoutRules)
     earnings_trades: EarningsTradeRules = field(default_factory=EarningsTradeRules)
     groups: GroupRules = field(default_factory=GroupRules)
+    labels: LabelRules = field(default_factory=LabelRules)
+    models: ModelRules = field(default_factory=ModelRules)
     regime: RegimeRules = field(default_factory=RegimeRules)
     plan: PlanRules = field(default_factory=PlanRules)
     exits: ExitRules = field(default_factory=ExitRules)

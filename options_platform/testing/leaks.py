@@ -19,7 +19,9 @@ from options_platform.models.base import Artifacts, FoldModel
 from options_platform.models.dataset import Rows, Sample
 from options_platform.testing.look_ahead import differences
 
-TARGETS = [name for name in LABELS.schema.names() if name not in (*KEY, "known_on")]
+# `neutral_band` is known at the close of the session, and may be an input.
+NO_TARGETS = (*KEY, "known_on", "neutral_band")
+TARGETS = [name for name in LABELS.schema.names() if name not in NO_TARGETS]
 
 Predict = Callable[[pl.DataFrame, pl.DataFrame, date], pl.DataFrame]
 """Maps features, labels and the last session to predictions keyed by date and ticker."""

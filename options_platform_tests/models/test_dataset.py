@@ -6,7 +6,10 @@ import pytest
 
 from options_platform.domain.calendar.sessions import shift
 from options_platform.errors import ContractError, IncompleteDataError
-from options_platform.models.dataset import make_dataset, model_inputs
+from options_platform.models.baselines import PriorDirection
+from options_platform.models.dataset import input_table, make_dataset, model_inputs
+from options_platform.models.stock_rows import StockRows
+from options_platform.models.training import _folds_of_model
 from options_platform.models.walk_forward import LeakError
 from options_platform.testing.market import random_market
 from options_platform_tests.models.rows import (
@@ -188,3 +191,52 @@ def test_a_sequence_is_the_same_out_of_a_shorter_dataset_and_across_a_month():
         )
         np.testing.assert_array_equal(last, same)
         assert np.isfinite(last[0, 0, model_inputs().index("vix")])
+
+
+def with_reactions():
+    """Rows of two tickers, of which BBB reports: every 20 sessions there is a reaction."""
+    features, labels = random_rows()
+    is_stock = of("BBB")
+    labels = labels.with_columns(
+        neutral_band=pl.when(is_stock).then(0.03),
+        reaction_in_5d=pl.when(is_stock).then(pl.int_range(pl.len()) % 40 < 10),
+    )
+    ahead = pl.int_range(pl.len()) % 60 < 20
+    reports = features.filter(is_stock).select("date", "ticker", earnings_in_30d=ahead)
+    return features, labels, reports
+
+
+def test_what_is_known_of_companies_stands_behind_the_inputs_of_all_homes():
+    features, labels, reports = with_reactions()
+    plain = make_dataset(features, labels, pool=POOL, end=END)
+    more = make_dataset(
+        features, labels, pool=POOL, end=END, stocks=StockRows(with_band=True, reports=reports)
+    )
+    assert more.sample.names == (*plain.sample.names, "neutral_band", "earnings_in_30d")
+    shared = more.sample.inputs[:, :-2]
+    assert np.array_equal(shared, plain.sample.inputs, equal_nan=True)
+    fund = (more.keys["ticker"] == "AAA").to_numpy()
+    assert set(more.sample.column("neutral_band")[fund]) == {0.01}
+    assert set(more.sample.column("neutral_band")[~fund]) == {0.03}
+    assert set(more.sample.column("earnings_in_30d")[fund]) == {0.0}
+    assert set(more.sample.column("earnings_in_30d")[~fund]) == {0.0, 1.0}
+    table = input_table(features, labels, StockRows(with_band=True, reports=reports))
+    assert tuple(table.columns) == more.sample.names
+
+
+def test_sessions_with_a_reaction_ahead_are_predicted_and_not_trained_on():
+    features, labels, _ = with_reactions()
+    data = make_dataset(
+        features, labels, pool=POOL, end=END, stocks=StockRows(leaves_out_reactions=True)
+    )
+    reacts = data.keys.join(labels, on=["date", "ticker"], maintain_order="left")["reaction_in_5d"]
+    hit = reacts.fill_null(value=False).to_numpy()
+    span = {"start": date(2017, 3, 1), "end": date(2017, 3, 31), "predict_sessions": None}
+    (fold,) = _folds_of_model(PriorDirection(), data, *span.values())
+    assert hit[fold.predict].any()
+    assert not hit[fold.train].any()
+    (whole,) = _folds_of_model(
+        PriorDirection(), make_dataset(features, labels, pool=POOL, end=END), *span.values()
+    )
+    assert hit[whole.train].any()
+    assert np.array_equal(whole.predict, fold.predict)

@@ -174,7 +174,7 @@ class ModelRegistry:
             target: direction or iv_rank.
             predicted: rows that the champion has just predicted, with date and model_id.
             store: the store of its folds.
-            example: a few rows of the inputs, stored with the model.
+            example: a few rows of the inputs, stored with the model; it has them all in order.
         """
         rows = predicted.drop_nulls("model_id").sort("date")
         if rows.is_empty():
@@ -199,7 +199,7 @@ class ModelRegistry:
                 model_id,
                 target=target,
                 variant=variant,
-                inputs=model_inputs(),
+                inputs=model_inputs() if example is None else tuple(example.columns),
                 outputs=OUTPUTS[target],
                 example=example,
             )

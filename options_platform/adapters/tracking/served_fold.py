@@ -17,6 +17,7 @@ from mlflow.pyfunc.model import PythonModel
 from options_platform.models.dataset import Sample, model_inputs
 from options_platform.models.direction import shipped_direction
 from options_platform.models.promotion import blend_of
+from options_platform.models.stock_rows import names_among
 from options_platform.models.volatility import shipped_volatility
 
 
@@ -38,7 +39,7 @@ class ServedFold(PythonModel):
         params: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> pd.DataFrame:
         """One row of predictions per row of inputs; NaN if a required input is NaN."""
-        names = model_inputs()
+        names = (*model_inputs(), *names_among(model_input.columns))
         unknown = np.full(len(model_input), np.nan)
         no_date = np.full(len(model_input), np.datetime64("NaT"), dtype="datetime64[D]")
         sample = Sample(

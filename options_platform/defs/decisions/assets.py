@@ -23,10 +23,11 @@ from options_platform.domain.planning.reasons import refusals_by_reason
 from options_platform.reporting import figures
 from options_platform.reporting.session.bars import bars_svg, svg_uri
 from options_platform.services.earnings.trade_evidence import with_proven
-from options_platform.services.market_data.family_inputs import companies
+from options_platform.services.market_data.family_inputs import companies, stored_report_features
 from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.market_data.stored_chains import stored_chains
+from options_platform.services.planning.heavy_weeks import heavy_weeks
 from options_platform.services.planning.later_plans import PlanFrames, make_plans
 from options_platform.services.planning.plan_inputs import require_premium_features
 from options_platform.settings import Settings
@@ -46,7 +47,7 @@ def make_regime(settings: Settings) -> dg.AssetsDefinition:
             settings,
             group="decisions",
             kinds={"polars"},
-            deps=["features"],
+            deps=["features", *(["earnings_features"] if companies(settings) else [])],
             policy=MODEL_POLICY,
         )
     )
@@ -58,7 +59,8 @@ def make_regime(settings: Settings) -> dg.AssetsDefinition:
         features = platform.warehouse.read(
             FEATURES_TABLE, tickers=selected.tickers, end=selected.end
         )
-        rows = compute_regime(features, settings.regime)
+        reports = stored_report_features(platform.warehouse, settings, selected)
+        rows = compute_regime(features, settings.regime, reports)
         changes = regime_transitions(rows).filter(pl.col("date") >= selected.start)
         rows = rows.filter(pl.col("date") >= selected.start)
         platform.warehouse.write([(REGIME, rows), (REGIME_TRANSITIONS, changes)], scope=selected)
@@ -131,6 +133,7 @@ def make_trade_plan(settings: Settings, *, with_chains: bool = False) -> dg.Asse
             {
                 "later_plans_made_anew": later,
                 **({"lost_rule_sets": dict(lost)} if lost else {}),
+                **_heavy_weeks(platform, selected),
                 "trades": plans.filter(pl.col("decision") == "trade").height,
                 "on_real_chains": plans.filter(pl.col("chain_source") == "real").height,
                 "no_trades_by_reason": dict(counts.iter_rows()),
@@ -139,6 +142,13 @@ def make_trade_plan(settings: Settings, *, with_chains: bool = False) -> dg.Asse
         )
 
     return trade_plan
+
+
+def _heavy_weeks(platform: Platform, selected: PartitionRange) -> dict[str, str]:
+    """What is said of index funds of the run whose companies report after its last session."""
+    weeks = heavy_weeks(platform.settings, platform.warehouse, selected.end)
+    words = " ".join(weeks[ticker] for ticker in selected.tickers if ticker in weeks)
+    return {"heavy_week": words} if words else {}
 
 
 def _refusals(

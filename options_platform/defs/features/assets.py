@@ -17,9 +17,14 @@ from options_platform.domain.feature_engine.compute import compute_features, goo
 from options_platform.domain.feature_engine.garch import fit_missing
 from options_platform.domain.feature_engine.labels import compute_labels
 from options_platform.domain.features.registry import feature_version
-from options_platform.domain.features.table import FEATURES_TABLE
+from options_platform.domain.features.table import EARNINGS_FEATURES_TABLE, FEATURES_TABLE
 from options_platform.domain.market.changed_rows import rows_to_write
 from options_platform.errors import IncompleteDataError
+from options_platform.services.market_data.family_inputs import (
+    companies,
+    scaled_labels,
+    stored_report_features,
+)
 from options_platform.services.market_data.listing import listed_pool
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.market_data.yields_and_tenors import stored_tenors
@@ -31,13 +36,15 @@ MARKET = ("raw_ohlcv", "vix")
 def make_features(settings: Settings) -> dg.AssetsDefinition:
     """The asset `features`."""
 
+    read = inputs_of(settings)
+
     @dg.asset(
         **asset_options(
             FEATURES_TABLE,
             settings,
             group="features",
             kinds={"polars"},
-            deps=MARKET,
+            deps=read,
             code_version=feature_version(),
         )
     )
@@ -55,12 +62,13 @@ def make_features(settings: Settings) -> dg.AssetsDefinition:
         warehouse.upsert(GARCH_PARAMS, new_fits)
         tenors = stored_tenors(warehouse)
         premium_inputs = with_atm_variance(vix, tenors, settings.plan.chain.surface)
-        rows = compute_features(bars, vix, fits, settings.regime, premium_inputs)
+        reports = stored_report_features(warehouse, settings, selected)
+        rows = compute_features(bars, vix, fits, settings.regime, premium_inputs, reports)
         stored = warehouse.read(FEATURES_TABLE, tickers=selected.tickers, end=selected.end)
         written = rows_to_write(rows, stored, start=selected.start)
         warehouse.write([(FEATURES_TABLE, written)])
         earlier = report_earlier_rows(context, FEATURES_TABLE, written, selected.start)
-        report_unchanged(context, FEATURES_TABLE, rows, written, inputs=MARKET)
+        report_unchanged(context, FEATURES_TABLE, rows, written, inputs=read)
         return result(
             context,
             written,
@@ -78,19 +86,27 @@ def make_features(settings: Settings) -> dg.AssetsDefinition:
 def make_labels(settings: Settings) -> dg.AssetsDefinition:
     """The asset `labels`; a run up to D also completes earlier rows whose outcome D makes known."""
 
-    @dg.asset(**asset_options(LABELS, settings, group="features", kinds={"polars"}, deps=MARKET))
+    read = inputs_of(settings)
+
+    @dg.asset(**asset_options(LABELS, settings, group="features", kinds={"polars"}, deps=read))
     @where_listed(settings)
     def labels(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> dg.MaterializeResult:
         selected = selected_range(context, settings)
         bars, vix = read_market(platform, selected)
-        rows = compute_labels(bars, vix)
+        rows = compute_labels(
+            bars,
+            vix,
+            settings.labels,
+            scaled=scaled_labels(settings),
+            reports=stored_report_features(platform.warehouse, settings, selected),
+        )
         stored = platform.warehouse.read(LABELS, tickers=selected.tickers, end=selected.end)
         written = rows_to_write(rows, stored, start=selected.start)
         platform.warehouse.write([(LABELS, written)])
         earlier = report_earlier_rows(context, LABELS, written, selected.start)
-        report_unchanged(context, LABELS, rows, written, inputs=MARKET)
+        report_unchanged(context, LABELS, rows, written, inputs=read)
         counts = dict(rows.group_by("direction").len().sort("direction").iter_rows())
         return result(
             context,
@@ -103,6 +119,11 @@ def make_labels(settings: Settings) -> dg.AssetsDefinition:
         )
 
     return labels
+
+
+def inputs_of(settings: Settings) -> tuple[str, ...]:
+    """The assets that `features` and `labels` read; with a company, what was known of reports."""
+    return (*MARKET, EARNINGS_FEATURES_TABLE.name) if companies(settings) else MARKET
 
 
 def read_market(platform: Platform, selected: PartitionRange) -> tuple[pl.DataFrame, pl.DataFrame]:

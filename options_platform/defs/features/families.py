@@ -1,6 +1,8 @@
-"""`earnings_features` and `cross_features`: families of features that no champion reads.
+"""`earnings_features` and `cross_features`: further families of features.
 
-A home of funds alone has neither. `cross_features` reads other tickers' rows, so a partition
+Of the first, `features`, `labels`, `regime` and the volatility model of a stock read what its
+reports do to volatility; the rest of both is read by variants of `research` alone. A home of funds
+alone has neither. `cross_features` reads other tickers' rows, so a partition
 depends on the same date of all tickers, and its backfill policy is unlike that of what it reads:
 a backfill of the web UI then finishes the data of every ticker first.
 """
@@ -37,20 +39,21 @@ from options_platform.domain.market.changed_rows import rows_to_write
 from options_platform.domain.market.index_series import all_funds
 from options_platform.services.market_data.family_inputs import (
     dates_known,
+    own_iv,
     own_volatility,
     stored_chains,
 )
 from options_platform.services.market_data.platform import Platform
 from options_platform.settings import Settings
 
-READ = ("raw_ohlcv", "vix", "features", "earnings")
+READ = ("raw_ohlcv", "vix", "earnings")
 RANKED_COLUMNS = ["returns_20d", "returns_60d", "hv_20"]
 
 
 def make_families(settings: Settings, *, with_chains: bool = False) -> list[dg.AssetsDefinition]:
     """Both assets; `with_chains` if the source provides chains, their inputs then."""
     deps = (*READ, *(("iv_history",) if with_chains else ()))
-    return [_make_earnings(settings, deps), _make_cross(settings, deps)]
+    return [_make_earnings(settings, deps), _make_cross(settings, ("features", *deps))]
 
 
 def _make_earnings(settings: Settings, deps: tuple[str, ...]) -> dg.AssetsDefinition:
@@ -72,7 +75,7 @@ def _make_earnings(settings: Settings, deps: tuple[str, ...]) -> dg.AssetsDefini
         bars, _ = read_market(platform, selected)
         rows = report_columns(
             bars,
-            own_volatility(platform.warehouse, selected.tickers, selected.end),
+            own_iv(platform.warehouse, selected.tickers, selected.end),
             dates_known(platform, selected.tickers),
             stored_chains(platform, selected.tickers, selected.end),
         )

@@ -34,14 +34,16 @@ from options_platform.defs.shared.context import (
     result,
     selected_range,
 )
-from options_platform.domain.features.table import FEATURES_TABLE
+from options_platform.domain.features.table import EARNINGS_FEATURES_TABLE, FEATURES_TABLE
 from options_platform.models.dataset import input_table
 from options_platform.models.direction import predict_direction
 from options_platform.models.evaluation import summary
 from options_platform.models.promotion import blend_of
+from options_platform.models.stock_rows import StockRows
 from options_platform.models.study.model_study import SHIPPED
 from options_platform.models.volatility import predict_volatility
 from options_platform.reporting.model_notes import registered_note, version_note
+from options_platform.services.market_data.family_inputs import companies, stock_rows
 from options_platform.services.market_data.listing import listed_pool
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.planning.ranked_calls import outdated_plans, unpredicted
@@ -74,7 +76,7 @@ def _make_model(
             settings,
             group="models",
             kinds={"xgboost", "mlflow"},
-            deps=[all_tickers("features"), all_tickers("labels")],
+            deps=[all_tickers(name) for name in _inputs(settings, target)],
             policy=MODEL_POLICY,
         )
     )
@@ -90,6 +92,7 @@ def _make_model(
         registry = ModelRegistry(settings.home, warehouse)
         champion = registry.champion(target)
         earlier = _to_predict_before(platform, selected, table)
+        stocks = stock_rows(warehouse, settings, target, selected.end)
         shipped, all_models = predict(
             warehouse.read(FEATURES_TABLE, tickers=settings.tickers, end=selected.end),
             warehouse.read(LABELS, tickers=settings.tickers, end=selected.end),
@@ -102,6 +105,7 @@ def _make_model(
             n_jobs=settings.workers,
             progress=platform.progress,
             champion=blend_of(target, champion),
+            stocks=stocks,
         )
         shipped, all_models = (_within(frame, selected, earlier) for frame in (shipped, all_models))
         warehouse.write([(table, shipped), (MODEL_PREDICTIONS, all_models)])
@@ -115,7 +119,7 @@ def _make_model(
             study_backfill(platform, target, selected, store, champion, mlflow)
         # A daily run without training need not import MLflow, which is slow.
         if is_backfill or store.has_trained(SHIPPED[target]):
-            _publish(registry, target, shipped, store, settings)
+            _publish(registry, target, shipped, store, settings, stocks)
         study = stored_study(platform, target, selected.end, champion)
         scores = warehouse.read(MODEL_SCORES).filter(target=target)
         return result(
@@ -129,20 +133,28 @@ def _make_model(
     return model
 
 
+def _inputs(settings: Settings, target: str) -> tuple[str, ...]:
+    """The assets that a model reads; that of the rank also whether a report lies ahead."""
+    reports = target == "iv_rank" and bool(companies(settings))
+    return ("features", "labels", *([EARNINGS_FEATURES_TABLE.name] if reports else []))
+
+
 def _publish(
     registry: ModelRegistry,
     target: str,
     shipped: pl.DataFrame,
     store: ModelStore,
     settings: Settings,
+    stocks: StockRows,
 ) -> None:
     """Make the model of the newest session a version in MLflow's registry, and describe it."""
     warehouse = registry.warehouse
     last = max(shipped["date"])
-    newest = warehouse.read(FEATURES_TABLE, tickers=settings.tickers, start=last, end=last)
-    published = registry.publish(
-        target, shipped, store=store, example=input_table(newest).head(EXAMPLE_ROWS)
+    scope = {"tickers": settings.tickers, "start": last, "end": last}
+    newest = input_table(
+        warehouse.read(FEATURES_TABLE, **scope), warehouse.read(LABELS, **scope), stocks
     )
+    published = registry.publish(target, shipped, store=store, example=newest.head(EXAMPLE_ROWS))
     if published is not None:
         scores = warehouse.read(MODEL_SCORES).filter(target=target)
         registry.describe(

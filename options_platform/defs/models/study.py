@@ -21,9 +21,11 @@ from options_platform.defs.models.tracked_study import track
 from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.formats import cell
 from options_platform.models.evaluation import calibration_curve
+from options_platform.models.evaluation.scores import REACTIONS
 from options_platform.models.selection.importance import overall_importance
 from options_platform.models.study.backfill_trials import backfill_trials
 from options_platform.models.study.model_study import SHIPPED, Tables, study
+from options_platform.services.market_data.family_inputs import stock_rows
 from options_platform.services.market_data.listing import listed_pool
 from options_platform.services.market_data.platform import Platform
 
@@ -66,6 +68,7 @@ def study_backfill(
         end=selected.end,
         store=store,
         champion=champion,
+        stocks=stock_rows(warehouse, platform.settings, target, selected.end),
     )
     if result.scores.is_empty():
         return
@@ -109,6 +112,12 @@ def stored_study(platform: Platform, target: str, end: date, champion: str) -> d
     return sections
 
 
+def _by_reaction(shipped: pl.DataFrame) -> dict[str, Any]:
+    """The scores of stocks with and without a reaction ahead; nothing in a home of funds."""
+    rows = shipped.filter(pl.col("period").is_in([*REACTIONS.values()]))
+    return {"by_reaction": markdown(rows, ("period", "metric"))} if rows.height else {}
+
+
 def _scores(target: str, scores: pl.DataFrame) -> dict[str, Any]:
     shown = scores.filter((pl.col("ticker") == "ALL") & pl.col("metric").is_in(SHOWN_METRICS))
     shipped = shown.filter(pl.col("model") == SHIPPED[target])
@@ -120,6 +129,7 @@ def _scores(target: str, scores: pl.DataFrame) -> dict[str, Any]:
         "by_regime": markdown(
             shipped.filter(pl.col("period").str.starts_with("regime ")), ("period", "metric")
         ),
+        **_by_reaction(shipped),
         "by_age": markdown(
             shipped.filter(pl.col("period").str.starts_with("sessions ")), ("period", "metric")
         ),

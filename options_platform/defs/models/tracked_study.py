@@ -12,7 +12,6 @@ from options_platform.adapters.tracking.model_store import ModelStore
 from options_platform.adapters.tracking.run_details import StepScore
 from options_platform.common import PartitionRange
 from options_platform.defs.models.mlflow_run import MlflowRun
-from options_platform.models.dataset import model_inputs
 from options_platform.models.evaluation import ALL
 from options_platform.models.fold_records import DataRange
 from options_platform.models.selection.importance import overall_importance
@@ -106,7 +105,7 @@ def _scored_rows(predictions: pl.DataFrame, result: Study, months: pl.DataFrame)
         first=min(scored["date"]),
         last=max(scored["date"]),
         rows=int(months["rows"].sum()),
-        inputs=model_inputs(),
+        inputs=result.inputs,
     )
 
 

@@ -20,6 +20,7 @@ import numpy as np
 import polars as pl
 
 from options_platform.common import Floats
+from options_platform.domain.earnings.calibration import STOCK_VOL
 from options_platform.domain.earnings.chain_events import event_variance
 from options_platform.domain.earnings.crush import sigma_from_crush
 from options_platform.domain.earnings.event_variance import event_share, vol_without
@@ -43,7 +44,8 @@ class Chain(Protocol):
 
 CODES = {CONFIRMED: 3, ESTIMATED: 2, PROJECTED: 1}
 MONTH = timedelta(days=30)
-WINDOWS, BASE_WINDOWS = (5, 22, 66, 252), (20, 60)
+WINDOWS, BASE_WINDOWS = (5, 20, 22, 66, 252), (20, 60)
+RANK_VALUES = 252
 FEWEST_RATIOS, BEFORE_REPORT, AFTER_REPORT = 4, 10, 20
 Columns = dict[str, list[Any]]
 Move = tuple[date, date, float, float]
@@ -120,6 +122,7 @@ class _Ticker:
         ]
         columns: Columns = {f.name: [r.get(f.name) for r in rows] for f in EARNINGS}
         columns |= {f"hv_{n}x": self.vols[n].tolist() for n in WINDOWS}
+        columns["iv_rank_ex"] = _rank(columns["iv_ex_earnings"])
         for n in (5, 20):
             ramp = np.full(len(self.days), math.nan)
             ramp[n:] = self.iv[n:] / self.iv[:-n] - 1.0
@@ -131,7 +134,7 @@ class _Ticker:
         good = np.flatnonzero(np.isfinite(self.close))
         returns = np.full(good.size, math.nan)
         returns[1:] = np.diff(np.log(self.close[good]))
-        vols = {n: np.full(len(self.days), math.nan) for n in (*WINDOWS, *BASE_WINDOWS)}
+        vols = {n: np.full(len(self.days), math.nan) for n in {*WINDOWS, *BASE_WINDOWS}}
         for first, stop, past in vintages(self.days, self.seen):
             reactions = {reaction for _, reaction in past}
             hit = np.array([float(self.days[row] in reactions) for row in good])
@@ -196,6 +199,9 @@ class _Ticker:
             elif event_var is not None:
                 priced["event_var_share"] = event_share(event_var, iv)
                 priced["iv_ex_earnings"] = vol_without(iv, event_var)
+            elif soon and (rms := self._past(row)[1].get("hist_move_rms_8")) is not None:
+                # An index or a model holds the variance of a report as the calibration found it.
+                priced["iv_ex_earnings"] = vol_without(iv, STOCK_VOL.event_factor * rms * rms)
         return priced
 
     def _ratios(
@@ -230,6 +236,22 @@ class _Ticker:
             if reaction is not None:
                 found["post_drift"] = float(self.close[row] / self.close[reaction] - 1.0)
         return found
+
+
+def _rank(values: list[float | None]) -> list[float | None]:
+    """The rank of each value among the last 252 values, null before them and if all are equal."""
+    ranks: list[float | None] = [None] * len(values)
+    known = [row for row, value in enumerate(values) if value is not None]
+    if len(known) < RANK_VALUES:
+        return ranks
+    series: Floats = np.array([values[row] for row in known], dtype=np.float64)
+    windows = np.lib.stride_tricks.sliding_window_view(series, RANK_VALUES)
+    low, high = windows.min(axis=1), windows.max(axis=1)
+    for row, value, least, most in zip(
+        known[RANK_VALUES - 1 :], series[RANK_VALUES - 1 :], low, high, strict=True
+    ):
+        ranks[row] = float((value - least) / (most - least)) if most > least else None
+    return ranks
 
 
 def _history_of(events: list[Move]) -> dict[str, float | None]:

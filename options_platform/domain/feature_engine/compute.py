@@ -35,6 +35,7 @@ from options_platform.domain.features.table import FEATURES_TABLE
 
 PRICES = ["open", "high", "low", "close"]
 INDICES = ["vix", "iv_close"]
+EX_REPORTS = ["hv_20x", "iv_ex_earnings", "iv_rank_ex"]
 PREMIUM_INPUTS = ["vix9d", "vix3m", "atm_variance"]
 
 
@@ -44,8 +45,13 @@ def compute_features(
     garch_params: pl.DataFrame,
     rules: RegimeRules,
     premium_inputs: pl.DataFrame | None = None,
+    reports: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """One row of features for each row of `bars`, in the schema of the table `features`.
+
+    Of a ticker that reports, `hv_iv_ratio` leaves out past reactions and the variance of a report
+    ahead, and the rank that the regime reads leaves out the latter; otherwise every report would
+    look like a contraction of implied volatility before it and like an expansion after it.
 
     Args:
         bars: rows of `raw_ohlcv`, whole histories. A bar that was set aside (null close) gets null
@@ -56,6 +62,8 @@ def compute_features(
         premium_inputs: date, ticker, vix9d and vix3m (index points) and atm_variance (annualised)
             for the same keys, see `chain.term_structure`; without them vrp, its percentile and the
             ratios to other tenors are null.
+        reports: date, ticker, `hv_20x`, `iv_ex_earnings` (annual fractions) and `iv_rank_ex` of
+            tickers that report; where one is null the value with reports takes its place.
     """
     rows = _with_indices(bars.select(*KEY, *PRICES).sort(KEY), vix)
     rows = _with_premium_inputs(rows, premium_inputs)
@@ -63,6 +71,7 @@ def compute_features(
     series = _with_forecast(rows[order])
     parts = [
         rows.select(*KEY, "vix9d", "vix3m"),
+        *([] if reports is None or reports.is_empty() else [_ex_reports(rows, reports)]),
         _bar_features(series, order, garch_params),
         _gapped_features(series, order, "vix", "vix"),
         _gapped_features(series, order, "iv_close", "iv"),
@@ -183,12 +192,46 @@ def _with_forecast(series: pl.DataFrame) -> pl.DataFrame:
 def _with_row_features(frame: pl.DataFrame, order: Integers, rules: RegimeRules) -> pl.DataFrame:
     by_name = {feature.name: feature for feature in _of("row")}
     ratio = by_name.pop("hv_iv_ratio")
-    frame = frame.with_columns(_row(ratio)).with_columns(raw_regime(rules).alias("regime"))
+    frame = frame.with_columns(_row(ratio))
+    if EX_REPORTS[0] in frame.columns:
+        frame = _without_reports(frame, ratio).with_columns(
+            raw_regime(rules, rank="iv_rank_ex").alias("regime")
+        )
+    else:
+        frame = frame.with_columns(raw_regime(rules).alias("regime"))
     series = frame.select("ticker", "regime")[order].select(
         days_in_regime=days_in("regime"), regime_change_1w=changed_within("regime", 5)
     )
     ages = _placed(series, np.arange(len(order)), order, len(order))
     return frame.with_columns(ages).with_columns(_row(feature) for feature in by_name.values())
+
+
+def _ex_reports(rows: pl.DataFrame, reports: pl.DataFrame) -> pl.DataFrame:
+    """The columns :data:`EX_REPORTS` of each row."""
+    own = reports.select(*KEY, *EX_REPORTS)
+    return rows.select(KEY).join(own, on=KEY, how="left", maintain_order="left").drop(KEY)
+
+
+def _without_reports(frame: pl.DataFrame, ratio: Feature) -> pl.DataFrame:
+    """The formula of `hv_iv_ratio`, and the rank, of volatilities without reports where known.
+
+    A null that the value with reports has stays: the ticker's index has no close.
+    """
+    volatility = pl.coalesce("hv_20x", "hv_20")
+    implied = pl.coalesce(pl.col("iv_ex_earnings") * 100.0, "iv_close")
+    without = (
+        frame.select("iv_close", hv_20=volatility, implied=implied)
+        .select(
+            pl.when(pl.col("iv_close").is_not_null()).then("implied").alias("iv_close"), "hv_20"
+        )
+        .select(_row(ratio))
+    )
+    return frame.with_columns(
+        without[ratio.name],
+        iv_rank_ex=pl.when(pl.col("iv_rank").is_not_null()).then(
+            pl.coalesce("iv_rank_ex", "iv_rank")
+        ),
+    )
 
 
 def _row(feature: Feature) -> pl.Expr:

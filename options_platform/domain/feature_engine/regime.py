@@ -10,13 +10,18 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from options_platform.common import KEY
 from options_platform.contracts import REGIME, REGIME_TRANSITIONS
 from options_platform.contracts.regimes import REGIMES
+
+RANK = "iv_rank"
 
 
 @dataclass(frozen=True)
 class RegimeRules:
     """Thresholds of the regimes: VIX in index points, IV rank and HV/IV ratio as fractions.
+
+    Of a stock both leave reports out: the rank is `iv_rank_ex`, the ratio hv_20x / iv_ex_earnings.
 
     `order` is the precedence of the rules. `confirmation_days` is the number of consecutive
     sessions with the same raw regime before the regime changes (0 or 1: immediately). Raises
@@ -38,14 +43,14 @@ class RegimeRules:
             raise ValueError(f"order must hold each of {', '.join(REGIMES)}, neutral last")
 
 
-def rule_expressions(rules: RegimeRules) -> dict[str, pl.Expr]:
-    """Each rule except `neutral` as a Boolean expression of vix, iv_rank and hv_iv_ratio."""
-    vix, rank, hv_iv = pl.col("vix"), pl.col("iv_rank"), pl.col("hv_iv_ratio")
+def rule_expressions(rules: RegimeRules, rank: str = RANK) -> dict[str, pl.Expr]:
+    """Each rule except `neutral` as a Boolean expression of vix, hv_iv_ratio and the rank."""
+    vix, ranked, hv_iv = pl.col("vix"), pl.col(rank), pl.col("hv_iv_ratio")
     return {
-        "low_vol": (vix < rules.vix_low) & (rank < rules.rank_low),
-        "high_vol": (vix > rules.vix_high) | (rank > rules.rank_high),
-        "iv_expansion": (hv_iv > rules.hv_iv_expansion) & (rank > rules.rank_middle),
-        "iv_contraction": (hv_iv < rules.hv_iv_contraction) & (rank < rules.rank_middle),
+        "low_vol": (vix < rules.vix_low) & (ranked < rules.rank_low),
+        "high_vol": (vix > rules.vix_high) | (ranked > rules.rank_high),
+        "iv_expansion": (hv_iv > rules.hv_iv_expansion) & (ranked > rules.rank_middle),
+        "iv_contraction": (hv_iv < rules.hv_iv_contraction) & (ranked < rules.rank_middle),
     }
 
 
@@ -57,9 +62,12 @@ def inputs_known() -> pl.Expr:
     )
 
 
-def raw_regime(rules: RegimeRules) -> pl.Expr:
-    """The regime of each row before confirmation; null if an input is missing."""
-    expressions = rule_expressions(rules)
+def raw_regime(rules: RegimeRules, rank: str = RANK) -> pl.Expr:
+    """The regime of each row before confirmation; null if an input is missing.
+
+    `rank` is the column with the rank that the rules read, null only where `iv_rank` is.
+    """
+    expressions = rule_expressions(rules, rank)
     first = pl.coalesce(
         *(pl.when(expressions[name]).then(pl.lit(name)) for name in rules.order[:-1]),
         pl.lit("neutral"),
@@ -114,11 +122,21 @@ def _is_first() -> pl.Expr:
     return (ticker != ticker.shift(1)).fill_null(value=True)
 
 
-def compute_regime(features: pl.DataFrame, rules: RegimeRules) -> pl.DataFrame:
+def compute_regime(
+    features: pl.DataFrame, rules: RegimeRules, reports: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """The regime of each row of `features`, in the schema of the table `regime`.
 
-    `features` are whole histories with date, ticker, vix, iv_rank and hv_iv_ratio.
+    `features` are whole histories with date, ticker, vix, iv_rank and hv_iv_ratio. `reports` have
+    date, ticker and `iv_rank_ex` of tickers that report: where it is known the rules read it in
+    place of `iv_rank`, so that the fall of implied volatility after a report is no other regime.
     """
+    if reports is not None and reports.height:
+        ex = features.select(KEY).join(
+            reports.select(*KEY, "iv_rank_ex"), on=KEY, how="left", maintain_order="left"
+        )
+        known = pl.when(pl.col(RANK).is_not_null()).then(pl.coalesce("iv_rank_ex", RANK))
+        features = features.with_columns(ex["iv_rank_ex"]).with_columns(known.alias(RANK))
     rows = features.sort("ticker", "date").select(
         "date", "ticker", raw_regime(rules).alias("raw"), matched_rules(rules).alias("matched")
     )

@@ -87,7 +87,13 @@ EARNINGS: tuple[Feature, ...] = (
     _given(
         name="iv_ex_earnings", unit="annualised fraction", low=0.0, lookback=1,
         inputs=(*IV, "option_chain", "earnings_known"),
-        description="own 30-day implied volatility without the variance of a report in these days",
+        description="own 30-day implied volatility without the variance of a report in these days: "
+        "what the stored chain prices for it, else what past moves suggest",
+    ),
+    _given(
+        name="iv_rank_ex", unit="0 to 1", low=0.0, high=1.0, lookback=252,
+        inputs=(*IV, "option_chain", "earnings_known"),
+        description="(v - min) / (max - min) over 252 values of iv_ex_earnings, today included",
     ),
     *(
         _vol(
@@ -95,7 +101,7 @@ EARNINGS: tuple[Feature, ...] = (
             description=f"root mean square of {n} log returns x sqrt(252), without reactions to "
             "reports; at least 60% of them are left",
         )
-        for n in (5, 22, 66, 252)
+        for n in (5, 20, 22, 66, 252)
     ),
     _past(
         name="pre_report_run_20",

@@ -15,7 +15,7 @@ from options_platform.domain.features.registry import FEATURES, version_of
 from options_platform.domain.features.report_features import EARNINGS
 from options_platform.domain.features.spec import Feature
 
-FAMILY_VERSION = "1"
+FAMILY_VERSION = "2"
 """Increase this when results of `earnings` or `cross` change: their stages have no formulas."""
 
 

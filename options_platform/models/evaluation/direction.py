@@ -18,6 +18,7 @@ from options_platform.models.direction import PROBABILITIES
 from options_platform.models.evaluation.scores import (
     Cut,
     Slice,
+    reaction_column,
     score,
     scores_frame,
     slices,
@@ -97,7 +98,7 @@ def joined(predictions: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
     return (
         predictions.filter((pl.col("target") == "direction") & pl.col("p_neutral").is_not_null())
         .join(
-            labels.select("date", "ticker", target_value="direction"),
+            labels.select("date", "ticker", *reaction_column(labels), target_value="direction"),
             on=["date", "ticker"],
             how="inner",
         )

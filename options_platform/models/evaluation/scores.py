@@ -30,10 +30,13 @@ SCORES_SCHEMA = pl.Schema(
 )
 """One row per score; `low` and `high` bound its 95% interval, `baseline` is the naive score.
 
-`period` is "all", "to 2020", "2021 on", a year, or "regime" and its name.
+`period` is "all", "to 2020", "2021 on", a year, "regime" and its name, or one of
+:data:`REACTIONS`.
 """
 
-Cut = Literal["period", "year", "regime"]
+Cut = Literal["period", "year", "regime", "reaction"]
+REACTIONS = {True: "with a reaction", False: "without a reaction"}
+"""Periods: the sessions of stocks with, and without, a reaction to a report in the next five."""
 
 
 class Slice(NamedTuple):
@@ -121,6 +124,11 @@ def summary(scores: pl.DataFrame, model: str, metrics: Sequence[str]) -> str | N
     return f"out of sample, last backfill: {', '.join(parts)}" if parts else None
 
 
+def reaction_column(labels: pl.DataFrame) -> list[str]:
+    """The column that cuts the rows of stocks at reports, if the labels have it."""
+    return [name for name in ("reaction_in_5d",) if name in labels.columns]
+
+
 def with_regime(scored_rows: pl.DataFrame, regimes: pl.DataFrame | None) -> pl.DataFrame:
     """`scored_rows` with the regime of each row's session; null if it is missing."""
     if regimes is None:
@@ -144,6 +152,9 @@ def _cuts(rows: pl.DataFrame, by: Sequence[Cut]) -> Iterator[tuple[str, pl.DataF
     if "year" in by:
         for one_year in year.unique().sort():
             yield str(one_year), rows.filter(year == one_year)
+    if "reaction" in by and "reaction_in_5d" in rows.columns:
+        for has_reaction, name in REACTIONS.items():
+            yield name, rows.filter(pl.col("reaction_in_5d") == has_reaction)
     if "regime" in by:
         for regime in rows["regime"].drop_nulls().unique().sort():
             yield f"regime {regime}", rows.filter(pl.col("regime") == regime)

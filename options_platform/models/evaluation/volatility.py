@@ -16,6 +16,7 @@ from options_platform.domain.statistics import prediction_scores as metrics
 from options_platform.models.evaluation.scores import (
     Cut,
     Slice,
+    reaction_column,
     score,
     scores_frame,
     slices,
@@ -44,7 +45,11 @@ def evaluate_volatility(
     """
     scored_rows = (
         predictions.filter((pl.col("target") == "iv_rank") & pl.col("iv_rank_pred").is_not_null())
-        .join(labels.select(*KEY, target_value="fwd_iv_rank_5d"), on=KEY, how="inner")
+        .join(
+            labels.select(*KEY, *reaction_column(labels), target_value="fwd_iv_rank_5d"),
+            on=KEY,
+            how="inner",
+        )
         .filter(pl.col("target_value").is_not_null())
     )
     today = scored_rows.filter(pl.col("model") == "persistence").select(*KEY, today="iv_rank_pred")
@@ -79,7 +84,7 @@ def evaluate_realised(
     common_rows = (
         volatility.select(*KEY, "expected_rv")
         .join(features.select(*KEY, "garch_forecast", "hv_20", "regime"), on=KEY)
-        .join(labels.select(*KEY, "fwd_rv_5d"), on=KEY)
+        .join(labels.select(*KEY, "fwd_rv_5d", *reaction_column(labels)), on=KEY)
         .drop_nulls(["expected_rv", "garch_forecast", "hv_20", "fwd_rv_5d"])
         .sort(KEY)
     )

@@ -1,8 +1,8 @@
 """Direction from volatility: the return is modelled as forecast volatility times noise.
 
 A HAR regression forecasts the volatility s of the next 5 sessions. The noise r / s of the training
-rows is assumed to have the same distribution at any level of volatility, so P(r > 1%) is the
-fraction of the noise above 1% / s.
+rows is assumed to have the same distribution at any level of volatility, so P(r > b) is the
+fraction of the noise above b / s, with b the width of the neutral class: 1%, or a stock's own.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from options_platform.domain.features.windows import TRADING_DAYS
 from options_platform.models.base import from_json, to_json
 from options_platform.models.dataset import Sample
 from options_platform.models.linear import fit_ridge, predict_ridge
+from options_platform.models.stock_rows import BAND
 
 SMALLEST_VOLATILITY = 1e-3
 QUANTILES = 199
@@ -63,8 +64,10 @@ class ScaledReturns:
         scale = np.exp(predict_ridge(fit["volatility"], self._inputs(sample))) * FRACTION_OF_YEAR
         noise = np.array(fit["noise"])
         levels = (np.arange(QUANTILES) + 0.5) / QUANTILES
-        bearish = np.interp(-NEUTRAL_BAND / scale, noise, levels)
-        bullish = 1.0 - np.interp(NEUTRAL_BAND / scale, noise, levels)
+        # Of a stock the neutral class may be wider or narrower than 1%.
+        band = sample.column(BAND) if BAND in sample.names else NEUTRAL_BAND
+        bearish = np.interp(-band / scale, noise, levels)
+        bullish = 1.0 - np.interp(band / scale, noise, levels)
         probabilities = np.column_stack([bearish, 1.0 - bearish - bullish, bullish])
         return np.asarray(np.where(complete[:, None], probabilities, np.nan))
 

@@ -45,8 +45,10 @@ def with_families(data: Dataset, rows: Mapping[str, pl.DataFrame]) -> Dataset:
                 f"{family}_features lack {lacking.height} rows, first {day} {ticker}; run: "
                 f"options-platform backfill --select {family}_features"
             )
-        names += wanted
-        inputs += [_column(joined[name]) for name in wanted]
+        # An input that the champion has too is not there twice.
+        added = [name for name in wanted if name not in names]
+        names += added
+        inputs += [_column(joined[name]) for name in added]
     matrix = np.column_stack(inputs)
     history = data.sample.history
     return replace(

@@ -26,6 +26,7 @@ from options_platform.models.parts.boosted import Boosted
 from options_platform.models.parts.logits import Logit
 from options_platform.models.parts.ridge import Ridge
 from options_platform.models.parts.scaled import ScaledReturns
+from options_platform.models.stock_rows import STOCK_INPUTS
 from options_platform.models.trees import tree_importance
 
 IMPORTANCE_SCHEMA = pl.Schema(
@@ -137,7 +138,7 @@ def without_family(parts: Sequence[Part], family: str, names: Sequence[str]) -> 
 
 
 def _families() -> Mapping[str, str]:
-    return {feature.name: feature.family for feature in FEATURES}
+    return {feature.name: feature.family for feature in FEATURES} | STOCK_INPUTS
 
 
 def _permutation(model: FoldModel, artifacts: Artifacts, sample: Sample, seed: int) -> Floats:

@@ -37,6 +37,7 @@ from options_platform.models.evaluation.volatility import rank_scores
 from options_platform.models.memory_store import MemoryStore
 from options_platform.models.selection.candidates import Candidate
 from options_platform.models.selection.family_inputs import with_families
+from options_platform.models.stock_rows import FUNDS_ONLY, StockRows
 from options_platform.models.training import dataset_hash, fitting_digest, walk_forward
 from options_platform.models.volatility import prediction_rows as rank_rows
 
@@ -73,10 +74,12 @@ class Contest:
         purpose: str,
         workers: int = 1,
         families: Mapping[str, pl.DataFrame] | None = None,
+        stocks: StockRows = FUNDS_ONLY,
     ) -> None:
         """Use the rows of the pool up to the last session on or before `end`.
 
-        `families` has by name the rows of the families that candidates ask for.
+        `families` has by name the rows of the families that candidates ask for, `stocks` what all
+        candidates know of companies.
 
         Labels that become known later are ignored. Raises like
         :func:`~options_platform.models.dataset.make_dataset`.
@@ -94,6 +97,7 @@ class Contest:
                 every.filter(pl.col("ticker").is_in(tickers)),
                 pool=tickers,
                 end=end,
+                stocks=stocks,
             )
             for tickers in (self.pool, *((ticker,) for ticker in self.pool))
         }

@@ -22,8 +22,10 @@ from options_platform.models.evaluation import (
     evaluate_volatility,
 )
 from options_platform.models.evaluation.decay import evaluate_decay
+from options_platform.models.evaluation.scores import Cut
 from options_platform.models.promotion import blend_of
 from options_platform.models.selection.importance import IMPORTANCE_SCHEMA, fold_importance
+from options_platform.models.stock_rows import FUNDS_ONLY, StockRows
 from options_platform.models.training import FoldStore, dataset_hash, walk_forward
 from options_platform.models.volatility import AR1, shipped_volatility
 
@@ -57,12 +59,13 @@ class Tables:
 @dataclass(frozen=True)
 class Study:
     """Rows of `model_scores` and `model_importance`, the reliability curve (empty for iv_rank), and
-    the hash of the dataset."""
+    the hash of the dataset and its inputs."""
 
     scores: pl.DataFrame
     importance: pl.DataFrame
     calibration: pl.DataFrame
     data_hash: str
+    inputs: tuple[str, ...]
 
 
 def study(
@@ -74,6 +77,7 @@ def study(
     end: date,
     store: FoldStore,
     champion: str,
+    stocks: StockRows = FUNDS_ONLY,
 ) -> Study:
     """Score all stored predictions of `target`, and analyse the folds from `start` to `end`.
 
@@ -81,7 +85,7 @@ def study(
     """
     blend: Any = blend_of(target, champion)
     model = shipped_direction(blend) if target == "direction" else shipped_volatility(blend)
-    data = make_dataset(tables.features, tables.labels, pool=pool, end=end)
+    data = make_dataset(tables.features, tables.labels, pool=pool, end=end, stocks=stocks)
     known_labels = tables.labels.filter(pl.col("known_on") <= end)
     scores = _scores(target, tables, known_labels)
     decay = evaluate_decay(
@@ -96,6 +100,7 @@ def study(
         if target == "direction"
         else pl.DataFrame(),
         dataset_hash(data),
+        data.sample.names,
     )
 
 
@@ -105,12 +110,13 @@ def _scores(target: str, tables: Tables, known_labels: pl.DataFrame) -> pl.DataF
     main = tables.predictions.filter(pl.col("model").is_in([SHIPPED[target], NAIVE[target]]))
     frames = [
         evaluate(tables.predictions, known_labels),
-        evaluate(main, known_labels, regimes=regimes, by=("year", "regime")).filter(
+        evaluate(main, known_labels, regimes=regimes, by=("year", "regime", "reaction")).filter(
             pl.col("model") == SHIPPED[target]
         ),
     ]
     if target == "iv_rank":
-        frames.append(evaluate_realised(tables.volatility, tables.features, known_labels))
+        cuts: tuple[Cut, ...] = ("period", "reaction")
+        frames.append(evaluate_realised(tables.volatility, tables.features, known_labels, by=cuts))
         frames.append(evaluate_shift(tables.volatility, tables.features))
     return pl.concat(frames)
 

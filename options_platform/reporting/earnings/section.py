@@ -20,6 +20,7 @@ from options_platform.services.earnings.scores import (
     implied_scores,
 )
 from options_platform.services.market_data.session_bounds import newest_date
+from options_platform.services.planning.heavy_weeks import heavy_weeks
 from options_platform.settings import Settings
 
 GAMMA, LEVEL = "gamma", 0.05
@@ -52,6 +53,7 @@ def earnings_section(
     return {
         "newest": newest,
         "calendar": calendar,
+        "heavy_weeks": [*heavy_weeks(settings, warehouse, newest).values()],
         "has_implied": any(row["implied_move"] is not None for row in calendar),
         "has_priced": paired.height > 0,
         "has_crush": events["iv_crush"].count() > 0,

@@ -29,6 +29,7 @@ from options_platform.domain.trading.positions import Position
 from options_platform.errors import DamagedError
 from options_platform.formats import count, pct, usd, words
 from options_platform.services.market_data.market_priced import price_note
+from options_platform.services.planning.heavy_weeks import heavy_weeks
 from options_platform.services.trading.account_state import alerts_of
 from options_platform.services.trading.reports_ahead import stored_reports
 from options_platform.settings import Settings
@@ -125,6 +126,7 @@ def decisions_in_words(settings: Settings, warehouse: Warehouse, day: date) -> l
         for row in orders.select("ticker", "rule_set", "status", "reason").iter_rows(named=True)
     }
     shares = class_shares(warehouse, day, plans)
+    heavy = heavy_weeks(settings, warehouse, day)
     lines = []
     for plan in plans.to_dicts():
         of_plan = legs.filter(pl.col("plan_id") == plan["plan_id"]).to_dicts()
@@ -137,6 +139,8 @@ def decisions_in_words(settings: Settings, warehouse: Warehouse, day: date) -> l
         )
         if plan["iv_basis"] == "market":
             lines.append(price_note(plan["ticker"], plan["iv_symbol"]))
+        if words := heavy.pop(plan["ticker"], None):
+            lines.append(words)
     return lines
 
 

@@ -7,23 +7,28 @@ import polars as pl
 import pytest
 
 from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.contracts import LABELS, REGIME
 from options_platform.definitions import build_defs
 from options_platform.domain.calendar.sessions import sessions, shift
 from options_platform.domain.checks.tables import rules_for
-from options_platform.domain.features.table import FAMILY_TABLES
+from options_platform.domain.features.table import FAMILY_TABLES, FEATURES_TABLE
 from options_platform.errors import UsageError
 from options_platform.settings import make_settings
 from options_platform_tests.platform import make_platform_settings, run
 
 TICKERS = ("SPY", "AAPL", "MSFT", "NVDA", "AMZN")
-DATA = ("raw_ohlcv", "vix", "features", "earnings", "earnings_features")
+DATA = ("raw_ohlcv", "vix", "features", "labels", "earnings", "earnings_features")
+LATER = ("cross_features", "regime")
+READERS = (FEATURES_TABLE, LABELS, REGIME)
+"""What reads of a stock's reports besides the families."""
 SPAN = {"start": date(2015, 1, 2), "end": date(2015, 6, 30), "tickers": TICKERS}
 
 
-def families(settings, *, until=None):
+def families(settings, *, until=SPAN["end"]):
     stored = Warehouse(settings.warehouse_path, wait_seconds=30.0)
-    rows = [stored.read(table) for table in FAMILY_TABLES]
-    return rows if until is None else [frame.filter(pl.col("date") <= until) for frame in rows]
+    rows = [stored.read(table, end=until) for table in (*FAMILY_TABLES, *READERS)]
+    # What a label says of sessions after the last one is not known there.
+    return [f.filter(pl.col("known_on") <= until) if "known_on" in f.columns else f for f in rows]
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +40,7 @@ def graph(tmp_path_factory):
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     settings = make_platform_settings(tmp_path_factory.mktemp("whole"), **SPAN)
-    run(settings, assets=[*DATA, "cross_features"])
+    run(settings, assets=[*DATA, *LATER])
     return settings
 
 
@@ -78,11 +83,17 @@ def test_one_run_per_ticker_in_two_phases_gives_the_rows_of_one_run(whole, tmp_p
     for ticker in reversed(TICKERS):
         run(settings, tickers=[ticker], assets=DATA)
     for ticker in ("MSFT", "SPY", "AAPL", "AMZN", "NVDA"):
-        run(settings, tickers=[ticker], assets=["cross_features"])
+        run(settings, tickers=[ticker], assets=LATER)
     for left, right in zip(families(whole), families(settings), strict=True):
-        assert left.height == len(sessions(SPAN["start"], SPAN["end"])) * len(TICKERS)
         assert left.equals(right)
-    reports, cross = families(whole)
+    reports, cross, features, labels, regime = families(whole)
+    assert reports.height == len(sessions(SPAN["start"], SPAN["end"])) * len(TICKERS)
+    assert reports.height == cross.height == features.height == regime.height
+    stocks = labels.filter(pl.col("ticker") != "SPY")
+    assert stocks["reaction_in_5d"].sum() > 20
+    assert stocks["neutral_band"].drop_nulls().len() > 50
+    fund = labels.filter(pl.col("ticker") == "SPY")
+    assert fund["neutral_band"].null_count() == fund["reaction_in_5d"].null_count() == fund.height
     assert reports["days_to_earnings"].drop_nulls().len() > 50
     assert cross["peer_ret_5"].drop_nulls().len() > 50
     assert cross["dispersion_60"].drop_nulls().len() > 50
@@ -93,10 +104,10 @@ def test_one_run_per_ticker_in_two_phases_gives_the_rows_of_one_run(whole, tmp_p
 def test_day_by_day_and_a_shorter_history_give_the_same_rows(whole, tmp_path):
     settings = make_platform_settings(tmp_path / "days", **SPAN)
     day = shift(SPAN["end"], -2)
-    run(settings, end=day, assets=[*DATA, "cross_features"])
+    run(settings, end=day, assets=[*DATA, *LATER])
     for left, right in zip(families(whole, until=day), families(settings), strict=True):
         assert left.equals(right)
     for session in sessions(shift(day, 1), SPAN["end"]):
-        run(settings, start=session, end=session, assets=[*DATA, "cross_features"], backfill=False)
+        run(settings, start=session, end=session, assets=[*DATA, *LATER], backfill=False)
     for left, right in zip(families(whole), families(settings), strict=True):
         assert left.equals(right)

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from options_platform.contracts import EARNINGS_KNOWN
+from options_platform.domain.earnings.calibration import STOCK_VOL
 from options_platform.domain.earnings.known_dates import KnownDates
 from options_platform.domain.earnings.known_sessions import newest_reactions
 from options_platform.domain.earnings.record import Answer, lengthened
@@ -16,12 +17,18 @@ from options_platform.domain.features.table import EARNINGS_FEATURES_TABLE
 
 START, FETCHED = date(2022, 1, 3), datetime(2025, 1, 2, tzinfo=UTC)
 TICKERS = ("AAPL", "AMZN", "MSFT", "NVDA")
-NO_IV = pl.DataFrame(schema={"date": pl.Date, "ticker": pl.String, "iv": pl.Float64})
 VERSION = ["family_version"]
 
 
 def no_chain(day, ticker):
     return None
+
+
+def iv_of(bars):
+    """A volatility of each stock's own, which moves with its price."""
+    level = 0.3 + 0.01 * (pl.col("close") % 7.0)
+    stocks = bars.filter(pl.col("ticker") != "SPY")
+    return stocks.select("date", "ticker", iv=level)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +67,7 @@ def dates_of(reports, *answers):
 
 @pytest.fixture(scope="module")
 def rows(bars, reports):
-    return earnings_features(bars, NO_IV, dates_of(reports), no_chain)
+    return earnings_features(bars, iv_of(bars), dates_of(reports), no_chain)
 
 
 def at(rows, ticker, day):
@@ -103,9 +110,8 @@ def test_a_reaction_is_left_out_of_volatility(rows, bars):
 
 def test_without_the_days_after_a_session_its_row_is_the_same(rows, bars, reports):
     day = date(2023, 9, 29)
-    short = earnings_features(
-        bars.filter(pl.col("date") <= day), NO_IV, dates_of(reports), no_chain
-    )
+    head = bars.filter(pl.col("date") <= day)
+    short = earnings_features(head, iv_of(head), dates_of(reports), no_chain)
     assert short.equals(rows.filter(pl.col("date") <= day))
 
 
@@ -116,7 +122,9 @@ def test_a_report_that_moves_changes_nothing_on_sessions_before_it_was_known(row
     moved = reports.with_columns(
         pl.when(hit).then(pl.col("date") + pl.duration(days=5)).otherwise("date").alias("date")
     )
-    changed = earnings_features(bars, NO_IV, dates_of(moved), no_chain)
+    changed = earnings_features(bars, iv_of(bars), dates_of(moved), no_chain)
+    for name in ("iv_ex_earnings", "iv_rank_ex", "hv_20x", "days_since_earnings"):
+        assert rows[name].drop_nulls().len() > 1000
     before = pl.col("date") < report - timedelta(days=14)
     assert changed.filter(before).equals(rows.filter(before))
     assert not changed.equals(rows)
@@ -132,7 +140,7 @@ def test_a_correction_after_the_first_fetch_changes_no_session_before_it(bars, r
     once = {t: _at(t, wrong, (first, wrong)) for t in TICKERS}
     mended = {t: _at(t, wrong, (first, wrong), (datetime(2024, 9, 3, 12, tzinfo=UTC), reports))
               for t in TICKERS}  # fmt: skip
-    left, right = (earnings_features(bars, NO_IV, k, no_chain) for k in (once, mended))
+    left, right = (earnings_features(bars, iv_of(bars), k, no_chain) for k in (once, mended))
     known = (pl.col("date") >= date(2024, 6, 3)) & (pl.col("date") < date(2024, 9, 3))
     assert left.filter(known).equals(right.filter(known))
     later = pl.col("date") >= date(2024, 9, 3)
@@ -166,15 +174,49 @@ def test_own_volatility_ramps_and_its_crush_gives_a_ratio(bars, reports, referen
         levels[date(2022, 1, 27)] / levels[date(2022, 1, 20)] - 1.0
     )
     assert row["move_ratio_8"] > 0.0
-    # A report lies in the next 30 days and no chain says what it is priced at.
-    assert row["iv_ex_earnings"] is None
     # The fall of a model's volatility is no price of anybody.
     modelled = earnings_features(
         older, iv.with_columns(is_modelled=pl.lit(value=True)), dates_of(reports), no_chain
     )
-    row = at(modelled, "AAPL", date(2022, 1, 27))
-    assert row["iv_ramp_5"] > 0.0
-    assert row["move_ratio_8"] is None
+    modelled_row = at(modelled, "AAPL", date(2022, 1, 27))
+    assert modelled_row["iv_ramp_5"] > 0.0
+    assert modelled_row["move_ratio_8"] is None
+    # A report lies in the next 30 days and no chain says what it is priced at: past moves do.
+    assert row["event_var"] is None
+    assert row["iv_ex_earnings"] < levels[date(2022, 1, 27)] / 100.0
+
+
+def test_a_report_ahead_is_left_out_of_own_volatility_and_of_its_rank(reports, reference_data):
+    """At AAPL's reactions its index fell by 23% on average, without the report's part by 14%."""
+    start, end = date(2015, 1, 2), date(2019, 12, 31)
+    prices = pl.read_csv(reference_data / "prices/AAPL.csv", try_parse_dates=True)
+    older = prices.select("date", "open", "close", ticker=pl.lit("AAPL"))
+    older = older.filter(pl.col("date").is_between(start, end))
+    vol = pl.read_csv(reference_data / "vol/VXAPL.csv", try_parse_dates=True)
+    iv = vol.select("date", ticker=pl.lit("AAPL"), iv=pl.col("close") / 100.0)
+    known = dates_of(reports)
+    rows = earnings_features(older, iv, known, no_chain)
+    levels = rows.join(iv, on=["date", "ticker"]).drop_nulls("iv_rank_ex")
+    falls = levels.select(
+        "date",
+        "days_since_earnings",
+        change=(pl.col("iv") / pl.col("iv").shift()).log(),
+        without=(pl.col("iv_ex_earnings") / pl.col("iv_ex_earnings").shift()).log(),
+    )
+    reactions = falls.filter(pl.col("days_since_earnings") == 0)
+    assert reactions.height >= 12
+    assert reactions["change"].mean() < -0.25
+    assert reactions["without"].mean() > 0.65 * reactions["change"].mean()
+    day = date(2019, 7, 15)
+    row = at(rows, "AAPL", day)
+    event = STOCK_VOL.event_factor * row["hist_move_rms_8"] ** 2
+    level = dict(iv.select("date", "iv").iter_rows())[day]
+    assert row["iv_ex_earnings"] == pytest.approx(((level**2 * 30 - event * 365) / 29) ** 0.5)
+    last = rows.filter(pl.col("date") <= day)["iv_ex_earnings"].drop_nulls().tail(252)
+    expected = (last[-1] - last.min()) / (last.max() - last.min())
+    assert row["iv_rank_ex"] == pytest.approx(expected)
+    short = earnings_features(older.filter(pl.col("date") <= day), iv, known, no_chain)
+    assert short.equals(rows.filter(pl.col("date") <= day))
 
 
 def test_the_newest_reaction_is_aged_in_sessions(bars, reports):

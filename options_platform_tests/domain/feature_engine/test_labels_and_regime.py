@@ -5,6 +5,7 @@ import pytest
 
 from options_platform.contracts import LABELS, REGIME
 from options_platform.domain.calendar.sessions import sessions
+from options_platform.domain.feature_engine.label_rules import LabelRules
 from options_platform.domain.feature_engine.labels import compute_labels
 from options_platform.domain.feature_engine.regime import (
     RegimeRules,
@@ -53,6 +54,60 @@ def test_labels_satisfy_their_contract_and_only_the_last_five_depend_on_later_da
     days = bars["date"].to_list()
     changed = truncation_differences(compute_labels, days[400], bars, vix)
     assert set(changed["date"].to_list()) <= set(days[396:401])
+
+
+def scaled(bars, vix, reports=None):
+    return compute_labels(bars, vix, scaled=("AAA",), reports=reports)
+
+
+def test_the_neutral_band_of_a_stock_is_its_own_volatility_at_the_close():
+    bars, vix = MARKET
+    rows, fixed = scaled(bars, vix), compute_labels(bars, vix)
+    LABELS.validate(rows)
+    returns = (bars["close"] / bars["close"].shift()).log()[41:101]
+    band = 0.42 * returns.std() * 5**0.5
+    row = rows.row(100, named=True)
+    assert row["neutral_band"] == pytest.approx(band)
+    over, under = row["fwd_return_5d"] > band, row["fwd_return_5d"] < -band
+    assert row["direction"] == ("bullish" if over else "bearish" if under else "neutral")
+    # Without 60 returns there is no band, and no class.
+    assert rows["neutral_band"].null_count() == rows["direction"][:60].null_count() == 60
+    assert fixed["neutral_band"].null_count() == fixed.height
+    assert rows.drop("neutral_band", "direction").equals(fixed.drop("neutral_band", "direction"))
+    wider = compute_labels(bars, vix, LabelRules(sigmas=0.84), scaled=("AAA",))
+    assert wider["neutral_band"][100] == pytest.approx(2 * band)
+
+
+def test_the_band_of_a_day_rests_on_nothing_after_it():
+    bars, vix = MARKET
+    days = bars["date"].to_list()
+    changed = truncation_differences(scaled, days[400], bars, vix)
+    assert set(changed["date"].to_list()) <= set(days[396:401])
+    short = scaled(bars.head(400), vix.head(400))
+    assert short["neutral_band"].equals(scaled(bars, vix)["neutral_band"].head(400))
+
+
+def test_the_reaction_within_five_sessions_is_left_out_as_the_fifth_close_knew_it():
+    bars, vix = with_closes([100.0, 101.0, 101.0, 121.0, 121.0, 121.0, 121.0, 121.0, 121.0])
+    # The fourth bar is the reaction; three sessions later its date is withdrawn.
+    since = [None, None, None, 0, 1, 2, None, None, None]
+    reports = bars.select("date", "ticker", days_since_earnings=pl.Series(since, dtype=pl.Int32))
+    rows = compute_labels(bars, vix, reports=reports)
+    assert rows["reaction_in_5d"].to_list()[:4] == [True, False, False, False]
+    assert rows["reaction_in_5d"].null_count() == 5
+    # Of the first row's five returns one is ln 1.01, three are none and one is the reaction.
+    assert rows["fwd_rv_5d_ex"][0] == pytest.approx(0.00995033 * (252 / 4) ** 0.5)
+    assert rows["fwd_rv_5d"][1] == rows["fwd_rv_5d_ex"][1]
+    fund = compute_labels(bars, vix)
+    assert fund["reaction_in_5d"].null_count() == fund["fwd_rv_5d_ex"].null_count() == 9
+
+
+def test_which_labels_are_scaled():
+    tickers, stocks = ("SPY", "AAPL"), ("AAPL",)
+    chosen = [LabelRules(scale=s).scaled(tickers, stocks) for s in ("auto", "fixed", "sigma")]
+    assert chosen == [("AAPL",), (), tickers]
+    with pytest.raises(ValueError, match="sigmas is above 0"):
+        LabelRules(sigmas=0.0)
 
 
 def feature_rows(regimes):
@@ -119,3 +174,11 @@ def test_confirmation_waits_and_needs_no_future():
     assert rows["regime"].to_list()[-1] == "high_vol"
     for cut in range(1, len(names)):
         assert compute_regime(feature_rows(names[:cut]), rules).equals(rows.head(cut))
+
+
+def test_the_rank_without_a_report_decides_the_regime_where_it_is_known():
+    rows = feature_rows(["high_vol", "high_vol", None])
+    rows = rows.with_columns(vix=pl.when(pl.col("vix").is_not_null()).then(20.0))
+    reports = rows.select("date", "ticker", iv_rank_ex=pl.Series([0.4, None, 0.4]))
+    found = compute_regime(rows, RegimeRules(), reports)
+    assert found["regime"].to_list() == ["neutral", "high_vol", None]

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from options_platform.contracts import GARCH_PARAMS
+from options_platform.contracts.regimes import REGIMES
 from options_platform.domain.feature_engine.compute import compute_features
 from options_platform.domain.feature_engine.regime import RegimeRules
 from options_platform.domain.features.registry import FEATURES, feature_version
@@ -235,6 +236,37 @@ def test_no_model_sees_the_inputs_of_votes():
     declared = {feature.name: feature for feature in FEATURES}
     assert not any(declared[name].model for name in RULE_INPUTS)
     assert not RULE_INPUTS & set(FEATURES_TABLE.fixed_columns)
+
+
+def test_a_report_is_no_part_of_the_ratio_and_the_rank_that_the_regime_reads():
+    bars, vix = random_market(("AAA", "SPY"), end=date(2017, 12, 29))
+    stock = pl.col("ticker") == "AAA"
+    reports = bars.filter(stock).select(
+        "date", "ticker", hv_20x=pl.lit(0.3), iv_ex_earnings=pl.lit(0.2), iv_rank_ex=pl.lit(0.9)
+    )
+    reports = reports.with_columns(
+        iv_ex_earnings=pl.when(pl.col("date") >= date(2017, 6, 1)).then("iv_ex_earnings")
+    )
+    plain, without = (
+        compute_features(bars, vix, GARCH_PARAMS.empty(), RegimeRules(), None, rows)
+        for rows in (None, reports)
+    )
+    assert without.filter(~stock).equals(plain.filter(~stock))
+    last = without.filter(stock).row(-1, named=True)
+    assert last["hv_iv_ratio"] == pytest.approx(1.5)
+    assert last["regime"] == "high_vol"
+    assert last["iv_rank"] == plain.filter(stock)["iv_rank"][-1]
+    # Where the implied volatility without the report is not known, the index is divided by.
+    earlier = pl.col("date") == date(2017, 5, 31)
+    index = vix.filter(stock & earlier)["iv_close"].item() / 100.0
+    assert without.filter(stock & earlier)["hv_iv_ratio"].item() == pytest.approx(0.3 / index)
+    changed = {
+        name for name in plain.columns if not plain[name].equals(without[name], null_equal=True)
+    }
+    assert changed <= {
+        "hv_iv_ratio", "hv_iv_contraction", "hv_iv_expansion", "regime", "days_in_regime",
+        "regime_change_1w", *(f"regime_{name}" for name in REGIMES),
+    }  # fmt: skip
 
 
 def test_without_other_tenors_only_what_rests_on_them_is_null():

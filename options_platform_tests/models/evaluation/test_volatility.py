@@ -106,6 +106,22 @@ def test_realised_volatility_is_scored_by_qlike_on_common_rows():
     assert score(scores, "qlike", "garch")["n"] == COUNT - 10
 
 
+def test_sessions_of_stocks_with_and_without_a_reaction_ahead_are_scored_apart():
+    reacts = np.arange(COUNT) % 12 < 5
+    volatility = pl.DataFrame({**KEYS, "expected_rv": np.where(reacts, 0.2, 0.3)})
+    features = pl.DataFrame({**KEYS, "garch_forecast": 0.2, "hv_20": 0.2, "regime": "neutral"})
+    outcome = pl.DataFrame({**KEYS, "fwd_rv_5d": 0.3, "reaction_in_5d": reacts})
+    cuts = ("period", "reaction")
+    scores = evaluate_realised(volatility, features, outcome, by=cuts).filter(
+        pl.col("model") == "har", pl.col("metric") == "rv_rmse", pl.col("ticker") == "AAA"
+    )
+    found = {row["period"]: (row["value"], row["baseline"], row["n"]) for row in scores.to_dicts()}
+    assert found["with a reaction"] == pytest.approx((0.1, 0.1, reacts.sum()))
+    assert found["without a reaction"] == pytest.approx((0.0, 0.1, (~reacts).sum()))
+    funds = evaluate_realised(volatility, features, outcome.drop("reaction_in_5d"), by=cuts)
+    assert not funds["period"].str.contains("reaction").any()
+
+
 def test_the_base_rate_of_a_regime_shift_uses_only_earlier_months():
     regime = np.where(np.arange(COUNT) // 40 % 2 == 0, "low_vol", "high_vol")
     features = pl.DataFrame({**KEYS, "regime": regime})
