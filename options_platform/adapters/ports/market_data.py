@@ -90,9 +90,9 @@ EARNINGS_SCHEMA = pl.Schema(
 """Earnings reports: `timing` is before_open, after_close or null where the source does not say."""
 
 EARNINGS_KNOWLEDGE = pl.Schema({"status": pl.String(), "known_from": TIMESTAMP})
-"""Columns that a source may add to its reports: `status` is reported, confirmed or estimated, and
-`known_from` is since when the date is known, for what was known at earlier times. A report whose
-date moved then has a row for each date."""
+"""Columns that a source may add to its reports: `status` is reported, confirmed, estimated or
+withdrawn, and `known_from` is since when the date is known, for what was known at earlier times. A
+report whose date moved then has a row for each date."""
 
 
 @dataclass(frozen=True)
