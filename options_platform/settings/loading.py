@@ -331,6 +331,8 @@ def _with_account(settings: Settings, given: Mapping[str, Any]) -> PlanRules:
         raise SettingsError("setting plan.rule_set: set rule_set itself instead")
     if "blackout" in given:
         raise SettingsError("setting plan.blackout: set blackout itself instead")
+    if "earnings_trades" in given:
+        raise SettingsError("setting plan.earnings_trades: set earnings_trades itself instead")
     plan = settings.plan
     sizing = replace(
         plan.sizing,
@@ -344,6 +346,7 @@ def _with_account(settings: Settings, given: Mapping[str, Any]) -> PlanRules:
         selection=selection,
         rule_set=settings.rule_set,
         blackout=settings.blackout,
+        earnings_trades=settings.earnings_trades,
     )
 
 

@@ -19,6 +19,7 @@ from options_platform.domain.backtest.rules import BacktestOptions, BacktestRule
 from options_platform.domain.calendar.closures import Closure, parse_closures
 from options_platform.domain.chain.ingest import ChainGates
 from options_platform.domain.earnings.rules import BlackoutRules, EarningsRules
+from options_platform.domain.earnings.trade_rules import EarningsTradeRules
 from options_platform.domain.feature_engine.groups import GroupRules
 from options_platform.domain.feature_engine.iv_history import AtTheMoneyRules
 from options_platform.domain.feature_engine.regime import RegimeRules
@@ -129,6 +130,7 @@ class Settings:
     own_iv: AtTheMoneyRules = field(default_factory=AtTheMoneyRules)
     earnings: EarningsRules = field(default_factory=EarningsRules)
     blackout: BlackoutRules = field(default_factory=BlackoutRules)
+    earnings_trades: EarningsTradeRules = field(default_factory=EarningsTradeRules)
     groups: GroupRules = field(default_factory=GroupRules)
     regime: RegimeRules = field(default_factory=RegimeRules)
     plan: PlanRules = field(default_factory=PlanRules)
@@ -204,6 +206,7 @@ class Settings:
             rule_set=rule_set,
             share=share,
             blackout=self.blackout,
+            earnings_trades=self._earnings_trades_of(rule_set),
         )
         limits = rules.limits
         if self.budgets:
@@ -211,6 +214,12 @@ class Settings:
             most, own = self.risk.max_total_risk_pct, limits.max_total_risk_pct
             limits = replace(limits, max_total_risk_pct=most if own is None else min(own, most))
         return replace(self, plan=plan, exits=rules.exits, limits=limits, rule_set=rule_set)
+
+    def _earnings_trades_of(self, rule_set: str) -> EarningsTradeRules:
+        """The rules of earnings trades for a set: one set of the account makes them, the first."""
+        if self.budgets and rule_set != self.traded_sets[0]:
+            return EarningsTradeRules()
+        return self.earnings_trades
 
     def _rules_or_default(self, rule_set: str) -> SetRules:
         with suppress(SettingsError):
@@ -260,6 +269,7 @@ class Settings:
             gap_sessions=self.backtest.gap_sessions,
             limits=self.limits,
             blackout=self.blackout,
+            earnings_trades=self.earnings_trades,
         )
 
     @property

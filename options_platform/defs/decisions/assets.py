@@ -7,7 +7,13 @@ import dagster as dg
 import polars as pl
 
 from options_platform.common import KEY, PartitionRange
-from options_platform.contracts import REGIME, REGIME_TRANSITIONS, TRADE_PLAN, VIX
+from options_platform.contracts import (
+    EARNINGS_FORECAST,
+    REGIME,
+    REGIME_TRANSITIONS,
+    TRADE_PLAN,
+    VIX,
+)
 from options_platform.defs.shared.asset_options import MODEL_POLICY, asset_options, where_listed
 from options_platform.defs.shared.context import pictures, report_rows, result, selected_range
 from options_platform.domain.feature_engine.regime import compute_regime, regime_transitions
@@ -16,6 +22,7 @@ from options_platform.domain.planning.alternates import plans_of_sets
 from options_platform.domain.planning.reasons import refusals_by_reason
 from options_platform.reporting import figures
 from options_platform.reporting.session.bars import bars_svg, svg_uri
+from options_platform.services.market_data.family_inputs import companies
 from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.market_data.stored_chains import stored_chains
@@ -73,6 +80,9 @@ def make_trade_plan(settings: Settings, *, with_chains: bool = False) -> dg.Asse
     """The asset `trade_plan`; `with_chains` if the source provides chains, its inputs then."""
     # A session may have no `option_chain`; `iv_history` comes from the same step and always runs.
     chains = ["iv_history", "surface_error"] if with_chains else []
+    # A home of funds alone has no forecasts of reports.
+    if settings.earnings_trades.enabled and companies(settings):
+        chains.append(EARNINGS_FORECAST.name)
 
     @dg.asset(
         **asset_options(

@@ -6,10 +6,12 @@ from collections.abc import Collection
 
 import polars as pl
 
+from options_platform.domain.earnings.trade_exits import FOR_REPORT
+
 AT_CLOSE_ONLY = frozenset({"TAKE_PROFIT", "TIME", "PIN_RISK"})
 """Exits that nothing but a close decides, in live trading too."""
 
-BY_RULES = AT_CLOSE_ONLY | {"STOP_LOSS", "EARNINGS", "EX_DIVIDEND", "EXPIRY_NEAR"}
+BY_RULES = AT_CLOSE_ONLY | {"STOP_LOSS", "EX_DIVIDEND", "EXPIRY_NEAR", *FOR_REPORT}
 """Exits that the rules ask for; a backtest decides all of them at closes."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from options_platform.domain.backtest.paths import TradePaths
 from options_platform.domain.backtest.position import CENTS, BacktestPosition, to_cents
 from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.backtest.sources import SOURCES, sources_of
-from options_platform.domain.earnings.blackout import EARNINGS
+from options_platform.domain.earnings.trade_exits import FOR_REPORT
 from options_platform.domain.risk import Exposure, exposure_of
 from options_platform.domain.risk.sizing import Size, SizingRules, size_at
 from options_platform.domain.trading.orders import SHARES
@@ -53,6 +54,8 @@ class Book:
         planned_greeks = pl.col("spot", *(f"net_{name}" for name in GREEKS)).fill_null(0.0)
         self._planned = trades.select(planned_greeks).rows()
         self._plan_labels = trades.select("strategy", "regime", "direction", "date").rows()
+        self.strategy: list[str] = trades["strategy"].to_list()
+        self.planned_on: list[date] = trades["date"].to_list()
         self._confidence: list[float] = trades["confidence"].to_list()
         self._votes: list[int | None] = trades["votes"].to_list()
         self._vol_scale: list[float | None] = trades["vol_scale"].to_list()
@@ -204,7 +207,7 @@ class Book:
             traded = np.zeros_like(traded)
         paid = traded & ~self.paths.assigned_legs[row - 1] if assigned else traded
         fee = self._fee(position.trade, session_number, position.contracts, paid)
-        legs = self.paths.leg_far_closing if reason == EARNINGS else self.paths.leg_closing
+        legs = self.paths.leg_far_closing if reason in FOR_REPORT else self.paths.leg_closing
         legs = self.paths.leg_assigned if assigned else legs
         proceeds = to_cents(price, position.units)
         self._pay(position.trade, proceeds - fee)

@@ -47,11 +47,15 @@ from options_platform.domain.backtest.position import BacktestPosition
 from options_platform.domain.backtest.results import SETTLED, BacktestResult
 from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.earnings.blackout import leaves
+from options_platform.domain.earnings.trade_exits import report_exit
+from options_platform.domain.earnings.trade_rules import EARNINGS_STRATEGIES
+from options_platform.domain.planning.report_trades.terms import sizing_for
 from options_platform.domain.risk import Check, Exposure, KillSwitch, refusals, set_refusals
 from options_platform.domain.trading.exits.exit_rules import PositionMark, exit_reason, is_due
 from options_platform.domain.trading.netting import NETTING_CONFLICT
 from options_platform.domain.trading.orders import closing
 from options_platform.domain.trading.orders.price_ladder import worst_of_exit
+from options_platform.domain.trading.report_caps import TakenTrade, report_cap_refusals
 
 CENT = 0.005
 FAR_BELOW = 0.9
@@ -112,6 +116,7 @@ class EventLoop:
     working: list[int] = field(default_factory=list)
     switch: KillSwitch | None = None
     halted_at: int | None = None
+    _reports_traded: dict[int, TakenTrade] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.book = Book(self.trades, self.paths, self.market, self.rules)
@@ -171,6 +176,7 @@ class EventLoop:
         for trade in self.working:
             check = next(self.fill_refusals(trade, session_number), None)
             if check is not None:
+                self._reports_traded.pop(trade, None)
                 self._refuse(trade, session_number, check)
             else:
                 self.book.open_position(trade, session_number, self.opening_price(trade))
@@ -242,6 +248,8 @@ class EventLoop:
                 before_report=self._before_report(position, session_number),
                 before_ex_date=bool(self.paths.before_ex_date[row]),
                 at_pin_risk=bool(self.paths.at_pin_risk[row]),
+                trades_report=self.book.strategy[position.trade] in EARNINGS_STRATEGIES,
+                report_exit=self._report_exit(position, session_number),
             ),
             exits,
         )
@@ -250,6 +258,17 @@ class EventLoop:
         report = self.market.report_ahead(position.ticker, session_number)
         session = self.market.sessions[session_number]
         return leaves(report, session, position.expiry, self.rules.blackout)
+
+    def _report_exit(self, position: BacktestPosition, session_number: int) -> str | None:
+        trade = position.trade
+        return report_exit(
+            self.book.strategy[trade],
+            self.market.report_ahead(position.ticker, session_number),
+            self.book.planned_on[trade],
+            position.expiry,
+            self.market.sessions[session_number],
+            self.rules.earnings_trades,
+        )
 
     def _watch_losses(self, session_number: int) -> None:
         """Update the kill switch with this close; reset it after the configured wait."""
@@ -277,7 +296,15 @@ class EventLoop:
                 self._refuse(trade, session_number, check)
             if not broken:
                 self.working.append(trade)
+                self._note_report(trade)
                 account.add(self.entry_exposure(trade, account), self.book.rule_set[trade])
+
+    def _note_report(self, trade: int) -> None:
+        """Keep what the caps of trades of reports count, closed ones too."""
+        if self.book.strategy[trade] in EARNINGS_STRATEGIES:
+            self._reports_traded[trade] = TakenTrade(
+                self.book.planned_on[trade], self.book.max_loss_usd[trade]
+            )
 
     def _unopposed(self, planned: int) -> int:
         """The first of a planned trade and its alternates that nothing opposes; else it."""
@@ -331,6 +358,7 @@ class EventLoop:
         account_usd = self.rules.account_usd(account.equity_usd)
         broken = refusals(entry, account.exposures, account_usd, self.rules.risk)
         broken += set_refusals(entry, account.of_set(name), own.share * account_usd, own.limits)
+        broken += self._report_caps(trade, entry, own.share * account_usd)
         if conflicts := self.opposed(trade):
             broken.append(Check(NETTING_CONFLICT, conflicts, 0.0))
         reserved = entry.max_loss_usd + sum(held.max_loss_usd for held in account.exposures)
@@ -339,6 +367,20 @@ class EventLoop:
             broken.append(power)
         if broken:
             yield broken
+
+    def _report_caps(self, trade: int, entry: Exposure, account_usd: float) -> list[Check]:
+        """The caps of trades of reports that an entry would break."""
+        strategy, sizing = self.book.strategy[trade], self._own[trade].sizing
+        if strategy not in EARNINGS_STRATEGIES or sizing is None:
+            return []
+        return report_cap_refusals(
+            strategy,
+            TakenTrade(self.book.planned_on[trade], entry.max_loss_usd),
+            list(self._reports_traded.values()),
+            account_usd,
+            sizing,
+            self.rules.earnings_trades,
+        )
 
     def _gap_losses(
         self, entries: Sequence[int], session_number: int
@@ -377,7 +419,8 @@ class EventLoop:
         own = self._own[trade]
         if own.sizing is None:
             return None
-        size = self.book.size_of(trade, own.sizing, price, own.share)
+        sizing = sizing_for(self.book.strategy[trade], own.sizing, self.rules.earnings_trades)
+        size = self.book.size_of(trade, sizing, price, own.share)
         if size.contracts < 1:
             return Check("RISK_BUDGET", size.loss_usd, size.budget_usd)
         self.book.resize(trade, size.contracts)

@@ -32,7 +32,7 @@ from options_platform.domain.backtest.real_quotes import ModelledLegs
 from options_platform.domain.backtest.rules import BacktestRules
 from options_platform.domain.chain import NO_TERM, Underlying, quote, years_of
 from options_platform.domain.chain.term_structure import term_of
-from options_platform.domain.earnings.blackout import EARNINGS
+from options_platform.domain.earnings.trade_exits import FOR_REPORT
 from options_platform.domain.pricing import intrinsic_value
 from options_platform.domain.trading.exits.ex_dividend import calls_to_close
 from options_platform.domain.trading.exits.exit_rules import ExitRules
@@ -86,7 +86,7 @@ class TradePaths:
 
     def closing_price(self, row: int, reason: str | None) -> float:
         """What closing for a reason brings, USD a share, bought legs positive."""
-        return float((self.far_closing if reason == EARNINGS else self.closing)[row])
+        return float((self.far_closing if reason in FOR_REPORT else self.closing)[row])
 
 
 def trade_paths(
@@ -268,7 +268,7 @@ def _price(
 
     closing = or_intrinsic(marks.fill_prices(-side, rules.fills))
     far_closing = closing
-    if market.reports and rules.blackout.closes:
+    if market.reports and (rules.blackout.closes or rules.earnings_trades.enabled):
         far_closing = or_intrinsic(marks.fill_prices(-side, AT_FAR_SIDE))
     each = {name: np.where(alive, values, 0.0) for name, values in marks.greeks.items()}
     return PricedLegs(

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.earnings.rules import BlackoutRules
+from options_platform.domain.earnings.trade_rules import EarningsTradeRules
 from options_platform.domain.risk import RiskRules, SetLimits
 from options_platform.domain.risk.sizing import SizingRules
 from options_platform.domain.trading.costs import CostRules
@@ -83,7 +84,8 @@ class BacktestRules:
     which nothing fills; after that, the surface fills again. `sets` are by name the rules of the
     sets that trade the account together, in the order of their entries: their plans have these in
     place of `exits`, `sizing` and `limits`. Every limit of `risk` is of all of them together. By
-    `blackout` positions leave before a report, at the far side of the quotes.
+    `blackout` positions leave before a report, at the far side of the quotes; those of earnings
+    strategies are sized, limited and left as `earnings_trades` has it.
     """
 
     start_usd: float = 100_000.0
@@ -104,6 +106,7 @@ class BacktestRules:
     limits: SetLimits = field(default_factory=SetLimits)
     sets: Mapping[str, OwnRules] = field(default_factory=dict)
     blackout: BlackoutRules = field(default_factory=BlackoutRules)
+    earnings_trades: EarningsTradeRules = field(default_factory=EarningsTradeRules)
 
     def __post_init__(self) -> None:
         _require_use(self.chains, self.gap_sessions)

@@ -24,6 +24,7 @@ from options_platform.domain.backtest_study.account_sizes import SizeFigures, si
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.chain.learned import LearnedSurface
 from options_platform.domain.earnings.rules import BlackoutRules
+from options_platform.domain.earnings.trade_rules import EarningsTradeRules
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.planning.retired_settings import RETIRED
 from options_platform.domain.planning.stocks import StockRules
@@ -49,6 +50,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "backtest.buying_power": ("buying_power",),
     "backtest.chains": ("chains",),
     "blackout": ("plan.blackout", "blackout"),
+    "earnings_trades": ("plan.earnings_trades", "earnings_trades"),
     "backtest.entry_order": ("entry_order",),
 }
 """Settings that map to other fields than their name says, or to several fields."""
@@ -84,6 +86,8 @@ def rules_hash(variant: Variant) -> str:
     for part in (plan, rules):
         if part["blackout"] == asdict(BlackoutRules()):
             part.pop("blackout")
+        if part["earnings_trades"] == asdict(EarningsTradeRules()):
+            part.pop("earnings_trades")
     if variant.plan.stocks == StockRules():
         plan.pop("stocks")
     own = [each["sizing"] for each in rules["sets"].values()]

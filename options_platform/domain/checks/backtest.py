@@ -12,7 +12,8 @@ from options_platform.contracts.backtest import ACCOUNT
 from options_platform.contracts.rule_sets import SET_PART
 from options_platform.domain.backtest.results import SETTLED
 from options_platform.domain.checks.tables import SHOWN, Finding
-from options_platform.domain.strategies import STRATEGIES
+from options_platform.domain.earnings.trade_rules import EARNINGS_STRATEGIES
+from options_platform.domain.strategies import STRATEGIES, any_strategy
 from options_platform.domain.trading.orders import SHARES
 
 CENT = 0.005
@@ -113,8 +114,8 @@ def _beyond_maximum(tables: BacktestTables) -> Finding:
     Strategies of undefined risk are exempt: they have no maximum loss, only capital at risk. So are
     those with several expiries, which end at the market price of the legs that live on.
     """
-    is_exact = [own.defined_risk and own.one_expiry for own in STRATEGIES.values()]
-    inexact = [name for name, exact in zip(STRATEGIES, is_exact, strict=True) if not exact]
+    every = [any_strategy(name) for name in (*STRATEGIES, *EARNINGS_STRATEGIES)]
+    inexact = [own.name for own in every if not (own.defined_risk and own.one_expiry)]
     settled = tables.trades.filter(
         ~pl.col("strategy").is_in(inexact).fill_null(value=False)
         & (pl.col("exit_reason") == SETTLED)

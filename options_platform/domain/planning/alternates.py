@@ -19,11 +19,11 @@ from options_platform.domain.planning.leg_quotes import STEPS_OUT
 from options_platform.domain.planning.plan import (
     PlanRules,
     build_plans,
+    chosen_rows,
     plan_selected,
     refused_plans,
 )
 from options_platform.domain.planning.refusals import RULE_SET_LOST
-from options_platform.domain.planning.selection import select_strategies
 
 STRIKES_TRIED = 3
 """Listed strikes further from the money that an entry may move to."""
@@ -81,7 +81,7 @@ def alternates(
     """
     trades = plans.filter(pl.col("decision") == "trade")
     rows = inputs.join(trades.select(KEY), on=KEY, how="semi").sort(KEY)
-    chosen = select_strategies(rows, rules.selection)
+    chosen = chosen_rows(rows, rules)
     replaced = trades.select(*KEY, of_plan="plan_id")
     found, found_legs = [PLAN_ALTERNATES.empty()], [PLAN_ALTERNATE_LEGS.empty()]
     for number in range(1, STRIKES_TRIED + 1) if rows.height else ():

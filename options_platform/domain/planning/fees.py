@@ -7,7 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from options_platform.common import Floats
-from options_platform.domain.strategies import STRATEGIES
+from options_platform.domain.strategies import any_strategy
 from options_platform.domain.strategies.base import Strategy
 from options_platform.domain.trading.costs import CostRules
 
@@ -28,6 +28,6 @@ def fee_shares(trades: pl.DataFrame, costs: CostRules) -> pl.Series:
     names = trades["strategy"]
     each = np.zeros(trades.height)
     for name in names.unique():
-        each = np.where(names == name, round_trip_fees(STRATEGIES[name], sessions, costs), each)
+        each = np.where(names == name, round_trip_fees(any_strategy(name), sessions, costs), each)
     fees = pl.Series("fees_share", each)
     return fees / (trades["max_profit_usd"] / trades["contracts"] + fees)

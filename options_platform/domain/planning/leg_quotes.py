@@ -31,6 +31,8 @@ from options_platform.domain.strategies.strike_choice import choose_strikes
 from options_platform.errors import PricingError
 
 UNQUOTED_IV = 0.2
+WIDTH_WANTED = "width_wanted"
+"""Column of rows that have a width of their own, USD a share, in place of the rules'."""
 STEPS_OUT = "steps_out"
 """Column of rows that are planned some listed strikes further out, the same number in each."""
 
@@ -136,6 +138,11 @@ class _GridStrikes:
         sign = option_sign(np.full(len(self.years), right))
         return strike_nearest_delta(self.underlying, self.years, sign, delta, self.rules)
 
+    def at_distance(self, right: Right, distance: Floats) -> Floats:
+        sign = option_sign(np.full(len(self.years), right))
+        strikes = snap_strike(self.underlying.spot + sign * distance, self.step)
+        return np.asarray(np.maximum(strikes, self.step))
+
     def further(self, right: Right, strike: Floats, steps: int) -> Floats:
         sign = option_sign(np.full(len(self.years), right))
         return np.asarray(np.maximum(strike + sign * steps * self.step, self.step))
@@ -195,7 +202,12 @@ def _wing_delta(rows: pl.DataFrame, rules: StrikeRules) -> Floats | None:
 def width_of(
     rows: pl.DataFrame, spot: Floats, atm: Floats, years: Floats, rules: StrikeRules
 ) -> Floats:
-    """The width that the rules ask for, USD a share; the fixed one where they ask for a delta."""
+    """The width that the rules ask for, USD a share; the fixed one where they ask for a delta.
+
+    Rows with `WIDTH_WANTED` have that.
+    """
+    if WIDTH_WANTED in rows.columns:
+        return np.asarray(rows[WIDTH_WANTED].to_numpy(), dtype=np.float64)
     if rules.width_mode == "percent":
         return spot * rules.width_pct
     if rules.width_mode == BY_MOVES:

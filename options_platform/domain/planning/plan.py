@@ -21,6 +21,7 @@ from options_platform.domain.calendar.expiries import FIRST_OPTIONS
 from options_platform.domain.chain import ChainRules
 from options_platform.domain.chain.vol_errors import vol_error
 from options_platform.domain.earnings.rules import BlackoutRules
+from options_platform.domain.earnings.trade_rules import EARNINGS_STRATEGIES, EarningsTradeRules
 from options_platform.domain.market.index_series import all_funds, iv_basis_of
 from options_platform.domain.planning.conditions.blackout import (
     blackout_refusals,
@@ -36,6 +37,7 @@ from options_platform.domain.planning.expiries import (
 )
 from options_platform.domain.planning.fees import round_trip_fees
 from options_platform.domain.planning.leg_quotes import (
+    WIDTH_WANTED,
     QuotedLegs,
     chain_quotes,
     synthetic_quotes,
@@ -61,6 +63,12 @@ from options_platform.domain.planning.refusals import (
     first_needs,
     first_refusal,
 )
+from options_platform.domain.planning.report_trades.choice import (
+    reasons_of,
+    traded_names,
+    with_report_trades,
+)
+from options_platform.domain.planning.report_trades.terms import report_expiries, report_sizing
 from options_platform.domain.planning.selection import (
     NONE,
     SelectionRules,
@@ -68,10 +76,11 @@ from options_platform.domain.planning.selection import (
 )
 from options_platform.domain.planning.spread_bounds import spread_bounds, widest
 from options_platform.domain.planning.stocks import StockRules, of_stocks, width_refusal
-from options_platform.domain.planning.strike_settings import StrikeRules
+from options_platform.domain.planning.strike_settings import FIXED, StrikeRules
 from options_platform.domain.risk.short_margin import UndefinedRiskRules
 from options_platform.domain.risk.sizing import SizingRules, account_needed, contracts
-from options_platform.domain.strategies import STRATEGIES
+from options_platform.domain.strategies import STRATEGIES, any_strategy
+from options_platform.domain.strategies.around_reports import earnings_strategy
 from options_platform.domain.strategies.base import Strategy
 from options_platform.domain.trading.costs import CostRules
 
@@ -84,8 +93,8 @@ class PlanRules:
 
     What sells contracts that no bought one covers loses without bound, such as short straddles and
     strangles; `allow_undefined_risk` permits it. `rule_set` names the set that these rules are of,
-    `share` is its share of the account, on whose value `sizing` counts already; `blackout` is the
-    account's.
+    `share` is its share of the account, on whose value `sizing` counts already; `blackout` and
+    `earnings_trades` are the account's.
     """
 
     selection: SelectionRules = field(default_factory=SelectionRules)
@@ -100,6 +109,9 @@ class PlanRules:
     rule_set: str = DEFAULT_RULE_SET
     share: float = field(default=1.0, metadata={"derived": True})
     blackout: BlackoutRules = field(default_factory=BlackoutRules, metadata={"derived": True})
+    earnings_trades: EarningsTradeRules = field(
+        default_factory=EarningsTradeRules, metadata={"derived": True}
+    )
 
     def permits(self, strategy: Strategy) -> bool:
         """Whether the strategy may be planned: its loss has a bound, or none is asked for."""
@@ -110,8 +122,10 @@ class PlanRules:
         low, high, name = self.selection.min_dte, self.selection.max_dte, self.selection.strategy
         if not 1 <= low <= high:
             raise ValueError(f"1 <= min_dte <= max_dte must hold, not {low} and {high}")
-        for traded in (name, self.selection.votes.otherwise):
-            if traded in STRATEGIES and not self.permits(STRATEGIES[traded]):
+        of_reports = traded_names(self.earnings_trades)
+        for traded in (name, self.selection.votes.otherwise, *of_reports):
+            is_known = traded in STRATEGIES or traded in of_reports
+            if is_known and not self.permits(any_strategy(traded)):
                 raise ValueError(f"strategy {traded} takes plan.allow_undefined_risk=true as well")
         self._require_sized_votes()
 
@@ -146,8 +160,12 @@ def build_plans(
     Returns:
         Rows of `trade_plan`, one for each input row, and of `trade_plan_legs`.
     """
-    rows = select_strategies(inputs.sort("date", "ticker"), rules.selection)
-    return plan_selected(rows, rules, chain_of)
+    return plan_selected(chosen_rows(inputs.sort("date", "ticker"), rules), rules, chain_of)
+
+
+def chosen_rows(inputs: pl.DataFrame, rules: PlanRules) -> pl.DataFrame:
+    """`inputs` with what the matrix chooses, or the trade of a report in the rows of reports."""
+    return with_report_trades(select_strategies(inputs, rules.selection), rules.earnings_trades)
 
 
 def refused_plans(
@@ -180,7 +198,7 @@ def plan_selected(
     no_trade = pl.col("strategy") == NONE
     permitted, refused = _split(rows.filter(~no_trade), unbounded)
     plans, legs = [refused_rows(rows.filter(no_trade)), refused], [TRADE_PLAN_LEGS.empty()]
-    for strategy in STRATEGIES.values():
+    for strategy in _planned(rules):
         chosen = permitted.filter(pl.col("strategy") == strategy.name)
         for of_class, own_rules in _by_class(chosen, rules):
             for part, own_chain in _by_source(of_class, chain_of):
@@ -191,6 +209,12 @@ def plan_selected(
         pl.concat(plans).sort("date", "ticker"),
         pl.concat(legs).sort("date", "ticker", "leg"),
     )
+
+
+def _planned(rules: PlanRules) -> list[Strategy]:
+    """Every strategy that rows may name, those of reports with their strikes as set."""
+    trades = rules.earnings_trades
+    return [*STRATEGIES.values(), *(earnings_strategy(n, trades) for n in traded_names(trades))]
 
 
 def _with_index(rows: pl.DataFrame) -> pl.DataFrame:
@@ -206,7 +230,7 @@ def _error_at(dte: str) -> pl.Expr:
 def spread_refusals(rules: PlanRules) -> tuple[RefusalRule, ...]:
     """The rules that are asked of a chosen strategy: its shape, expiry, quotes and size."""
     chosen = rules.selection
-    permitted = [own.name for own in STRATEGIES.values() if rules.permits(own)]
+    permitted = [own.name for own in _planned(rules) if rules.permits(own)]
     at_least_one = rules.sizing.at_least_one
     return (
         RefusalRule(
@@ -296,11 +320,13 @@ def _by_source(
 def _plan_strategy(
     rows: pl.DataFrame, strategy: Strategy, rules: PlanRules, chain_of: ChainOf | None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    expiries = (
-        listed_expiries(rows, strategy, rules.selection)
-        if chain_of is None
-        else chain_expiries(rows, chain_of, strategy, rules.selection)
-    )
+    if of_report := strategy.name in EARNINGS_STRATEGIES:
+        rows, rules = _for_report(rows, rules)
+        expiries = report_expiries(rows, strategy, rules.earnings_trades, chain_of)
+    elif chain_of is None:
+        expiries = listed_expiries(rows, strategy, rules.selection)
+    else:
+        expiries = chain_expiries(rows, chain_of, strategy, rules.selection)
     _, no_options, no_expiry, unknown, blackout, *of_prices = spread_refusals(rules)
     if chain_of is not None:
         rows = rows.with_columns(vol_error=pl.lit(None, pl.Float64))
@@ -319,8 +345,20 @@ def _plan_strategy(
     priced, legs = narrow_to_fit(*price(rows, strikes), strategy, strikes, price)
     trades, refused = _split(priced, *of_prices)
     source = "synthetic" if chain_of is None else "real"
-    plans, legs = traded_rows(trades, legs, strategy, source)
+    reasons = None
+    if of_report:
+        reasons = reasons_of(strategy.name, rules.earnings_trades, modelled=chain_of is None)
+    plans, legs = traded_rows(trades, legs, strategy, source, reasons)
     return pl.concat([unlisted, refused, plans]), legs
+
+
+def _for_report(rows: pl.DataFrame, rules: PlanRules) -> tuple[pl.DataFrame, PlanRules]:
+    """Rows with the implied move as their width, and the rules that they are planned by."""
+    return rows.with_columns((pl.col("spot") * pl.col("priced_move")).alias(WIDTH_WANTED)), replace(
+        rules,
+        sizing=report_sizing(rules.sizing, rules.earnings_trades),
+        strikes=replace(rules.strikes, width_mode=FIXED, narrow_to_fit=False),
+    )
 
 
 def _priced(
@@ -348,8 +386,11 @@ def _price(
     sides, bid, ask = strategy.sides, quoted.each("bid"), quoted.each("ask")
     net = np.round(_total(sides, quoted.each("mid")), 2)
     fees = round_trip_fees(strategy, rows["date"].to_numpy(), rules.costs)
+    stress = None
+    if WIDTH_WANTED in rows.columns:
+        stress = rules.earnings_trades.undefined_moves * rows["priced_move"].to_numpy()
     bounds = spread_bounds(
-        strategy, quoted, rows["spot"].to_numpy(), net, rules.chain, rules.undefined_risk
+        strategy, quoted, rows["spot"].to_numpy(), net, rules.chain, rules.undefined_risk, stress
     )
     loss_usd = bounds.loss * SHARES + fees
     multiplier = rows["regime"].replace_strict(

@@ -66,9 +66,16 @@ def leg_rows(
 
 
 def traded_rows(
-    rows: pl.DataFrame, legs: pl.DataFrame, strategy: Strategy, source: str
+    rows: pl.DataFrame,
+    legs: pl.DataFrame,
+    strategy: Strategy,
+    source: str,
+    own_reasons: Sequence[str] | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Rows that trade as rows of `trade_plan` and of `trade_plan_legs`."""
+    """Rows that trade as rows of `trade_plan` and of `trade_plan_legs`.
+
+    `own_reasons` are the codes of why they trade, where regime and direction are not.
+    """
     if rows.is_empty():
         return TRADE_PLAN.empty(), TRADE_PLAN_LEGS.empty()
     legs = legs.join(rows.select("date", "ticker"), on=["date", "ticker"], how="semi")
@@ -82,13 +89,7 @@ def traded_rows(
             "date", "ticker", "contracts", "limit_price", "rule_set"
         ).iter_rows()
     ]
-    reasons = pl.concat_list(
-        pl.concat_str(pl.lit("REGIME_"), pl.col("regime").str.to_uppercase()),
-        pl.concat_str(pl.lit("DIRECTION_"), pl.col("direction").str.to_uppercase()),
-        pl.when("confident_call").then(pl.lit("CONFIDENT_CALL")),
-        _vote_reason(rows.columns),
-        pl.when("narrowed").then(pl.lit("NARROWED")),
-    ).list.drop_nulls()
+    reasons = _reasons(rows) if own_reasons is None else pl.concat_list(map(pl.lit, own_reasons))
     plans = rows.with_columns(
         plan_id=pl.Series(ids),
         decision=pl.lit("trade"),
@@ -98,6 +99,16 @@ def traded_rows(
     ).select(TRADE_PLAN.schema.names())
     keyed = legs.join(plans.select("date", "ticker", "plan_id", "rule_set"), on=["date", "ticker"])
     return plans, keyed.select(TRADE_PLAN_LEGS.schema.names())
+
+
+def _reasons(rows: pl.DataFrame) -> pl.Expr:
+    return pl.concat_list(
+        pl.concat_str(pl.lit("REGIME_"), pl.col("regime").str.to_uppercase()),
+        pl.concat_str(pl.lit("DIRECTION_"), pl.col("direction").str.to_uppercase()),
+        pl.when("confident_call").then(pl.lit("CONFIDENT_CALL")),
+        _vote_reason(rows.columns),
+        pl.when("narrowed").then(pl.lit("NARROWED")),
+    ).list.drop_nulls()
 
 
 def _vote_reason(columns: Sequence[str]) -> pl.Expr:

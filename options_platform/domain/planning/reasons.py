@@ -12,6 +12,10 @@ REASONS: dict[str, str] = {
     "RULE_SET_LOST": "the file of the rule set has gone or cannot be read, so it enters nothing",
     "NOT_ENTRY_DAY": "entries are planned in the first session of a week or month only",
     "TOO_FEW_VOTES": "fewer votes hold than an entry needs",
+    "EARNINGS_UNCONFIRMED": "no source confirms the date of the report that would be traded",
+    "EARNINGS_NOT_PRICED": "no stored chain prices the report that would be traded, or its move "
+    "cannot be forecast",
+    "NO_EDGE_EARNINGS": "options price the report neither dear nor cheap enough to trade it",
     "NO_EDGE": "the strategy matrix holds no trade for this regime and direction",
     "LOW_CONFIDENCE": "neutral regime, and the predicted direction is not sure enough",
     "IRON_CONDOR_DISABLED": "the matrix asks for an iron condor, which is switched off",
@@ -41,6 +45,11 @@ REASONS: dict[str, str] = {
     "VOTES_HOLD": "trade: as many votes hold as an entry needs",
     "THIN_PREMIUM": "trade: too few votes hold and the volatility premium is thin, so the strategy "
     "for that is traded",
+    "EARNINGS_SELL": "trade: options price a larger move at the report than the forecast",
+    "EARNINGS_BUY": "trade: options price a smaller move at the report than the forecast",
+    "EARNINGS_RESEARCH": "trade: for paper money only, the strategy's record does not pass the "
+    "evidence gate",
+    "EARNINGS_MODELLED": "trade: priced on the model with earnings.event_premium, not on quotes",
     "NARROWED": "trade: narrower than the regime's width, which this account cannot carry",
 }
 

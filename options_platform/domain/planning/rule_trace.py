@@ -10,10 +10,18 @@ from __future__ import annotations
 
 import polars as pl
 
-from options_platform.domain.planning.conditions.blackout import with_report_inputs
 from options_platform.domain.planning.plan import PlanRules, spread_refusals
 from options_platform.domain.planning.refusals import RefusalRule
-from options_platform.domain.planning.selection import selection_refusals, with_wanted
+from options_platform.domain.planning.report_trades.choice import (
+    TRADES_REPORT,
+    report_trade_refusals,
+    with_price_inputs,
+)
+from options_platform.domain.planning.selection import (
+    missing_inputs,
+    selection_refusals,
+    with_wanted,
+)
 
 LEDGER_SCHEMA = pl.Schema(
     {
@@ -47,7 +55,7 @@ def rule_trace(inputs: pl.DataFrame, plans: pl.DataFrame, rules: PlanRules) -> p
         "vol_scale",
         code=pl.col("reasons").list.first(),
     )  # fmt: skip
-    wanted = with_report_inputs(with_wanted(inputs, rules.selection))
+    wanted = with_price_inputs(with_wanted(inputs, rules.selection), rules.earnings_trades)
     rows = wanted.join(shown, on=["date", "ticker"], how="inner")
     asked = asked_rules(rules)
     order = {rule.code: step for step, rule in enumerate(asked, start=1)}
@@ -57,6 +65,8 @@ def rule_trace(inputs: pl.DataFrame, plans: pl.DataFrame, rules: PlanRules) -> p
         .otherwise(len(asked) + 1)
     )
     rows = rows.with_columns(refused_at=refused_at)
+    of_matrix = selection_refusals(rules.selection)[len(missing_inputs()) :]
+    only_others = {rule.code for rule in of_matrix}
     frames = [
         rows.select(
             "date",
@@ -67,7 +77,10 @@ def rule_trace(inputs: pl.DataFrame, plans: pl.DataFrame, rules: PlanRules) -> p
             threshold=pl.lit(rule.threshold),
             outcome=pl.when(pl.col("refused_at") == step)
             .then(pl.lit("refused"))
-            .when(pl.col("refused_at") < step)
+            .when(
+                (pl.col("refused_at") < step)
+                | (pl.col(TRADES_REPORT) & pl.lit(rule.code in only_others))
+            )
             .then(pl.lit("not_reached"))
             .otherwise(pl.lit("passed")),
         )
@@ -94,5 +107,14 @@ def account_trace(refusals: pl.DataFrame) -> pl.DataFrame:
 
 
 def asked_rules(rules: PlanRules) -> tuple[RefusalRule, ...]:
-    """The plan's rules in the order in which they are asked."""
-    return (*selection_refusals(rules.selection), *spread_refusals(rules))
+    """The plan's rules in the order in which they are asked.
+
+    What is asked of the matrix's choice is not reached by the trade of a report.
+    """
+    missing = missing_inputs()
+    return (
+        *missing,
+        *report_trade_refusals(rules.earnings_trades),
+        *selection_refusals(rules.selection)[len(missing) :],
+        *spread_refusals(rules),
+    )

@@ -156,7 +156,7 @@ def with_wanted(inputs: pl.DataFrame, rules: SelectionRules) -> pl.DataFrame:
 def selection_refusals(rules: SelectionRules) -> tuple[RefusalRule, ...]:
     """The rules that are asked of `with_wanted`, in their order."""
     return (
-        *_missing_inputs(),
+        *missing_inputs(),
         *cadence_rules(rules.cadence),
         *vote_rules(rules.votes),
         *_refusals_of_matrix(rules),
@@ -164,7 +164,8 @@ def selection_refusals(rules: SelectionRules) -> tuple[RefusalRule, ...]:
     )
 
 
-def _missing_inputs() -> tuple[RefusalRule, ...]:
+def missing_inputs() -> tuple[RefusalRule, ...]:
+    """The rules that are asked first: whether there is what the others look at."""
     return (
         RefusalRule(
             "BAD_BAR",

@@ -45,9 +45,11 @@ def spread_bounds(
     net_price: Floats,
     chain: ChainRules,
     undefined_risk: UndefinedRiskRules,
+    stress_move: Floats | None = None,
 ) -> SpreadBounds:
     """The bounds of the spreads of one strategy, a row each.
 
+    `stress_move`, shape [rows], takes the place of that of `undefined_risk` where it is given.
     Those of legs that expire apart are of the first expiry, where the others are worth their price
     at their own volatility.
     """
@@ -65,7 +67,7 @@ def spread_bounds(
             vol=quoted.each("iv"),
         )
         rates = chain.risk_free_rate, chain.dividend_yield
-        loss = capital_at_risk(position, undefined_risk, *rates)
+        loss = capital_at_risk(position, undefined_risk, *rates, stress_move)
     return SpreadBounds(loss, high - net_price, _price_limit(strategy, quoted.each("strike")))
 
 

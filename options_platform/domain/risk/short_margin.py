@@ -77,14 +77,17 @@ def short_margin(
     return np.asarray(need)
 
 
-def stress_loss(legs: QuotedPositions, move: float, rate: float, dividend: float) -> Floats:
+def stress_loss(
+    legs: QuotedPositions, move: float | Floats, rate: float, dividend: float
+) -> Floats:
     """What the position loses at most if the spot moves by `move` up or down at once, [rows].
 
+    `move` is one for all, or one a row.
     Legs are repriced at their current implied volatilities, at least at their intrinsic values.
     """
     worst = np.full(legs.spot.shape, -np.inf)
     for way in (1.0 - move, 1.0 + move):
-        at = legs.spot[:, None] * way
+        at = (legs.spot * way)[:, None]
         held = european_price(at, legs.strike, legs.years, legs.vol, rate, dividend, legs.sign)
         value = np.maximum(held, np.maximum(legs.sign * (at - legs.strike), 0.0))
         worst = np.maximum(worst, np.sum(-legs.sides * (value - legs.mid), axis=1))
@@ -92,15 +95,21 @@ def stress_loss(legs: QuotedPositions, move: float, rate: float, dividend: float
 
 
 def capital_at_risk(
-    legs: QuotedPositions, rules: UndefinedRiskRules, rate: float, dividend: float
+    legs: QuotedPositions,
+    rules: UndefinedRiskRules,
+    rate: float,
+    dividend: float,
+    stress_move: Floats | None = None,
 ) -> Floats:
     """The larger of margin and stress loss, USD a share, without fees; shape [rows].
 
-    What the position costs, where it is a debit, is at risk beside the margin.
+    `stress_move` takes the place of the rules' where it is given. What the position costs, where it
+    is a debit, is at risk beside the margin.
     """
     margin = short_margin(
         legs.spot, legs.sides, legs.strike, legs.sign, rules.margin_rate, rules.margin_minimum
     )
     debit = np.maximum(np.sum(legs.sides * legs.mid, axis=1), 0.0)
-    stress = stress_loss(legs, rules.stress_move, rate, dividend)
+    move = rules.stress_move if stress_move is None else stress_move
+    stress = stress_loss(legs, move, rate, dividend)
     return np.asarray(np.maximum(margin + debit, stress))

@@ -5,6 +5,7 @@ One of another package is found by its entry point in the group `options_platfor
 
 from typing import Any
 
+from options_platform.domain.earnings.trade_rules import EARNINGS_STRATEGIES
 from options_platform.domain.strategies import (
     bear_call_spread,
     bear_put_spread,
@@ -18,11 +19,12 @@ from options_platform.domain.strategies import (
     short_straddle,
     short_strangle,
 )
+from options_platform.domain.strategies.around_reports import earnings_strategy
 from options_platform.domain.strategies.base import Strategy
 from options_platform.extensions import Registry
 
-RESERVED = ("none", "matrix")
-"""What settings say in place of a strategy's name."""
+RESERVED = ("none", "matrix", *EARNINGS_STRATEGIES)
+"""What settings say in place of a strategy's name, and what only trades of reports may choose."""
 
 
 def require_strategy(name: str, member: Any) -> None:
@@ -54,3 +56,11 @@ _BUILTIN = {
 
 STRATEGIES: Registry[Strategy] = Registry("strategies", _BUILTIN, require_strategy)
 """All strategies by name, those of other packages after the platform's own."""
+
+
+def any_strategy(name: str) -> Strategy:
+    """The strategy that a plan or a position names, an earnings strategy among them.
+
+    Raises KeyError for a name that there is not.
+    """
+    return earnings_strategy(name) if name in EARNINGS_STRATEGIES else STRATEGIES[name]

@@ -12,7 +12,7 @@ from options_platform.domain.pricing import CALL, PUT
 
 Side = Literal["buy", "sell"]
 Right = Literal["call", "put"]
-Role = Literal["anchor", "wing", "near"]
+Role = Literal["anchor", "wing", "near", "moved"]
 Kind = Literal["debit", "credit"]
 Bias = Literal["bullish", "bearish", "neutral"]
 
@@ -23,7 +23,8 @@ class Leg:
 
     The anchor is chosen by delta (at the spot in a centred strategy). A wing lies `widths` times
     the width further out of the money, further in where that is negative. `near` expires earlier
-    than the others, at the anchor's strike where `widths` is 0.
+    than the others, at the anchor's strike where `widths` is 0. `moved` lies `widths` times the
+    width out of the money from the spot itself, whatever the anchor is.
     """
 
     side: Side
@@ -37,6 +38,8 @@ class Leg:
             raise ValueError("the ratio of a leg is at least 1")
         if (self.role == "anchor" and self.widths) or (self.role == "wing" and self.widths == 0):
             raise ValueError("a wing lies some widths from its anchor, an anchor none")
+        if self.role == "moved" and not self.widths:
+            raise ValueError("a moved leg lies some widths from the spot")
 
     @property
     def widths_out(self) -> float:
@@ -94,7 +97,9 @@ class Strategy:
     @property
     def winged(self) -> bool:
         """Whether strikes of one right lie apart."""
-        return any(leg.widths_out for leg in self.legs)
+        moved = [leg for leg in self.legs if leg.role == "moved"]
+        apart = {leg.widths_out for leg in moved}
+        return len(apart) > 1 or any(leg.widths_out for leg in self.legs if leg not in moved)
 
     @property
     def rights(self) -> tuple[Right, ...]:

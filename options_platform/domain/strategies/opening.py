@@ -75,6 +75,16 @@ class ChainStrikes:
         """The one whose quote has the delta nearest to `delta`."""
         return float(str(self.chain.nearest_delta(self.expiry, right, delta)["strike"]))
 
+    def at_distance(self, right: Right, distance: float) -> float:
+        """The one nearest to that far out of the money, of those with a volatility."""
+        wanted = self.chain.spot + (CALL if right == "call" else PUT) * distance
+        quoted = self.chain.side(self.expiry, right).filter(pl.col("iv").is_not_null())
+        if quoted.is_empty():
+            raise PricingError(
+                f"{self.chain.ticker} quotes no {right} of {self.expiry} on {self.chain.session}"
+            )
+        return float(quoted.sort((pl.col("strike") - wanted).abs(), "strike")["strike"][0])
+
     def further(self, right: Right, strike: float, steps: int) -> float:
         """The one `steps` listed strikes above `strike` for calls, below it for puts."""
         sign = CALL if right == "call" else PUT

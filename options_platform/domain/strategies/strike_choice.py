@@ -25,6 +25,10 @@ class ListedStrikes(Protocol[Strike]):
         """The one whose delta is nearest to `delta`."""
         ...
 
+    def at_distance(self, right: Right, distance: Strike) -> Strike:
+        """The one nearest to `distance` above the spot for calls, below it for puts."""
+        ...
+
     def further(self, right: Right, strike: Strike, steps: int) -> Strike:
         """The listed one `steps` strikes above `strike` for calls, below it for puts."""
         ...
@@ -49,7 +53,7 @@ def choose_strikes(
         strategy: whose legs they are.
         listed: the strikes that there are.
         delta: absolute delta of the anchors, where they do not lie at the spot.
-        width: USD a share between an anchor and its wing.
+        width: USD a share between an anchor and its wing, or the spot and a moved leg.
         wing_delta: absolute delta of wings one width out; the width of their right is then the
             distance of that strike from the anchor, in place of `width`.
         steps_out: by how many listed strikes the whole spread lies further from the money than
@@ -70,9 +74,10 @@ def choose_strikes(
             right: listed.further("call" if strategy.centred else right, anchor, steps_out)
             for right, anchor in anchors.items()
         }
-    return [
-        listed.away(leg, anchors[leg.right], widths[leg.right])
-        if leg.widths_out
-        else anchors[leg.right]
-        for leg in strategy.legs
-    ]
+    return [_of_leg(leg, listed, anchors[leg.right], widths[leg.right]) for leg in strategy.legs]
+
+
+def _of_leg(leg: Leg, listed: ListedStrikes[Strike], anchor: Strike, width: Strike) -> Strike:
+    if leg.role == "moved":
+        return listed.at_distance(leg.right, leg.widths_out * width)
+    return listed.away(leg, anchor, width) if leg.widths_out else anchor

@@ -19,6 +19,7 @@ from options_platform.errors import IncompleteDataError
 from options_platform.services.market_data.yields_and_tenors import stored_tenors
 from options_platform.services.planning.known_reports import with_known_reports
 from options_platform.services.planning.ranked_calls import stored_ranks
+from options_platform.services.planning.report_prices import with_report_prices
 
 
 def plan_inputs(
@@ -37,7 +38,7 @@ def plan_inputs(
 
     Columns are those of `raw_ohlcv`, `vix`, `features`, `regime` and both models that planning
     needs, the rank of each call among earlier ones, the report ahead as the close of each session
-    knew it, and the tenors of the VIX if stored. Raises
+    knew it and its price where a forecast is stored, and the tenors of the VIX if stored. Raises
     :class:`IncompleteDataError` if a table has no row for a bar, or if predictions are missing
     that ranks are computed from.
     """
@@ -65,7 +66,9 @@ def plan_inputs(
         joined = joined.join(frame, on=KEY, how="left", maintain_order="left")
     ranks = stored_ranks(warehouse, tickers, start, end)
     joined = joined.join(ranks, on=KEY, how="left", maintain_order="left")
-    joined = with_known_reports(joined, warehouse, earnings or EarningsRules())
+    earnings = earnings or EarningsRules()
+    joined = with_known_reports(joined, warehouse, earnings)
+    joined = with_report_prices(joined, warehouse, tickers, start, end, earnings)
     tenors = stored_tenors(warehouse)
     if tenors is None:
         return joined

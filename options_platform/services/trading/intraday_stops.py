@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from options_platform.adapters.ports.broker import quotes_contracts
-from options_platform.domain.earnings.blackout import EARNINGS
+from options_platform.domain.earnings.trade_exits import FOR_REPORT
 from options_platform.domain.risk import after_look, reason_of
 from options_platform.domain.trading.broken_spreads import comparable, is_judged_whole, judged_legs
 from options_platform.domain.trading.fill_prices import MarketClose
@@ -275,7 +275,7 @@ class IntradayCheck:
         due = self.trading.closing.reasons.exit_due(position, session, position.mark_price, close)
         if evidence.is_stopped and due != "EXPIRY_NEAR":
             return "STOP_LOSS"
-        return due if due in ("EXPIRY_NEAR", EARNINGS, "EX_DIVIDEND") else None
+        return due if due in ("EXPIRY_NEAR", "EX_DIVIDEND", *FOR_REPORT) else None
 
     def _at_close(self, position: Position) -> Pricing | None:
         newest = self.trading.closes.get(position.ticker)

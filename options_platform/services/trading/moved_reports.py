@@ -9,6 +9,7 @@ from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.domain.calendar.sessions import close_time, newest_final_session, shift
 from options_platform.domain.earnings.blackout import EARNINGS, ReportAhead, window_of
 from options_platform.domain.earnings.rules import OFF
+from options_platform.domain.earnings.trade_rules import EARNINGS_STRATEGIES
 from options_platform.domain.trading.positions import Position
 from options_platform.services.trading.reports_ahead import ReportsAhead, stored_reports
 from options_platform.settings import Settings
@@ -19,6 +20,7 @@ def moved_reports(
 ) -> dict[str, str]:
     """By position_id and day what moved into the life of each open position, in words.
 
+    Earnings trades are there for their report: one that moves away closes them.
     Compared is what is known now with what was known on the day that the position was opened.
     """
     if settings.blackout.mode == OFF:
@@ -26,6 +28,8 @@ def moved_reports(
     moved = {}
     newest = stored_reports(settings, warehouse, now)
     for position in positions:
+        if position.strategy in EARNINGS_STRATEGIES:
+            continue
         report = newest.ahead(position.ticker, newest_final_session(now))
         if report is None or not _is_met(report, position, settings):
             continue

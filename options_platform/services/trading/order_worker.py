@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 
 from options_platform.adapters.ports.broker import BrokerDoubtError, works_at_close
 from options_platform.domain.calendar.sessions import NEW_YORK, close_time
-from options_platform.domain.earnings.blackout import EARNINGS
+from options_platform.domain.earnings.trade_exits import FOR_REPORT
 from options_platform.domain.trading.exits.exit_rules import IMMEDIATE_REASONS
 from options_platform.domain.trading.orders import (
     CANCELLABLE,
@@ -282,7 +282,7 @@ class OrderWorker:
 
     def _leaves(self, order: Order) -> bool:
         """Whether a report ahead has the order's position leave in this session."""
-        if (order.reason or "").partition(":")[0] == EARNINGS:
+        if (order.reason or "").partition(":")[0] in FOR_REPORT:
             return True
         reasons = self.trading.closing.reasons
         return any(

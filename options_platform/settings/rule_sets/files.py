@@ -34,7 +34,7 @@ TOP = ("iron_condor_enabled", "exits", "limits", "plan")
 
 OF_ACCOUNT = (
     "costs", "chain", "undefined_risk", "allow_undefined_risk", "rule_set", "share", "blackout",
-    "stocks",
+    "earnings_trades", "stocks",
 )  # fmt: skip
 """The parts of `plan` that it may not: they describe the market and the account."""
 

@@ -22,6 +22,8 @@ from options_platform.domain.earnings.blackout import (
     window_of,
 )
 from options_platform.domain.earnings.rules import OFF, WINDOW, BlackoutRules
+from options_platform.domain.earnings.trade_exits import REPORT_MOVED
+from options_platform.domain.earnings.trade_rules import EARNINGS_STRATEGIES
 from options_platform.domain.planning.refusals import RefusalRule, first_needs, first_refusal
 
 REPORT_INPUTS = pl.Schema(
@@ -87,7 +89,8 @@ def with_windows(rows: pl.DataFrame, rules: BlackoutRules) -> pl.DataFrame:
 
 
 def blackout_refusals(rules: BlackoutRules, funds: Collection[str]) -> tuple[RefusalRule, ...]:
-    """The rules that are asked of rows with `expiry` and the columns of :func:`with_windows`."""
+    """The rules that are asked of rows with `expiry`, `strategy` and the columns of
+    :func:`with_windows`; the blackout itself lets earnings strategies pass."""
     return (_unknown(rules, funds), _blackout(rules))
 
 
@@ -107,18 +110,34 @@ def refused_entry(
     expiry: date,
     rules: BlackoutRules,
     funds: Collection[str],
+    strategy: str = "",
 ) -> RefusedEntry | None:
-    """What refuses an entry by what is known now; None if nothing does.
+    """What refuses an entry of a `strategy` by what is known now; None if nothing does.
 
     The same rules as those of the plan that was made at the close of `planned_on`.
     """
-    row = pl.DataFrame({"date": [planned_on], "ticker": [ticker], "expiry": [expiry]})
+    row = pl.DataFrame(
+        {"date": [planned_on], "ticker": [ticker], "expiry": [expiry], "strategy": [strategy]}
+    )
     rows = with_windows(with_report_inputs(row.with_columns(**report_columns([known]))), rules)
     asked = blackout_refusals(rules, funds)
     code, report, needs = rows.select(
         code=first_refusal(asked), report=_report(), needs=first_needs(asked)
     ).row(0)
     return None if code is None else RefusedEntry(code, report, needs)
+
+
+def moved_away(known: Known, planned_on: date, expiry: date) -> RefusedEntry | None:
+    """What refuses the entry of an earnings trade by what is known now; None if nothing does.
+
+    Its report must still lie ahead of the session that the entry works in, confirmed, and before
+    the expiry; otherwise it has been out, or moved.
+    """
+    report = known.ahead
+    if report is not None and report.status == "confirmed" and planned_on < report.anchor < expiry:
+        return None
+    needs = "a confirmed report between the entry and its expiry"
+    return RefusedEntry(REPORT_MOVED, None if report is None else report.text, needs)
 
 
 def _unknown(rules: BlackoutRules, funds: Collection[str]) -> RefusalRule:
@@ -165,7 +184,8 @@ def _blackout(rules: BlackoutRules) -> RefusalRule:
                 "report_leave",
             )
     asked = pl.lit(rules.mode != OFF)
-    is_refused = (asked & is_ahead & refuses).fill_null(value=False)
+    is_exempt = pl.col("strategy").is_in(EARNINGS_STRATEGIES)
+    is_refused = (asked & is_ahead & refuses & ~is_exempt).fill_null(value=False)
     return RefusalRule(EARNINGS_BLACKOUT, _report(), threshold, is_refused, needs)
 
 

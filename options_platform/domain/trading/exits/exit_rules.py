@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from options_platform.domain.earnings.blackout import EARNINGS
+from options_platform.domain.earnings.trade_exits import REPORT_EXITS
 from options_platform.domain.trading.exits.ex_dividend import ExDividendRules
 from options_platform.domain.trading.exits.pin_risk import PinRiskRules
 
@@ -41,8 +42,11 @@ class ExitRules:
 
 
 IMMEDIATE_REASONS = frozenset(
-    {"EXPIRY_NEAR", "STOP_LOSS", EARNINGS, "EX_DIVIDEND", "LEGS_GONE", "LEG_MISSING", "ASSIGNED"}
-)
+    {
+        "EXPIRY_NEAR", "STOP_LOSS", EARNINGS, "EX_DIVIDEND", "LEGS_GONE", "LEG_MISSING", "ASSIGNED",
+        *REPORT_EXITS,
+    }
+)  # fmt: skip
 """Reasons of exits that are not put off to a close; profit and time are, as in a backtest."""
 
 
@@ -57,6 +61,8 @@ class PositionMark:
     (`domain/earnings/blackout.py`), `before_ex_date` whether a sold call is to be closed before an
     ex-date,
     `at_pin_risk` whether a sold leg is too near the money for the days that it has left.
+    `trades_report` is whether it is an earnings trade, and `report_exit` why such a one leaves for
+    its report (`domain/earnings/trade_exits.py`).
     """
 
     entry_price: float
@@ -70,6 +76,8 @@ class PositionMark:
     before_report: bool = False
     before_ex_date: bool = False
     at_pin_risk: bool = False
+    trades_report: bool = False
+    report_exit: str | None = None
 
 
 @dataclass(frozen=True)
@@ -111,9 +119,16 @@ def exit_reason(mark: PositionMark, rules: ExitRules) -> str | None:
 
     EXPIRY_NEAR, STOP_LOSS, EARNINGS, EX_DIVIDEND, TAKE_PROFIT, TIME, PIN_RISK; checked in that
     order: what needs an order at once comes first, and PIN_RISK closes what nothing else does.
+    An earnings trade has neither a stop nor a target, which a report would leap over: it leaves for
+    its report (REPORT_AT_OPEN, REPORT_OUT, REPORT_MOVED), EX_DIVIDEND and PIN_RISK.
     """
+    if mark.report_exit is not None:
+        return mark.report_exit
     if is_due(mark.session, mark.last_decision_on):
         return "EXPIRY_NEAR"
+    if mark.trades_report:
+        asked = {"EX_DIVIDEND": mark.before_ex_date, "PIN_RISK": mark.at_pin_risk}
+        return next((name for name, is_met in asked.items() if is_met), None)
     profit = mark.close_price - mark.entry_price
     levels = exit_levels(mark.entry_price, mark.max_loss, mark.max_profit, rules)
     days_left = (mark.expiry - mark.session).days

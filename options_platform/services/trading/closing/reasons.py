@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from options_platform.adapters.ports.broker import BrokerDoubtError
+from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.earnings.blackout import leaves
+from options_platform.domain.earnings.trade_exits import report_exit
+from options_platform.domain.earnings.trade_rules import EARNINGS_STRATEGIES
 from options_platform.domain.trading.broken_spreads import judged_legs
 from options_platform.domain.trading.closing import (
     has_shares,
@@ -70,13 +73,26 @@ class ExitReasons:
                     legs, session, close, self.settings.plan.chain, exits.ex_dividend
                 ),
                 at_pin_risk=close is not None and at_pin_risk(legs, session, close, exits.pin_risk),
+                trades_report=position.strategy in EARNINGS_STRATEGIES,
+                report_exit=self._report_exit(position, session),
             ),
             exits,
         )
 
+    def _report_exit(self, position: Position, session: date) -> str | None:
+        """Why an earnings trade leaves for its report; without known dates it is taken as out."""
+        return report_exit(
+            position.strategy,
+            None if self.reports is None else self.reports.ahead(position.ticker, session),
+            shift(position.opened_on, -1),
+            position.expiry,
+            session,
+            self.settings.earnings_trades,
+        )
+
     def leaves_before_report(self, position: Position, session: date) -> bool:
         """Whether a report ahead has a position leave in the session after this one."""
-        if self.reports is None:
+        if self.reports is None or position.strategy in EARNINGS_STRATEGIES:
             return False
         report = self.reports.ahead(position.ticker, session)
         return leaves(report, session, position.expiry, self.settings.blackout)

@@ -14,8 +14,13 @@ from options_platform.adapters.ports.broker import (
 )
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.calendar.sessions import shift
+from options_platform.domain.earnings.trade_rules import EARNINGS_STRATEGIES
 from options_platform.domain.market.index_series import all_funds
-from options_platform.domain.planning.conditions.blackout import RefusedEntry, refused_entry
+from options_platform.domain.planning.conditions.blackout import (
+    RefusedEntry,
+    moved_away,
+    refused_entry,
+)
 from options_platform.domain.planning.refusals import RULE_SET_LOST
 from options_platform.domain.risk import (
     Check,
@@ -39,6 +44,11 @@ from options_platform.domain.trading.positions import Position
 from options_platform.domain.trading.reconciliation.differences import (
     Difference,
     keeps_from_trading,
+)
+from options_platform.domain.trading.report_caps import (
+    NOT_PROVEN,
+    TakenTrade,
+    report_cap_refusals,
 )
 from options_platform.services.trading.entries.account_checks import account_refusals
 from options_platform.services.trading.entries.expiry_capacity import ExpiryCheck
@@ -141,6 +151,8 @@ class EntryChecks:
             self._order_exposure(order), list(carried.values()), account, self.settings.risk
         )
         broken += self._limits_of_its_set(order, carried, account)
+        broken += self._report_caps(order, other_entries, account)
+        codes += self._not_proven(order)
         codes += [check.code for check in broken]
         if doubt is not None and not codes:
             raise doubt
@@ -161,6 +173,8 @@ class EntryChecks:
             return None
         expiry = min(leg.expiry for leg in order.legs)
         funds = all_funds(self.settings.plan.chain.surface.funds)
+        if order.strategy in EARNINGS_STRATEGIES:
+            return moved_away(known, order.session, expiry)
         return refused_entry(
             known, order.ticker, order.session, expiry, self.settings.blackout, funds
         )
@@ -194,6 +208,36 @@ class EntryChecks:
         budget = self.settings.share_of(order.rule_set) * account_usd
         limits = self.settings.of_set(order.rule_set).limits
         return set_refusals(self._order_exposure(order), of_set, budget, limits)
+
+    def _report_caps(
+        self, order: Order, other_entries: Sequence[Order], account_usd: float
+    ) -> list[Check]:
+        """The caps of trades of reports that an entry would break, closed trades counted."""
+        if order.strategy not in EARNINGS_STRATEGIES:
+            return []
+        traded = {
+            p.position_id: TakenTrade(shift(p.opened_on, -1), p.max_loss_usd)
+            for p in self.ledger.positions()
+            if p.strategy in EARNINGS_STRATEGIES
+        }
+        for other in other_entries:
+            if other.strategy in EARNINGS_STRATEGIES:
+                traded[other.position_id] = TakenTrade(other.session, other.max_loss_usd)
+        traded.pop(order.position_id, None)
+        return report_cap_refusals(
+            order.strategy,
+            TakenTrade(order.session, order.max_loss_usd),
+            list(traded.values()),
+            self.settings.share_of(order.rule_set) * account_usd,
+            self.settings.of_set(order.rule_set).plan.sizing,
+            self.settings.earnings_trades,
+        )
+
+    def _not_proven(self, order: Order) -> list[str]:
+        """Real money waits for the evidence gate."""
+        proven = self.settings.plan.earnings_trades.proven
+        is_research = order.strategy in EARNINGS_STRATEGIES and order.strategy not in proven
+        return [NOT_PROVEN] if is_research and self.settings.is_live else []
 
     def _account_usd(self) -> tuple[float, BrokerDoubtError | None]:
         """What limits in percent refer to, USD, and why the broker's equity is not in it, if so."""

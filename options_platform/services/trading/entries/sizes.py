@@ -11,6 +11,7 @@ import polars as pl
 from options_platform.adapters.ports.broker import Broker, BrokerDoubtError, works_at_close
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.planning.needs import needs_of_entry
+from options_platform.domain.planning.report_trades.terms import sizing_for
 from options_platform.domain.risk.sizing import TOLERANCE, SizingRules, loss_cap, size_at
 from options_platform.domain.trading.orders import Order
 from options_platform.domain.trading.repricing import with_next_attempt
@@ -65,7 +66,7 @@ class EntrySizes:
         broker does not answer.
         """
         share = self.settings.share_of(order.rule_set)
-        cap = loss_cap(share * self._answered_usd(), self._sizing(order.rule_set))
+        cap = loss_cap(share * self._answered_usd(), self._sizing(order))
         after = with_next_attempt(order, order.client_order_id, price)
         return after.max_loss_usd * (1.0 - TOLERANCE) <= cap
 
@@ -100,7 +101,7 @@ class EntrySizes:
 
     def _refused(self, plan: Mapping[str, Any], order: Order) -> SizedEntry:
         """A trade of which the account takes no spread, and what would take one."""
-        sizing, share = self._sizing(order.rule_set), self.settings.share_of(order.rule_set)
+        sizing, share = self._sizing(order), self.settings.share_of(order.rule_set)
         concession = 0.0 if sizing.at_least_one else self._concession_usd(order)
         loss = (plan["max_loss_usd"] + concession) / plan["contracts"]
         needs = needs_of_entry(
@@ -115,9 +116,11 @@ class EntrySizes:
         )
         return SizedEntry(order, ("RISK_BUDGET",), f"needs {needs}")
 
-    def _sizing(self, rule_set: str) -> SizingRules:
-        """The sizing of a set, on its share of the account value."""
-        return self.settings.of_set(rule_set).plan.sizing
+    def _sizing(self, order: Order) -> SizingRules:
+        """The sizing of the order's set, on its share of the account value; of earnings trades
+        their own."""
+        sizing = self.settings.of_set(order.rule_set).plan.sizing
+        return sizing_for(order.strategy, sizing, self.settings.earnings_trades)
 
     def _answered_usd(self) -> float:
         """:meth:`account_usd`, or :meth:`recorded_usd` while the broker does not answer."""
@@ -151,7 +154,7 @@ class EntrySizes:
                 plan["max_loss_usd"],
                 plan["regime"],
                 plan["confidence"],
-                self._sizing(order.rule_set),
+                self._sizing(order),
                 self._concession_usd(order) / planned,
                 votes=plan["votes"],
                 vol_scale=plan["vol_scale"],
