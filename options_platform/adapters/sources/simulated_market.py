@@ -109,16 +109,17 @@ def bars_of(seed: int, ticker: str) -> pl.DataFrame:
     idiosyncratic = _normals(random, seed, f"ticker:{ticker}:own")
     beta = _beta(random)
     daily = vol * _wildness(ticker, beta)
+    drift = np.full(count, DRIFT)
     if ticker in simulated_calendar.FUNDS:
         mixed = MARKET_SHARE * shocks + math.sqrt(1.0 - MARKET_SHARE**2) * idiosyncratic
     else:
-        tails = _tails(seed, ticker)
-        mixed = (beta * shocks + simulated_reports.own_share(beta) * tails) / _wildness(
-            ticker, beta
-        )
+        own = simulated_reports.own_share(beta) * _tails(seed, ticker)
+        mixed = (beta * shocks + own) / _wildness(ticker, beta)
+        # Over decades the logarithm falls behind the mean by half the variance.
+        drift -= 0.5 * daily**2
     at = simulated_reports.reactions(reports_of(seed, ticker), days())
     jump = simulated_reports.jumps(count, at, beta, generator(seed, f"ticker:{ticker}:jumps"))
-    close = 100.0 * (0.5 + random.random()) * np.exp(np.cumsum(DRIFT + daily * mixed + jump))
+    close = 100.0 * (0.5 + random.random()) * np.exp(np.cumsum(drift + daily * mixed + jump))
     gap, up, down, trade = (
         _normals(random, seed, f"ticker:{ticker}:{part}") for part in ("gap", "up", "down", "trade")
     )
