@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -9,8 +10,10 @@ import polars as pl
 
 from options_platform.contracts.regimes import REGIMES
 from options_platform.domain.backtest.rules import BacktestOptions, BacktestRules
+from options_platform.domain.earnings.trade_rules import EARNINGS_STRATEGIES
 from options_platform.domain.planning.plan import PlanRules
 from options_platform.domain.planning.reasons import REASONS
+from options_platform.domain.planning.report_trades.choice import report_trade_refusals
 from options_platform.domain.planning.rule_trace import asked_rules
 from options_platform.domain.planning.selection import (
     target_dte,
@@ -19,8 +22,8 @@ from options_platform.domain.planning.selection import (
 )
 from options_platform.domain.planning.strike_settings import StrikeRules
 from options_platform.domain.risk.sizing import SizingRules, account_needed, contracts
-from options_platform.domain.strategies import STRATEGIES
-from options_platform.domain.strategies.base import Leg
+from options_platform.domain.strategies import STRATEGIES, any_strategy
+from options_platform.domain.strategies.base import Leg, Strategy
 from options_platform.domain.trading.exits import ex_dividend, pin_risk
 from options_platform.domain.trading.fill_prices import FILL_MODELS
 from options_platform.settings import Settings
@@ -90,6 +93,7 @@ def rules_page(generated: str) -> str:
             "position raises the alert `EARNINGS_MOVED`. The blackout is the account's: no rule "
             "set's file holds any of it."
         ),
+        *_report_trades(settings),
         *section("Expiry", "expiry", settings.expiry),
         *section("Limits of the account", "risk", settings.risk),
         *section("Limits of a rule set", "limits", settings.limits),
@@ -177,7 +181,36 @@ def _by_rank(strategies: dict[float, str], plan: PlanRules) -> str:
     return f"{_name(low)} below IV rank {bound:g}, otherwise {_name(high)}"
 
 
+def _report_trades(settings: Settings) -> list[str]:
+    rules = replace(settings.earnings_trades, enabled=True)
+    refusals = (
+        (f"`{own.code}`", REASONS[own.code], own.threshold) for own in report_trade_refusals(rules)
+    )
+    return [
+        *section("Trades of a report", "earnings_trades", settings.earnings_trades),
+        _strategy_table(any_strategy(name) for name in EARNINGS_STRATEGIES),
+        (
+            "A width is the implied move. The session of the plan belongs to the report, whatever "
+            "the matrix asks for, and its rules are asked before those of the matrix:"
+        ),
+        table(("Code", "Meaning", "Required"), refusals),
+        (
+            "An entry is refused as `MAX_EARNINGS_TRADES`, `MAX_EARNINGS_ANCHOR` or "
+            "`MAX_EARNINGS_WEEK` by the caps, as `REPORT_MOVED` if by the newest dates the report "
+            "no longer lies between the entry and the expiry, and as `EARNINGS_RESEARCH` where "
+            "real money would be sent on an unproven strategy. A position leaves as `REPORT_OUT`, "
+            "worked all session and offered at the far side of the quotes in the last half hour, "
+            "or as `REPORT_AT_OPEN`; as `REPORT_MOVED` if its report has moved beyond the expiry. "
+            "A backtest has closing quotes alone and fills all of them at the far side of these."
+        ),
+    ]
+
+
 def _strategies() -> list[str]:
+    return ["## Strategies", _strategy_table(STRATEGIES.values())]
+
+
+def _strategy_table(strategies: Iterable[Strategy]) -> str:
     rows = (
         (
             f"`{strategy.name}`",
@@ -188,12 +221,9 @@ def _strategies() -> list[str]:
             if strategy.defined_risk
             else "not bounded: needs `plan.allow_undefined_risk`",
         )
-        for strategy in STRATEGIES.values()
+        for strategy in strategies
     )
-    return [
-        "## Strategies",
-        table(("Strategy", "Kind", "View", "Legs", "Risk"), rows),
-    ]
+    return table(("Strategy", "Kind", "View", "Legs", "Risk"), rows)
 
 
 def _leg(leg: Leg) -> str:

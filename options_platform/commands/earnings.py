@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, date, datetime
 from typing import Any
 
 import polars as pl
 
 from options_platform.commands.common import (
+    of_stored_source,
     print_json,
     print_table,
     read_home,
@@ -24,6 +26,7 @@ from options_platform.domain.calendar.sessions import NEW_YORK
 from options_platform.domain.earnings.anchors import sessions_to
 from options_platform.domain.earnings.blackout import known_at
 from options_platform.domain.earnings.blackout_words import blackout_words
+from options_platform.domain.earnings.evidence import LEVEL, LOOKS, LOSS_EVERY
 from options_platform.domain.earnings.known_dates import (
     ASSUMED,
     KnownDates,
@@ -41,12 +44,16 @@ COLUMNS = (
     "date", "timing", "status", "anchor", "reaction", "timing_source", "knowledge", "source",
 )  # fmt: skip
 NEXT_COLUMNS = ("ticker", "date", "timing", "status", "anchor", "sessions_left", "knowledge")
+MEANS = ("mean", "mean_with_losses")
+TRADE_COLUMNS = ("strategy", "status", "trades", "look", *MEANS, "p_value", "p_holm")
 FORECAST_COLUMNS = ("expected_move", "q90", "implied_move", "expected_crush")
 
 
 def earnings(args: argparse.Namespace) -> int:
     """Print the reports of a ticker, or the next one of every ticker of the settings."""
     settings = reading_settings()
+    if args.trades:
+        return _print_trades(args, settings)
     moment = args.as_of or datetime.now(UTC)
     day = moment.astimezone(NEW_YORK).date()
     if args.as_of is None and settings.end is not None:
@@ -69,6 +76,31 @@ def earnings(args: argparse.Namespace) -> int:
             f"No source was asked before {moment:%Y-%m-%d %H:%M} UTC. It is assumed that the "
             f"dates of the next {settings.earnings.assumed_known_days} days were known then."
         )
+    return 0
+
+
+def _print_trades(args: argparse.Namespace, settings: Settings) -> int:
+    """Print the verdict of the evidence gate on each earnings strategy."""
+    from options_platform.services.earnings.trade_evidence import trade_verdicts
+
+    settings = of_stored_source(settings, read_home(settings).warehouse)
+    verdicts = trade_verdicts(settings, read_home(settings).warehouse)
+    rows: list[dict[str, Any]] = [{"strategy": n} | asdict(v) for n, v in verdicts.items()]
+    if args.json:
+        print_json(rows)
+        return 0
+    for row in rows:
+        row |= {name: None if row[name] is None else pct(row[name]) for name in MEANS}
+        row |= {name: f"{row[name]:.3f}" for name in ("p_value", "p_holm")}
+    print_table(rows, TRADE_COLUMNS)
+    state = "on, for paper money until a strategy is proven"
+    say(f"Earnings trades are {state if settings.earnings_trades.enabled else 'off'}.")
+    say(
+        f"A record is looked at with {', '.join(map(str, LOOKS))} trades on real quotes. With one "
+        f"added loss of all that was at risk for every {LOSS_EVERY} trades its mean must be above "
+        f"zero, with p below {LEVEL:g} after Holm's correction. Even then it is the record of few "
+        "tickers in one market."
+    )
     return 0
 
 

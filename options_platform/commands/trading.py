@@ -23,6 +23,7 @@ from options_platform.domain.trading.positions import Position
 from options_platform.domain.trading.reconciliation.differences import Difference
 from options_platform.errors import UsageError
 from options_platform.formats import count
+from options_platform.services.earnings.trade_evidence import with_proven
 from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.planning.plan_tables import Market
 from options_platform.services.trading.flatten import Flattening
@@ -66,7 +67,8 @@ def work(args: argparse.Namespace) -> int:
     warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
     closes = newest_closes(stored_market(warehouse))
     reports = stored_reports(settings, warehouse, datetime.now(UTC))
-    trading = replace(_trading(with_fits(settings, warehouse), closes), reports=reports)
+    settings = with_proven(with_fits(settings, warehouse), warehouse)
+    trading = replace(_trading(settings, closes), reports=reports)
     worker = OrderWorker(trading)
     if trading.broker.takes_market_orders:
         raise UsageError(

@@ -295,6 +295,11 @@ class Settings:
         return self.home / f"ledger{'-live' if self.is_live else ''}{self._of_account}.duckdb"
 
     @property
+    def paper_ledger_path(self) -> Path:
+        """The order ledger of the account's trades for paper money."""
+        return self.home / f"ledger{self._of_account}.duckdb"
+
+    @property
     def forward_record_path(self) -> Path:
         """The forward record of all rule sets, which is only ever lengthened."""
         return self.home / FILE_NAME

@@ -193,6 +193,9 @@ def _add_market(add: AddCommand, reading: AddCommand) -> None:
     earnings = reading("earnings", "list the earnings reports of a ticker, or the next of each")
     earnings.add_argument("ticker", nargs="?", help="default: the next report of all tickers")
     earnings.add_argument("--as-of", type=_moment, help="e.g. 2024-01-05T21:00Z (default: now)")
+    earnings.add_argument(
+        "--trades", action="store_true", help="what the records of earnings strategies prove"
+    )
     files = reading("import", "convert downloaded files into those of the source csv")
     files.add_argument("files", nargs="+", metavar="FILE", help="file of any known publisher")
     files.add_argument(

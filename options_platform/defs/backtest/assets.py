@@ -21,6 +21,11 @@ from options_platform.errors import UsageError
 from options_platform.reporting import backtest_figures, figures
 from options_platform.services.backtesting.account_sets import backtest_account
 from options_platform.services.backtesting.membership import hindsight_note, of_members
+from options_platform.services.backtesting.report_trades import (
+    backtest_report_trades,
+    store_report_trades,
+    traded_reports,
+)
 from options_platform.services.backtesting.rule_sets import compare_and_store, compared_set
 from options_platform.services.backtesting.run import (
     BacktestData,
@@ -97,11 +102,22 @@ def make_backtest() -> dg.AssetsDefinition:
         trials = backtest_trials([scored((variant, run.model))], data, "choice", platform.now())
         TrialLog(settings.home, platform.warehouse).record_all(trials)
         metadata = _metadata(run, config.run, variant)
+        if settings.earnings_trades.enabled and not config.settings:
+            metadata |= _of_reports(platform, data, settings)
         if platform.settings.budgets and not config.settings:
             metadata |= _of_traded_sets(platform, data)
         return dg.MaterializeResult(metadata=metadata)
 
     return backtest
+
+
+def _of_reports(platform: Platform, data: BacktestData, settings: Settings) -> dict[str, Any]:
+    """Backtest each earnings strategy alone, which is its record for the evidence gate."""
+    rules = settings.backtest_rules
+    results = backtest_report_trades(data, settings.plan, rules)
+    store_report_trades(platform.warehouse, results, settings.plan, rules.fills.model)
+    shown = traded_reports(results)
+    return {"earnings_trades": dg.MetadataValue.md(markdown_table(shown, shown.columns))}
 
 
 def _shown_alone(settings: Settings) -> Settings:

@@ -22,6 +22,7 @@ from options_platform.domain.planning.alternates import plans_of_sets
 from options_platform.domain.planning.reasons import refusals_by_reason
 from options_platform.reporting import figures
 from options_platform.reporting.session.bars import bars_svg, svg_uri
+from options_platform.services.earnings.trade_evidence import with_proven
 from options_platform.services.market_data.family_inputs import companies
 from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.market_data.platform import Platform
@@ -100,6 +101,7 @@ def make_trade_plan(settings: Settings, *, with_chains: bool = False) -> dg.Asse
     ) -> dg.MaterializeResult:
         selected = selected_range(context, settings)
         fitted = with_fits(settings, platform.warehouse)
+        fitted = with_proven(fitted, platform.warehouse)
         if selected.start < selected.end:
             fitted.require_rule_sets()
         lost = fitted.lost_sets

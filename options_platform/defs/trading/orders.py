@@ -25,6 +25,7 @@ from options_platform.defs.shared.asset_options import MODEL_POLICY, asset_optio
 from options_platform.defs.shared.context import report_earlier_rows, result, selected_range
 from options_platform.defs.shared.partitions import BACKFILL_TAG
 from options_platform.defs.shared.sending import begin_sending
+from options_platform.services.earnings.trade_evidence import with_proven
 from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.market_data.session_bounds import newest_date
@@ -103,6 +104,7 @@ def trade_session(platform: Platform, ledger: Ledger, session: date, plans: pl.D
     )
     folds = dict(calls.drop_nulls("fold").iter_rows())
     settings = with_fits(platform.settings, platform.warehouse)
+    settings = with_proven(settings, platform.warehouse)
     reports = stored_reports(settings, platform.warehouse, platform.now())
     trading = TradingSession(ledger, open_broker(settings), settings, folds=folds, reports=reports)
     legs = pl.concat([legs, their_legs])

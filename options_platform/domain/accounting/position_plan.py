@@ -14,6 +14,7 @@ import numpy as np
 
 from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.chain import ChainRules, option_sign, quote, years_of
+from options_platform.domain.earnings.trade_rules import EARNINGS_STRATEGIES
 from options_platform.domain.planning.decision_words import legs_words
 from options_platform.domain.strategies.spread import Spread, SpreadLeg
 from options_platform.domain.trading.exits.exit_rules import (
@@ -119,12 +120,16 @@ def position_plan(
     worst = position.max_loss_usd / position.units
     levels = exit_levels(position.entry_price, worst, most, exits)
     is_taken, is_stopped = levels.take_profit <= most, levels.stop_loss <= worst
+    if position.strategy in EARNINGS_STRATEGIES:
+        is_taken = is_stopped = False
     spread = None if position.broken_contracts else _spread(position, at, chain)
     return PositionPlan(
         position,
         position.entry_price + levels.take_profit if is_taken else None,
         position.entry_price - levels.stop_loss if is_stopped else None,
-        _time_on(position, exits, expiry),
+        expiry.last_decision(position.expiry)
+        if position.strategy in EARNINGS_STRATEGIES
+        else _time_on(position, exits, expiry),
         () if spread is None else spread.break_evens,
         None if spread is None else spread.probability_of_profit,
         leaving,

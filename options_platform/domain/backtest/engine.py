@@ -221,6 +221,9 @@ class EventLoop:
                 last_decision = self._last_decision[position.trade]
                 if self._own[position.trade].exits is not None and is_due(session, last_decision):
                     position.exit_reason = "EXPIRY_NEAR"
+                position.exit_reason = position.exit_reason or self._report_exit(
+                    position, session_number
+                )
                 continue
             position.exit_reason = self._exit_due(position, row, session_number)
             if self.paths.assigned[row]:

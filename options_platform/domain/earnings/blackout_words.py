@@ -12,6 +12,7 @@ from options_platform.domain.earnings.blackout import (
     window_of,
 )
 from options_platform.domain.earnings.rules import OFF, WINDOW, BlackoutRules
+from options_platform.domain.earnings.trade_rules import EarningsTradeRules
 
 
 def blackout_words(ticker: str, known: Known, rules: BlackoutRules) -> str:
@@ -39,6 +40,16 @@ def leaving_words(report: ReportAhead | None, expiry: date, rules: BlackoutRules
     if window.leave_in is None or expiry <= window.first:
         return None
     return f"leaves in the session of {window.leave_in} for the report of {report.text}"
+
+
+def held_for_words(report: ReportAhead | None, expiry: date, rules: EarningsTradeRules) -> str:
+    """When an earnings trade leaves: it is there for the report ahead."""
+    if report is None or report.anchor >= expiry:
+        return "its report is out or has moved, so it leaves in the next session"
+    if rules.exit == "expiry":
+        return f"it is held over the report of {report.text}"
+    reaction = shift(report.anchor, 1)
+    return f"leaves in the session of {reaction}, the first that knows the report of {report.text}"
 
 
 def _entries(report: ReportAhead, rules: BlackoutRules) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from options_platform.domain.earnings.trade_rules import EARNINGS_STRATEGIES
 from options_platform.domain.planning.reasons import REASONS
 from options_platform.formats import confident, net_price, usd, words
 
@@ -31,8 +32,16 @@ def decision_words(
         f"share: {legs_words(legs)}, expiring {plan['expiry']} ({plan['dte']} days). Loses at most "
         f"{usd(plan['max_loss_usd'])}, "
         f"{'makes without bound' if best is None else f'makes at most {usd(best)}'}. "
-        f"{prediction_words(plan, shares)}."
+        f"{_rests_on(plan, shares)}."
     )
+
+
+def _rests_on(plan: Mapping[str, Any], shares: Mapping[str, float] | None) -> str:
+    if plan["strategy"] not in EARNINGS_STRATEGIES:
+        return prediction_words(plan, shares)
+    paper = "; for paper money only" if "EARNINGS_RESEARCH" in plan["reasons"] else ""
+    prices = "; priced on the model" if "EARNINGS_MODELLED" in plan["reasons"] else ""
+    return f"It trades the report, whatever direction is predicted{prices}{paper}"
 
 
 def prediction_words(plan: Mapping[str, Any], shares: Mapping[str, float] | None = None) -> str:

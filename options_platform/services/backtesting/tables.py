@@ -80,6 +80,15 @@ def account_frames(band: Mapping[str, BacktestResult], rule_sets: str) -> Frames
     return frames
 
 
+def strategy_frames(name: str, result: BacktestResult, rule_set: str, fill: str) -> Frames:
+    """The rows of a run that is named after the one strategy that it trades."""
+    of_run = {"run": pl.lit(name), "rule_set": pl.lit(rule_set)}
+    return [
+        (table, _fitted(table, _named(result, fill, frame).with_columns(**of_run)))
+        for table, frame in RESULTS.items()
+    ]
+
+
 def _named(result: BacktestResult, fill: str, frame: str) -> pl.DataFrame:
     rows: pl.DataFrame = getattr(result, frame)
     if "session" in rows.columns:

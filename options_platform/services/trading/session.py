@@ -33,6 +33,7 @@ from options_platform.adapters.ports.broker import (
 )
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.calendar.sessions import sessions, shift
+from options_platform.domain.earnings.trade_exits import REPORT_EXITS
 from options_platform.domain.risk import after_closes, reason_of
 from options_platform.domain.trading.broken_spreads import comparable, judged_legs
 from options_platform.domain.trading.exposures import DatedClose, newest_closes, planned_exposures
@@ -301,8 +302,8 @@ class TradingSession:
             at_close = None if price is None else price(legs)
             value = position.mark_price if at_close is None else comparable(position, at_close)
             due = self.closing.reasons.exit_due(position, session, value, close)
-            if at_close is None and due != "EXPIRY_NEAR":
-                # Without a price only the calendar closes a position.
+            if at_close is None and due not in ("EXPIRY_NEAR", *REPORT_EXITS):
+                # Without a price only the calendar closes a position, and a report that is out.
                 due = None
             reason = standing.get(position.position_id, due)
             if reason is not None:

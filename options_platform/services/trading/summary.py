@@ -9,7 +9,8 @@ from typing import Any
 
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.domain.accounting.position_plan import PositionPlan, position_plan
-from options_platform.domain.earnings.blackout_words import leaving_words
+from options_platform.domain.earnings.blackout_words import held_for_words, leaving_words
+from options_platform.domain.earnings.trade_rules import EARNINGS_STRATEGIES
 from options_platform.domain.trading.exposures import newest_closes
 from options_platform.domain.trading.orders import Order
 from options_platform.domain.trading.positions import Position
@@ -124,6 +125,8 @@ def open_plans(
 def _before_report(settings: Settings, position: Position, reports: ReportsAhead) -> str | None:
     """When the position leaves for a report, in words; None if it does not."""
     report = reports.ahead(position.ticker, position.marked_on)
+    if position.strategy in EARNINGS_STRATEGIES:
+        return held_for_words(report, position.expiry, settings.earnings_trades)
     return leaving_words(report, position.expiry, settings.blackout)
 
 

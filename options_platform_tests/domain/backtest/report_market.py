@@ -70,7 +70,7 @@ class Quotes:
         frame = pl.DataFrame(list(rows_of(day)), schema=CHAIN_SCHEMA)
         return Chain(day, ticker, SPOTS[day], "real", frame.sort("expiry", "right", "strike"))
 
-    def days(self, ticker):  # noqa: ARG002
+    def days(self, ticker):
         return np.array(list(SPOTS), dtype="datetime64[D]")
 
     def quotes(self, wanted):

@@ -120,15 +120,14 @@ def exit_reason(mark: PositionMark, rules: ExitRules) -> str | None:
     EXPIRY_NEAR, STOP_LOSS, EARNINGS, EX_DIVIDEND, TAKE_PROFIT, TIME, PIN_RISK; checked in that
     order: what needs an order at once comes first, and PIN_RISK closes what nothing else does.
     An earnings trade has neither a stop nor a target, which a report would leap over: it leaves for
-    its report (REPORT_AT_OPEN, REPORT_OUT, REPORT_MOVED), EX_DIVIDEND and PIN_RISK.
+    its report (REPORT_AT_OPEN, REPORT_OUT, REPORT_MOVED), EXPIRY_NEAR and EX_DIVIDEND alone.
     """
     if mark.report_exit is not None:
         return mark.report_exit
     if is_due(mark.session, mark.last_decision_on):
         return "EXPIRY_NEAR"
     if mark.trades_report:
-        asked = {"EX_DIVIDEND": mark.before_ex_date, "PIN_RISK": mark.at_pin_risk}
-        return next((name for name, is_met in asked.items() if is_met), None)
+        return "EX_DIVIDEND" if mark.before_ex_date else None
     profit = mark.close_price - mark.entry_price
     levels = exit_levels(mark.entry_price, mark.max_loss, mark.max_profit, rules)
     days_left = (mark.expiry - mark.session).days

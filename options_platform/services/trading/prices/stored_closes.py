@@ -8,6 +8,7 @@ from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import RAW_OHLCV, VIX
 from options_platform.domain.calendar.sessions import shift
 from options_platform.errors import PlatformError
+from options_platform.services.earnings.trade_evidence import with_proven
 from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.market_data.yields_and_tenors import stored_tenors
 from options_platform.services.planning.plan_tables import Market, market_closes
@@ -46,7 +47,7 @@ def readable_prices(settings: Settings, warn: Callable[[str], None]) -> tuple[Ma
     except PlatformError as error:
         warn(f"without stored closes only quotes value positions: {error}")
     try:
-        return market, with_fits(settings, warehouse)
+        return market, with_proven(with_fits(settings, warehouse), warehouse)
     except PlatformError as error:
         warn(f"the model prices each ticker as its class, without the stored fits: {error}")
     return market, settings
