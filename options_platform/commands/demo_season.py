@@ -7,10 +7,15 @@ from typing import Any
 
 from options_platform.commands.common import print_table, say
 from options_platform.domain.planning.reasons import REASONS
-from options_platform.formats import count, net_price, pct, signed_usd, words
+from options_platform.formats import closing_price, count, net_price, pct, usd, words
 from options_platform.services.trading.report_season import Season
 
-CALENDAR = {"ticker": "ticker", "date": "date then", "status": "status", "became": "what became of it"}
+CALENDAR = {
+    "ticker": "ticker",
+    "date": "date then",
+    "status": "status",
+    "became": "what became of it",
+}
 REFUSED = {
     "ticker": "ticker",
     "plans": "plans refused",
@@ -51,15 +56,12 @@ def _became(row: Mapping[str, Any]) -> str:
     said, day = [], row["date"]
     for change in row["changes"]:
         moved = change["date"] != day
-        text = {"confirmed": "confirmed", "withdrawn": "withdrawn", "reported": "reported"}.get(
-            change["status"], change["status"]
-        )
         if change["status"] == "reported":
             said.append("reported" if not moved else f"reported on {change['date']}")
         elif moved:
             said.append(f"moved to {change['date']} on {change['on']}")
         else:
-            said.append(f"{text} on {change['on']}")
+            said.append(f"{change['status']} on {change['on']}")
         day = change["date"]
     return ", ".join(said) or "still to come"
 
@@ -77,10 +79,10 @@ def trade_lines(trade: Mapping[str, Any]) -> list[str]:
         entered += f", ended {trade['closed_on']}"
     else:
         entered += (
-            f", left {trade['closed_on']} for {net_price(-trade['exit_price'])} "
+            f", left {trade['closed_on']} for {closing_price(trade['exit_price'])} "
             f"({trade['exit_reason']})"
         )
-    lines = [head, f"{entered}: {signed_usd(trade['pnl_usd'])}."]
+    lines = [head, f"{entered}: {usd(trade['pnl_usd'], signed=True)}."]
     if trade["move"] is not None:
         lines.append(
             f"    The report of {trade['report_date']} moved it {trade['move']:+.1%}; options "

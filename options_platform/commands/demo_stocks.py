@@ -1,4 +1,4 @@
-"""`demo --stocks`: eight simulated tickers through an earnings season, from its calendar to a crush.
+"""`demo --stocks`: eight simulated tickers through an earnings season, from calendar to crush.
 
 The market is simulated, so that all of it runs without network: dates that move, jumps, and options
 that price a report in the expiries that know it. Nothing that it earns or loses says anything.
@@ -31,7 +31,7 @@ account_value_usd = 1000000
 baselines = []
 
 [earnings]
-event_premium = 1.2        # prices a report by its modelled variance, at the simulated market's size
+event_premium = 1.2        # as dear as the simulated market's reports
 
 [earnings_trades]
 enabled = true

@@ -113,9 +113,7 @@ def _calendar(
     return sorted(rows, key=lambda row: (row["date"], row["ticker"]))
 
 
-def _refused(
-    settings: Settings, warehouse: Warehouse, plans: pl.DataFrame
-) -> list[dict[str, Any]]:
+def _refused(settings: Settings, warehouse: Warehouse, plans: pl.DataFrame) -> list[dict[str, Any]]:
     reports = stored_reports(settings, warehouse)
     by_blackout = plans.filter(pl.col("reasons").list.contains(EARNINGS_BLACKOUT)).sort("date")
     rows = []
