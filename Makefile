@@ -8,13 +8,16 @@ DEV_STAMP := $(VENV)/.installed-dev
 WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-all test-dagster ui check bench install lock mlflow docs site clean
+.PHONY: help demo demo-stocks test test-long test-all test-dagster ui check bench install lock mlflow docs site clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 demo: $(STAMP) ## run the whole platform on the bundled sample data
 	@OPTIONS_SOURCE=sample OPTIONS_HOME="$${OPTIONS_HOME:-.options}" $(BIN)/options-platform demo
+
+demo-stocks: $(STAMP) ## an earnings season of eight simulated tickers, in a home of its own
+	@OPTIONS_HOME="$${OPTIONS_HOME:-.options-stocks}" $(BIN)/options-platform demo --stocks
 
 ui: $(STAMP) ## the Dagster web UI on 127.0.0.1: of options.toml if there is one, else of the demo
 	@[ -e options.toml ] || export OPTIONS_SOURCE="$${OPTIONS_SOURCE:-sample}"; \

@@ -43,7 +43,12 @@ def ready_settings(rule_set: str | None = None) -> Settings:
 
     `rule_set` takes the place of the set that they choose.
     """
-    settings = with_recorded_exits(load_settings(rule_set=rule_set))
+    return enter_settings(load_settings(rule_set=rule_set))
+
+
+def enter_settings(settings: Settings) -> Settings:
+    """The settings with the recorded exits, with their home created, checked and entered."""
+    settings = with_recorded_exits(settings)
     prepare_home(settings)
     return _entered(settings)
 

@@ -29,6 +29,15 @@ STAMP = "demo.sha256"
 
 
 def demo(args: argparse.Namespace) -> int:
+    """The demo of the bundled sample, or with `--stocks` that of an earnings season."""
+    if args.stocks:
+        from options_platform.commands.demo_stocks import demo_stocks
+
+        return demo_stocks()
+    return _demo_of_sample(args)
+
+
+def _demo_of_sample(args: argparse.Namespace) -> int:
     """Backfill missing sessions, run the newest, replay the last ones, backtest, write the report.
 
     The source is the bundled sample, whatever options.toml says, unless `OPTIONS_SOURCE` is set.

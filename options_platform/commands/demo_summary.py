@@ -95,11 +95,11 @@ def show_next(settings: Settings, report: Path, seconds: float) -> None:
     say(f"Done in {seconds:.0f} s. Open the report: {report}", "bold")
     start = f"OPTIONS_SOURCE={settings.source} options-platform"
     steps = [f"{start} positions --replay", f"{start} status", f"{start} ui"]
-    for number, step in enumerate([*_activation(), *steps]):
+    for number, step in enumerate([*activation(), *steps]):
         say(f"{'      ' if number else 'Next: '}{step}")
 
 
-def _activation() -> list[str]:
+def activation() -> list[str]:
     """What makes a shell find `options-platform`, if it does not: `make demo` activates nothing."""
     script = Path(sys.prefix) / "bin" / "activate"
     if shutil.which("options-platform") or not script.is_file():

@@ -93,9 +93,9 @@ SPLIT_SCHEMA = pl.Schema({"date": pl.Date, "ticker": pl.String, "split_ratio": p
 """Splits by ex-date, in new shares for an old one."""
 
 EARNINGS_KNOWLEDGE = pl.Schema({"status": pl.String(), "known_from": TIMESTAMP})
-"""Columns that a source may add to its reports: `status` is reported, confirmed or estimated, and
-`known_from` is since when the date is known, for what was known at earlier times. A report whose
-date moved then has a row for each date."""
+"""Columns that a source may add to its reports: `status` is reported, confirmed, estimated or
+withdrawn, and `known_from` is since when the date is known, for what was known at earlier times. A
+report whose date moved then has a row for each date."""
 
 
 @dataclass(frozen=True)

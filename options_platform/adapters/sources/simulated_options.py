@@ -1,22 +1,21 @@
-"""Option chains and earnings of the simulated market.
+"""Option chains of the simulated market.
 
 Quotes lie on the synthetic surface of `domain.chain`, around the simulated volatility index, in
-whole cents, at listed strikes and expiries. A chain depends only on the seed, the ticker and the
-session.
+whole cents, at listed strikes and expiries. The variance of a stock's next report is a step at the
+expiries that know it. A chain depends only on the seed, the ticker and the session.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, date, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date
 
 import numpy as np
 import polars as pl
 
-from options_platform.adapters.ports.market_data import EARNINGS_SCHEMA, SOURCE_CHAIN_SCHEMA
-from options_platform.contracts.funds import FUNDS
+from options_platform.adapters.ports.market_data import SOURCE_CHAIN_SCHEMA
 from options_platform.domain.calendar.expiries import listed_expiries
-from options_platform.domain.calendar.sessions import all_sessions, close_time
+from options_platform.domain.calendar.sessions import close_time
 from options_platform.domain.chain import (
     ChainRules,
     Underlying,
@@ -25,16 +24,30 @@ from options_platform.domain.chain import (
     strike_step,
     years_of,
 )
+from options_platform.domain.chain.event_steps import TickerEvents
+from options_platform.domain.chain.learned import LearnedSurface
 from options_platform.domain.chain.listing import RANGE_DEVIATIONS
 from options_platform.domain.chain.occ_symbols import standard_symbol
 
 LONGEST_DAYS = 75
-REPORT_DELAY_DAYS = (15, 45)
 SHARES = 100.0
 
 
+@dataclass(frozen=True)
+class ReportAhead:
+    """The variance of the log move that options price of a report, and its anchor."""
+
+    variance: float
+    anchor: date
+
+
 def chain(
-    ticker: str, session: date, spot: float, index: float, random: np.random.Generator
+    ticker: str,
+    session: date,
+    spot: float,
+    index: float,
+    random: np.random.Generator,
+    report: ReportAhead | None = None,
 ) -> pl.DataFrame:
     """The chain of a session in SOURCE_CHAIN_SCHEMA.
 
@@ -42,14 +55,19 @@ def chain(
         ticker: the underlying.
         session: session of the quotes, which are of its close.
         spot: close of the underlying, USD.
-        index: the ticker's volatility index, an annualised fraction.
+        index: the ticker's 30-day volatility index, an annualised fraction; with the report if
+            its anchor is within 30 days, else without.
         random: draws the volumes and the open interest.
+        report: the next report; None if none is priced.
     """
     listed = listed_expiries(ticker, session)
     expiries = [day for day in listed if (day - session).days <= LONGEST_DAYS]
     close = Underlying.of(ticker, session, np.array([spot]), np.array([index]))
     step = float(strike_step(close)[0])
-    grid = pl.concat([_ladder(day, session, spot, index, step) for day in expiries])
+    deviations = [_deviation(day, session, index, report) for day in expiries]
+    grid = pl.concat(
+        [_ladder(*each, spot, step) for each in zip(expiries, deviations, strict=True)]
+    )
     rights = pl.DataFrame({"right": ["call", "put"]})
     table = grid.join(rights, how="cross", maintain_order="left_right")
     days = table.select((pl.col("expiry") - session).dt.total_days()).to_series().to_numpy()
@@ -59,7 +77,7 @@ def chain(
         strikes,
         years_of(days),
         option_sign(table["right"].to_numpy()),
-        ChainRules(),
+        _rules(ticker, session, report),
     )
     near = np.exp(-0.5 * (np.log(strikes / spot) / 0.05) ** 2)
     at_close = close_time(session).astimezone(UTC)
@@ -88,50 +106,25 @@ def chain(
     )
 
 
-def _ladder(expiry: date, session: date, spot: float, index: float, step: float) -> pl.DataFrame:
+def _rules(ticker: str, session: date, report: ReportAhead | None) -> ChainRules:
+    rules = ChainRules()
+    if report is None:
+        return rules
+    ahead = TickerEvents((session,), (report.variance,), (report.anchor,))
+    return ChainRules(surface=LearnedSurface.of(rules.surface, {}, {ticker: ahead}))
+
+
+def _deviation(expiry: date, session: date, index: float, report: ReportAhead | None) -> float:
+    """At most the standard deviation of the log price at the expiry."""
+    years = float(years_of(np.array([(expiry - session).days]))[0])
+    step = report.variance if report is not None and expiry > report.anchor else 0.0
+    return float(np.sqrt(index * index * years + step))
+
+
+def _ladder(expiry: date, deviation: float, spot: float, step: float) -> pl.DataFrame:
     """`expiry` and `strike`: the listed strikes within four deviations of the spot."""
-    years = years_of(np.array([(expiry - session).days]))
-    reach = RANGE_DEVIATIONS * index * float(np.sqrt(years[0]))
+    reach = RANGE_DEVIATIONS * deviation
     low = max(np.floor(spot * np.exp(-reach) / step), 1.0)
     high = np.ceil(spot * np.exp(reach) / step)
     strikes = np.arange(low, high + 1.0) * step
     return pl.DataFrame({"strike": strikes}).select(expiry=pl.lit(expiry), strike="strike")
-
-
-def earnings(
-    ticker: str, start: date, end: date, draw: Callable[[str], np.random.Generator]
-) -> pl.DataFrame:
-    """One report per quarter in EARNINGS_SCHEMA, two to six weeks after its end; none for a fund.
-
-    `draw` returns the random generator of a named part.
-    """
-    calendar = all_sessions()
-    quarters = [
-        date(year, month, 1)
-        for year in range(calendar[0].year, calendar[-1].year + 1)
-        for month in (1, 4, 7, 10)
-    ]
-    timing = ("before_open", "after_close")[int(draw("timing").integers(2))]
-    delays = draw("delays").integers(*REPORT_DELAY_DAYS, len(quarters))
-    growth = 1.0 + 0.01 * np.arange(len(quarters))
-    estimates = np.round((0.5 + 2.0 * draw("level").random()) * growth, 2)
-    surprises = 0.05 * draw("surprises").standard_normal(len(quarters))
-    reported = np.round(estimates * (1.0 + surprises), 2)
-    due = [
-        quarter + timedelta(days=int(delay))
-        for quarter, delay in zip(quarters, delays, strict=True)
-    ]
-    days = np.array(calendar)
-    at = np.searchsorted(days, np.array(due))
-    keep = (at < len(days)) & (ticker not in FUNDS)
-    return pl.DataFrame(
-        {
-            "date": days[at[keep]].tolist(),
-            "ticker": [ticker] * int(keep.sum()),
-            "timing": [timing] * int(keep.sum()),
-            "eps_estimate": estimates[keep],
-            "eps_reported": reported[keep],
-            "source": ["simulated"] * int(keep.sum()),
-        },
-        schema=EARNINGS_SCHEMA,
-    ).filter(pl.col("date").is_between(start, end))

@@ -59,6 +59,10 @@ STRICT = "refuse a stock that is priced on an index of the market, such as the V
 def _add_runs(add: AddCommand) -> None:
     demo = add("demo", "run the whole platform on the bundled sample data, then show a report")
     demo.add_argument("--sessions", type=int, default=126, help="sessions to replay (default: 126)")
+    demo.add_argument(
+        "--stocks", action="store_true",
+        help="an earnings season of simulated stocks, in a home of its own",
+    )  # fmt: skip
     backfill = add("backfill", "compute a range of sessions, from raw bars to trade plans")
     backfill.add_argument("--start", type=_date, help="first session (default: setting start)")
     backfill.add_argument("--end", type=_date, help="last session (default: the newest)")

@@ -50,7 +50,9 @@ class EarningsUpdate:
 
 
 def update_earnings(platform: Platform, selected: PartitionRange) -> EarningsUpdate:
-    """Record what the sources say of the reports up to four months after the range; store them.
+    """Record what the sources say of the reports; store them.
+
+    They are asked up to four months after the range, or after the newest session if that is later.
 
     The first request of a ticker begins at the settings' first session. Later ones begin 45 days
     before the range, or before the day of the newest request if that is earlier, and no later than
@@ -111,7 +113,11 @@ def _update(
     """Ask for one ticker and store the answer: the rows of `earnings`, the request."""
     warehouse, now, ticker = platform.warehouse, platform.now(), known.ticker
     today = now.astimezone(NEW_YORK).date()
-    start, end = _first_day(platform, known, selected.start), selected.end + AHEAD
+    newest = newest_date(platform.settings, now)
+    start = _first_day(platform, known, selected.start)
+    # A source that says when its dates became known is asked for all of them: what is recorded
+    # first of a time stays, however a backfill was cut.
+    end = max(selected.end, newest) + AHEAD
     told = ask(sources, ticker, start, end, today).with_columns(status=status_of(today))
     # An empty answer is no evidence that a report of the past never was.
     replaced_from = start if told.height else max(start, today + timedelta(days=1))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from options_platform.adapters.sources import simulated, simulated_options
+from options_platform.adapters.sources import simulated_calendar, simulated_market
 from options_platform.adapters.sources.simulated import SimulatedSource
 from options_platform.domain.calendar.sessions import all_sessions, sessions
 from options_platform.testing.market import NOW
@@ -87,7 +87,7 @@ def other_calendar(request, monkeypatch):
     if request.param == "longer":
         more = (all_sessions()[-1] + timedelta(days=n) for n in range(1, 900))
         known = (*all_sessions(), *(day for day in more if day.weekday() < 5))
-    caches = (simulated._market, simulated._bars, simulated._index, simulated._ticker_index)
+    caches = [each for each in vars(simulated_market).values() if hasattr(each, "cache_clear")]
 
     def forget():
         for cache in caches:
@@ -95,7 +95,7 @@ def other_calendar(request, monkeypatch):
 
     forget()
     with monkeypatch.context() as patch:
-        for module in (simulated, simulated_options):
+        for module in (simulated_market, simulated_calendar):
             patch.setattr(module, "all_sessions", lambda: known)
         yield
     forget()

@@ -6,9 +6,12 @@ import pytest
 
 from options_platform.adapters.sources import open_source, source_options
 from options_platform.adapters.sources.simulated import SimulatedSource
+from options_platform.adapters.sources.simulated_market import at_close
 from options_platform.domain.calendar.expiries import listed_expiries
-from options_platform.domain.calendar.sessions import NEW_YORK, close_time
+from options_platform.domain.calendar.sessions import NEW_YORK, close_time, shift
 from options_platform.domain.chain import ChainRules, option_sign, years_of
+from options_platform.domain.earnings.anchors import with_anchors
+from options_platform.domain.earnings.chain_events import event_variance
 from options_platform.domain.pricing import black_scholes
 from options_platform.errors import SourceError
 from options_platform.settings import make_settings
@@ -107,26 +110,6 @@ def test_the_seed_the_ticker_and_the_session_make_the_chain():
     assert first not in [*others, quotes(7, "SPY", SESSIONS[1])]
 
 
-def test_a_company_reports_once_a_quarter_and_a_fund_never():
-    source = SimulatedSource(7)
-    found = source.earnings("AAPL", date(2015, 1, 1), date(2020, 12, 31))
-    assert found.height == 24
-    gaps = found["date"].diff().drop_nulls().dt.total_days()
-    assert gaps.is_between(55, 130).all()
-    assert found["timing"].n_unique() == 1
-    assert source.earnings("SPY", date(2015, 1, 1), date(2020, 12, 31)).is_empty()
-
-
-def test_reports_do_not_depend_on_the_range():
-    source = SimulatedSource(7)
-    whole = source.earnings("AAPL", date(2015, 1, 1), date(2020, 12, 31))
-    part = source.earnings("AAPL", date(2017, 1, 1), date(2018, 12, 31))
-    assert part.equals(whole.filter(pl.col("date").dt.year().is_in([2017, 2018])))
-    assert source.earnings("MSFT", date(2015, 1, 1), date(2020, 12, 31))["date"].to_list() != (
-        whole["date"].to_list()
-    )
-
-
 def at_the_money(source, ticker, session):
     chain = source.option_chain(ticker, session, NOW)
     near = chain.filter((pl.col("expiry") - session).dt.total_days().is_between(20, 40))
@@ -160,3 +143,45 @@ def test_a_chain_is_quoted_around_the_configured_index():
     opened = open_source("simulated", options)
     vxn = opened.index_bars("VXN", day, day)["close"][0]
     assert at_the_money(opened, "QQQ", day) == pytest.approx(share * vxn, rel=0.05)
+
+
+@pytest.fixture(scope="module")
+def before_a_report():
+    """A chain of a stock three sessions before its report, and the first session that knows it."""
+    source = SimulatedSource(7)
+    report = with_anchors(
+        source.earnings("GOOGL", date(2024, 4, 1), date(2024, 6, 1)).filter(status="confirmed")
+    )
+    session = shift(report["anchor"][0], -3)
+    return source.option_chain("GOOGL", session, NOW), session, report["reaction"][0]
+
+
+def test_only_expiries_that_know_a_report_carry_its_variance(before_a_report):
+    chain, session, reaction = before_a_report
+    variance = at_close(7, "GOOGL", session)[1].variance
+    quotes = chain.with_columns(mid=(pl.col("bid") + pl.col("ask")) / 2, quality=pl.lit(None))
+    assert event_variance(quotes, session, reaction, 0.25) == pytest.approx(variance, rel=0.1)
+    at_the_forward = (pl.col("strike") / pl.col("spot") - 1.0).abs() < 0.02
+    iv = dict(
+        chain.filter(at_the_forward).group_by("expiry").agg(pl.col("source_iv").mean()).iter_rows()
+    )
+    before, after = (
+        [iv[day] for day in sorted(iv) if (day >= reaction) == knows] for knows in (False, True)
+    )
+    assert after[0] > 1.4 * max(before)
+    assert after == sorted(after, reverse=True)
+
+
+def test_parity_holds_and_total_variance_never_falls_across_a_report(before_a_report):
+    chain, session, _ = before_a_report
+    test_quotes_keep_put_call_parity_within_their_width(chain, session)
+    days = (pl.col("expiry") - pl.lit(session)).dt.total_days()
+    totals = chain.with_columns(total=pl.col("source_iv") ** 2 * days).sort("expiry")
+    rises = totals.filter(right="call").with_columns(rise=pl.col("total").diff().over("strike"))
+    assert (rises["rise"].drop_nulls() > 0).all()
+
+
+def test_a_stock_whose_volatility_is_modelled_is_quoted_around_its_own():
+    plain, modelled = SimulatedSource(7), SimulatedSource(7, {"MSFT": "MODEL"})
+    day = SESSIONS[2]
+    assert modelled.option_chain("MSFT", day, NOW).equals(plain.option_chain("MSFT", day, NOW))
