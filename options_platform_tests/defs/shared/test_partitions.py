@@ -162,3 +162,16 @@ def test_the_sessions_of_a_run_are_mapped_to_all_tickers_as_dagster_maps_them(tm
         )
     assert mapped == theirs
     assert len(mapped.partitions_subset) == 2 * len(TICKERS)
+
+
+def test_the_keys_of_a_range_are_kept_and_those_of_another_range_are_its_own(tmp_path):
+    ours = platform_partitions(settings_of(tmp_path, end=date(2025, 12, 31)))
+    assert platform_partitions(settings_of(tmp_path, end=date(2025, 12, 31))) is ours
+    theirs = dg.MultiPartitionsDefinition({d.name: d.partitions_def for d in ours.partitions_defs})
+    assert theirs == ours
+    for first, last in (("2024-12-24|SPY", "2025-01-03|QQQ"), ("2024-12-23|QQQ", "2024-12-26|IWM")):
+        wanted = dg.PartitionKeyRange(first, last)
+        for _ in range(2):
+            keys = ours.get_partition_keys_in_range(wanted)
+            assert keys == theirs.get_partition_keys_in_range(wanted)
+            keys.clear()
