@@ -79,7 +79,7 @@ class Meter:
             with self.taking(self.work, -1):
                 function(*rest, **named)
 
-        execute_plan.dagster_event_sequence_for_step = timed_steps
+        execute_plan.dagster_event_sequence_for_step = timed_steps  # type: ignore[assignment]
         compute_generator.invoke_compute_fn = timed_work
         Log.store_range = timed_storage  # type: ignore[method-assign]
 

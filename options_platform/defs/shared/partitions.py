@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import dagster as dg
 from dagster._core.storage.tags import (
@@ -53,11 +53,11 @@ class SessionsByTicker(dg.MultiPartitionsDefinition):
 
     def __init__(self, days: dg.PartitionsDefinition, tickers: dg.PartitionsDefinition) -> None:
         super().__init__({DATE: days, TICKER: tickers})
-        self._kept: tuple[dg.PartitionKeyRange, Sequence[str]] | None = None
+        self._kept: tuple[dg.PartitionKeyRange, Sequence[dg.MultiPartitionKey]] | None = None
 
     def get_partition_keys_in_range(
         self, partition_key_range: dg.PartitionKeyRange, dynamic_partitions_store: Any = None
-    ) -> Sequence[str]:
+    ) -> Sequence[dg.MultiPartitionKey]:
         """The keys of a range, between its dates and between its tickers."""
         kept = self._kept
         if kept is None or kept[0] != partition_key_range:
@@ -65,7 +65,8 @@ class SessionsByTicker(dg.MultiPartitionsDefinition):
                 partition_key_range, dynamic_partitions_store
             )
             # One assignment, since a web server asks from several threads.
-            self._kept = kept = (partition_key_range, keys)
+            kept = (partition_key_range, cast("Sequence[dg.MultiPartitionKey]", keys))
+            self._kept = kept
         return list(kept[1])
 
 
