@@ -50,6 +50,9 @@ bench: $(DEV_STAMP) ## the benchmarks, as ratios against a named peer
 	    backtest ladder models execution; do echo "== $$name"; \
 	  $(BIN)/python -m benchmarks.$$name || exit 1; done
 
+stages: $(DEV_STAMP) ## what each stage of a backfill costs, by the source and tickers of OPTIONS_*
+	@$(BIN)/python -m benchmarks.stages --backtest --write
+
 docs: $(DEV_STAMP) ## write the generated pages of docs/
 	@$(BIN)/python -m tools.generate_docs
 

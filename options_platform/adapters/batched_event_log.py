@@ -165,15 +165,17 @@ class BatchedEventLogStorage(SqliteEventLogStorage):
         first: EventLogEntry,
         partitions: Sequence[str],
         metadata: Mapping[str, Mapping[str, Any]],
+        tags: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
-        """Store what `first` says of its partition for all of them, with the metadata of each.
+        """Store what `first` says of its partition for all, with metadata and tags of each.
 
         One transaction a database, as for a batch of their events.
         """
         made = first.get_dagster_event().step_materialization_data.materialization
         keys = sorted(partitions)
         shared = {k: v for k, v in (made.tags or {}).items() if not k.startswith(OF_PARTITION)}
-        tags = {key: {**shared, **_tags_of(key)} for key in keys}
+        own = {} if tags is None else tags
+        tags = {key: {**shared, **_tags_of(key), **own.get(key, {})} for key in keys}
         told = {key: metadata[key] for key in keys}
         texts = EventTexts()
         row = self._row(first, texts)
@@ -197,11 +199,11 @@ class BatchedEventLogStorage(SqliteEventLogStorage):
                 for key, text in zip(keys, whole, strict=True)
             ]
             ids = _insert_in_order(connection, rows)
-            indexed = self.get_asset_tags_to_index(set(tags[keys[0]]))
+            indexed = self.get_asset_tags_to_index({name for key in keys for name in tags[key]})
             self._store_tags(
                 connection,
                 [
-                    (row, storage_id, {name: tags[key][name] for name in indexed})
+                    (row, storage_id, {k: v for k, v in tags[key].items() if k in indexed})
                     for key, storage_id in zip(keys, ids, strict=True)
                 ],
             )

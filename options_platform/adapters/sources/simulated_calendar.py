@@ -17,17 +17,11 @@ import polars as pl
 
 from options_platform.adapters.ports.market_data import EARNINGS_KNOWLEDGE, EARNINGS_SCHEMA
 from options_platform.common import Floats
+from options_platform.contracts.funds import FUNDS
 from options_platform.domain.calendar.sessions import NEW_YORK, all_sessions
 from options_platform.domain.earnings.anchors import BEFORE_OPEN
 from options_platform.domain.earnings.record import CONFIRMED, ESTIMATED, REPORTED, WITHDRAWN
 
-# Funds report no earnings.
-FUNDS = frozenset(
-    {
-        "SPY", "QQQ", "IWM", "DIA", "VOO", "IVV", "VTI", "GLD", "SLV", "GDX", "USO", "XLE", "EEM",
-        "EFA", "EWZ", "FXI", "TLT",
-    }
-)  # fmt: skip
 REPORT_DELAY_DAYS = (15, 45)
 ANNOUNCED_DAYS, CONFIRMED_DAYS, WITHDRAWN_DAYS = (45, 65), (14, 21), (7, 14)
 KEPT, MOVED = 0.6, 0.9

@@ -27,6 +27,7 @@ from options_platform.adapters.sources import (
     simulated_reports,
 )
 from options_platform.common import Floats
+from options_platform.contracts.funds import FUNDS
 from options_platform.domain.calendar.sessions import all_sessions
 from options_platform.domain.market.index_series import OWN_INDEX
 
@@ -45,11 +46,7 @@ SHARES_A_DAY = 5e7
 INDEX_DAYS = 30
 # A month of variance, as a share of a year.
 MONTH_YEARS = INDEX_DAYS / 365.0
-STOCKS = {
-    symbol: ticker
-    for ticker, symbol in reversed(OWN_INDEX.items())
-    if ticker not in simulated_calendar.FUNDS
-}
+STOCKS = {symbol: ticker for ticker, symbol in reversed(OWN_INDEX.items()) if ticker not in FUNDS}
 """Volatility indices of single stocks, and whose they are."""
 
 
@@ -110,7 +107,7 @@ def bars_of(seed: int, ticker: str) -> pl.DataFrame:
     beta = _beta(random)
     daily = vol * _wildness(ticker, beta)
     drift = np.full(count, DRIFT)
-    if ticker in simulated_calendar.FUNDS:
+    if ticker in FUNDS:
         mixed = MARKET_SHARE * shocks + math.sqrt(1.0 - MARKET_SHARE**2) * idiosyncratic
     else:
         own = simulated_reports.own_share(beta) * _tails(seed, ticker)
@@ -210,7 +207,7 @@ def _ticker_beta(seed: int, ticker: str) -> float:
 
 def _wildness(ticker: str, beta: float) -> float:
     """The volatility of a ticker as a multiple of the market's."""
-    is_fund = ticker in simulated_calendar.FUNDS
+    is_fund = ticker in FUNDS
     return beta if is_fund else math.hypot(beta, simulated_reports.own_share(beta))
 
 

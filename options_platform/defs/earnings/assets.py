@@ -13,9 +13,9 @@ from options_platform.adapters.tracking.model_store import ModelStore
 from options_platform.contracts import EARNINGS_EVENTS, EARNINGS_FORECAST
 from options_platform.defs.models.mlflow_run import MlflowRun
 from options_platform.defs.models.study import markdown_table
+from options_platform.defs.shared.all_tickers import all_tickers
 from options_platform.defs.shared.asset_options import (
     MODEL_POLICY,
-    all_tickers,
     asset_options,
     where_listed,
 )

@@ -15,9 +15,9 @@ import polars as pl
 from options_platform.common import KEY, PartitionRange
 from options_platform.contracts import Table
 from options_platform.defs.features.assets import read_market
+from options_platform.defs.shared.all_tickers import all_tickers
 from options_platform.defs.shared.asset_options import (
     MODEL_POLICY,
-    all_tickers,
     asset_options,
     where_listed,
 )

@@ -22,9 +22,9 @@ from options_platform.contracts import (
 )
 from options_platform.defs.models.mlflow_run import MlflowRun
 from options_platform.defs.models.study import stored_study, study_backfill
+from options_platform.defs.shared.all_tickers import all_tickers
 from options_platform.defs.shared.asset_options import (
     MODEL_POLICY,
-    all_tickers,
     asset_options,
     where_listed,
 )

@@ -15,7 +15,7 @@ import polars as pl
 
 from options_platform.contracts import Table
 from options_platform.defs.shared.context import result, selected_range, table_schema
-from options_platform.defs.shared.partitions import DATE, TICKER, platform_partitions
+from options_platform.defs.shared.partitions import platform_partitions
 from options_platform.services.market_data.listing import unlisted
 from options_platform.settings import Settings
 
@@ -33,17 +33,6 @@ def freshness_policy(settings: Settings) -> dg.FreshnessPolicy | None:
     if settings.end is not None:
         return None
     return dg.FreshnessPolicy.time_window(fail_window=STALE_AFTER, warn_window=LATE_AFTER)
-
-
-def all_tickers(upstream: str) -> dg.AssetDep:
-    """A dependency on the same date of every ticker, as pooled training reads them."""
-    mapping = dg.MultiPartitionMapping(
-        {
-            DATE: dg.DimensionPartitionMapping(DATE, dg.IdentityPartitionMapping()),
-            TICKER: dg.DimensionPartitionMapping(TICKER, dg.AllPartitionMapping()),
-        }
-    )
-    return dg.AssetDep(upstream, partition_mapping=mapping)
 
 
 Asset = Callable[..., dg.MaterializeResult]

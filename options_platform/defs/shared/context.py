@@ -24,7 +24,7 @@ from options_platform.common import PartitionRange
 from options_platform.contracts import Table
 from options_platform.defs.shared.partition_stories import Stories, stories, tell
 from options_platform.defs.shared.partitions import partition_key, range_between
-from options_platform.defs.shared.range_events import materialise_range
+from options_platform.defs.shared.range_events import materialise_range, report_range
 from options_platform.reporting.figures import data_uri
 from options_platform.services.market_data.platform import Platform
 from options_platform.settings import Settings
@@ -143,24 +143,21 @@ def report_rows(
     former one becomes stale. An unchanged row keeps the version in `versions`, by partition key.
     """
     change = "brought up to date" if versions is None else "computed anew, and not changed,"
+    by = {"by": f"{change} by another session's run"}
+    stories = _stories(context, table.name, rows, newest=False)
+    keys = [str(partition_key(*key)) for key in rows.select("date", "ticker").iter_rows()]
+    told = {key: {**stories.get(key, {}), **by} for key in keys}
+    tags = {key: {DATA_VERSION_TAG: (versions or {}).get(key, context.run.run_id)} for key in keys}
+    if report_range(context, table.name, told, tags):
+        return rows.height
     step = context.get_step_execution_context()
+    # In a batch, as Dagster reports the run's partitions.
     batch = generate_event_batch_id()  # type: ignore[no-untyped-call]
-    told = _stories(context, table.name, rows, newest=False)
-    for at, (day, ticker) in enumerate(rows.select("date", "ticker").iter_rows(), start=1):
-        partition = str(partition_key(day, ticker))
-        # In a batch, as Dagster reports the run's partitions: a restated history has thousands.
+    for at, key in enumerate(keys, start=1):
         DagsterEvent.asset_materialization(
             step,
-            dg.AssetMaterialization(
-                asset_key=table.name,
-                partition=partition,
-                metadata={
-                    **told.get(partition, {}),
-                    "by": f"{change} by another session's run",
-                },
-                tags={DATA_VERSION_TAG: (versions or {}).get(partition, context.run.run_id)},
-            ),
-            DagsterEventBatchMetadata(batch, is_end=at == rows.height),
+            dg.AssetMaterialization(table.name, partition=key, metadata=told[key], tags=tags[key]),
+            DagsterEventBatchMetadata(batch, is_end=at == len(keys)),
         )
     return rows.height
 

@@ -7,7 +7,9 @@ tickers between their tickers, in the settings' order.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from typing import Any, cast
 
 import dagster as dg
 from dagster._core.storage.tags import (
@@ -16,7 +18,7 @@ from dagster._core.storage.tags import (
 )
 
 from options_platform.common import PartitionRange
-from options_platform.domain.calendar.sessions import holidays
+from options_platform.domain.calendar.sessions import calendar_cache, holidays
 from options_platform.errors import UsageError
 from options_platform.settings import Settings
 
@@ -43,13 +45,40 @@ def session_partitions(start: date, end: date | None) -> dg.DailyPartitionsDefin
     )
 
 
+class SessionsByTicker(dg.MultiPartitionsDefinition):
+    """Sessions x tickers, which keeps the keys of the range that it was asked for last.
+
+    Dagster asks for a run's keys at each input of each asset, and makes every key anew each time.
+    """
+
+    def __init__(self, days: dg.PartitionsDefinition, tickers: dg.PartitionsDefinition) -> None:
+        super().__init__({DATE: days, TICKER: tickers})
+        self._kept: tuple[dg.PartitionKeyRange, Sequence[dg.MultiPartitionKey]] | None = None
+
+    def get_partition_keys_in_range(
+        self, partition_key_range: dg.PartitionKeyRange, dynamic_partitions_store: Any = None
+    ) -> Sequence[dg.MultiPartitionKey]:
+        """The keys of a range, between its dates and between its tickers."""
+        kept = self._kept
+        if kept is None or kept[0] != partition_key_range:
+            keys = super().get_partition_keys_in_range(
+                partition_key_range, dynamic_partitions_store
+            )
+            # One assignment, since a web server asks from several threads.
+            kept = (partition_key_range, cast("Sequence[dg.MultiPartitionKey]", keys))
+            self._kept = kept
+        return list(kept[1])
+
+
 def platform_partitions(settings: Settings) -> dg.MultiPartitionsDefinition:
-    """Sessions x tickers, in the settings' order of tickers."""
-    return dg.MultiPartitionsDefinition(
-        {
-            DATE: session_partitions(settings.start, settings.end),
-            TICKER: dg.StaticPartitionsDefinition(list(settings.tickers)),
-        }
+    """Sessions x tickers, in the settings' order of tickers; one object for all assets."""
+    return _partitions(settings.start, settings.end, settings.tickers)
+
+
+@calendar_cache
+def _partitions(start: date, end: date | None, tickers: tuple[str, ...]) -> SessionsByTicker:
+    return SessionsByTicker(
+        session_partitions(start, end), dg.StaticPartitionsDefinition(list(tickers))
     )
 
 

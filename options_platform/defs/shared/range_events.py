@@ -32,9 +32,13 @@ class StoresRanges(Protocol):
     """An event storage that stores the materialisations of a range at once."""
 
     def store_range(
-        self, first: EventLogEntry, partitions: Sequence[str], metadata: Mapping[str, Metadata]
+        self,
+        first: EventLogEntry,
+        partitions: Sequence[str],
+        metadata: Mapping[str, Metadata],
+        tags: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
-        """Store what `first` says of its partition for all of them, with the metadata of each."""
+        """Store what `first` says of its partition for all, with metadata and tags of each."""
         ...
 
 
@@ -62,13 +66,44 @@ def materialise_range(
         key: {**everywhere, **normalize_metadata(told[key])} if key in told else everywhere
         for key in keys
     }
-    storage.store_range(_first(step, context.asset_key, keys[0]), keys, metadata)
+    made = _of_partition(step, context.asset_key, keys[0])
+    storage.store_range(_entry(step, made), keys, metadata)
     # Dagster makes no event of an output with this entry.
     return dg.MaterializeResult(metadata={SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True})
 
 
-def _first(step: StepExecutionContext, asset: dg.AssetKey, partition: str) -> EventLogEntry:
-    """The event that Dagster would make of the first partition, without metadata."""
+def report_range(
+    context: dg.AssetExecutionContext,
+    asset: str,
+    told: Mapping[str, Metadata],
+    tags: Mapping[str, Mapping[str, str]],
+) -> bool:
+    """Store materialisations of partitions outside the run's range, if that is worth it.
+
+    Args:
+        context: of the asset that computed them.
+        asset: its name.
+        told: metadata by partition.
+        tags: tags by partition.
+
+    Returns:
+        False if they are few, or the storage cannot: each has to be reported as an event.
+    """
+    storage = context.instance.event_log_storage
+    if len(told) <= LONG_RANGE or not isinstance(storage, StoresRanges):
+        return False
+    step = context.get_step_execution_context()
+    first = next(iter(told))
+    made = dg.AssetMaterialization(asset, partition=first, tags=tags[first])
+    metadata = {key: normalize_metadata(said) for key, said in told.items()}
+    storage.store_range(_entry(step, made), list(told), metadata, tags)
+    return True
+
+
+def _of_partition(
+    step: StepExecutionContext, asset: dg.AssetKey, partition: str
+) -> dg.AssetMaterialization:
+    """What Dagster would make of a partition of the run, without metadata."""
     name = step.step.step_outputs[0].name
     made = next(
         _get_output_asset_events(
@@ -82,6 +117,11 @@ def _first(step: StepExecutionContext, asset: dg.AssetKey, partition: str) -> Ev
         )
     )
     assert isinstance(made, dg.AssetMaterialization)  # noqa: S101
+    return made
+
+
+def _entry(step: StepExecutionContext, made: dg.AssetMaterialization) -> EventLogEntry:
+    """The event that Dagster would log of a materialisation."""
     message = f"Materialized value {made.label}."
     event = DagsterEvent(
         event_type_value=DagsterEventType.ASSET_MATERIALIZATION.value,

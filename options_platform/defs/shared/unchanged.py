@@ -41,6 +41,12 @@ def report_unchanged(
         not_read: inputs that the step did not read again; a row that is stale because of one of
             these stays stale.
     """
+    # A backfill writes all that it computes: it need not read what Dagster has of each partition.
+    unwritten = computed.select("date", "ticker").join(
+        written, on=["date", "ticker"], how="anti", maintain_order="left"
+    )
+    if unwritten.is_empty():
+        return 0
     storage = context.instance.event_log_storage
     latest = _latest(storage, table.name)
     newer = _newest([_latest(storage, name) for name in inputs])
@@ -49,11 +55,7 @@ def report_unchanged(
     if not stale:
         return 0
     partition = pl.concat_str(pl.col("date").cast(pl.String), pl.lit("|"), pl.col("ticker"))
-    rows = (
-        computed.select("date", "ticker")
-        .filter(partition.is_in(list(stale)))
-        .join(written, on=["date", "ticker"], how="anti", maintain_order="left")
-    )
+    rows = unwritten.filter(partition.is_in(list(stale)))
     versions = storage.get_latest_tags_by_partition(
         dg.AssetKey(table.name), MATERIALISED, [DATA_VERSION_TAG]
     )

@@ -13,9 +13,11 @@ has passed is due any day, for two weeks; after that no date is known.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import takewhile
 from typing import Any
 
 import polars as pl
@@ -82,7 +84,18 @@ class KnownDates:
         self._rows = record.filter(pl.col("ticker") == ticker).sort("known_from").to_dicts()
         self._made: dict[tuple[Any, ...], Report] = {}
         self._first: datetime | None = self._rows[0]["known_from"] if self._rows else None
-        self._before_first = list(self._history()) if self._rows else []
+        # A fact of history is the same on every session after it: made once, in the order of `at`.
+        history = [
+            (
+                self._report(row, REPORTED, ASSUMED),
+                self._report(row, ESTIMATED if row["timing"] is None else CONFIRMED, ASSUMED),
+            )
+            for row in (self._history() if self._rows else ())
+        ]
+        history.sort(key=lambda pair: (pair[0].day, pair[0].anchor))
+        self._history_days = [past.day for past, _ in history]
+        self._past = [past for past, _ in history]
+        self._planned = [planned for _, planned in history]
 
     def at(self, moment: datetime, day: date | None = None) -> tuple[Report, ...]:
         """The reports known at `moment`, by date, with one projected where none is planned.
@@ -94,13 +107,9 @@ class KnownDates:
             return ()
         if moment >= self._first:
             reports = [self._report(row, row["status"], RECORDED) for row in self._valid(moment)]
+            reports.sort(key=lambda report: (report.day, report.anchor))
         else:
-            reports = [
-                self._report(row, _status_on(row, day), ASSUMED)
-                for row in self._before_first
-                if row["date"] <= day + self._ahead
-            ]
-        reports.sort(key=lambda report: (report.day, report.anchor))
+            reports = self._assumed(day)
         return (*reports, *self._projected(reports, day))
 
     def on(self, session: date) -> tuple[Report, ...]:
@@ -111,12 +120,27 @@ class KnownDates:
         """Every recorded anchor with the moments from which and until which it was known; None for
         always. What is only projected is left out, and so are sessions before the first fetch that
         could not know of a report yet: it was months away."""
-        for row in self._before_first:
-            yield self._report(row, REPORTED, ASSUMED).anchor, None, self._first
+        for past in self._past:
+            yield past.anchor, None, self._first
         for row in self._rows:
             if row["status"] != WITHDRAWN:
                 known = self._report(row, row["status"], RECORDED)
                 yield known.anchor, row["known_from"], row["known_until"]
+
+    def _assumed(self, day: date) -> list[Report]:
+        """What the close of a session before the first fetch is assumed to have known."""
+        before, upto, ahead = (
+            bisect_left(self._history_days, day),
+            bisect_right(self._history_days, day),
+            bisect_right(self._history_days, day + self._ahead),
+        )
+        today = [
+            past if past.timing == BEFORE_OPEN else planned
+            for past, planned in zip(
+                self._past[before:upto], self._planned[before:upto], strict=True
+            )
+        ]
+        return [*self._past[:before], *today, *self._planned[upto:ahead]]
 
     def _valid(self, moment: datetime) -> list[dict[str, Any]]:
         valid = {
@@ -145,13 +169,16 @@ class KnownDates:
 
     def _projected(self, reports: list[Report], day: date) -> Iterable[Report]:
         """The report that nobody has planned yet; none if one is planned, or none can be due."""
-        past = [report.day for report in reports if report.anchor < day]
-        planned = (r.anchor >= day and r.day <= day + PLANNED_AHEAD for r in reports)
-        if not past or any(planned):
+        # From the newest on: a ticker has many reports, and what decides is near the end.
+        newest = list(reversed(reports))
+        last = next((r.day for r in newest if r.anchor < day), None)
+        planned = (r.anchor >= day and r.day <= day + PLANNED_AHEAD for r in newest)
+        if last is None or any(planned):
             return
-        earliest, latest = (max(past) + apart for apart in NEXT_QUARTER)
-        due = [r for r in reports if earliest <= r.day + A_YEAR_ON <= latest]
-        before = min(due, key=lambda report: report.day, default=None)
+        earliest, latest = (last + apart - A_YEAR_ON for apart in NEXT_QUARTER)
+        due = takewhile(lambda report: report.day >= earliest, newest)
+        fitting = [report for report in due if report.day <= latest]
+        before = fitting[-1] if fitting else None
         if before is None or before.day + A_YEAR_ON < day - OVERDUE:
             return
         said = (before.timing, PROJECTED, before.knowledge, before.source)
@@ -193,10 +220,3 @@ def as_frame(reports: Iterable[Report]) -> pl.DataFrame:
     """Reports as rows in :data:`REPORT_SCHEMA`."""
     rows = [{"date": report.day, **vars(report)} for report in reports]
     return pl.DataFrame(rows, schema=REPORT_SCHEMA)
-
-
-def _status_on(row: Mapping[str, Any], day: date) -> str:
-    """The status that a report of a later fetch had at the close of `day`."""
-    if row["date"] < day or (row["date"] == day and row["timing"] == BEFORE_OPEN):
-        return REPORTED
-    return ESTIMATED if row["timing"] is None else CONFIRMED

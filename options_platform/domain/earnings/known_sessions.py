@@ -34,13 +34,14 @@ def views(known: KnownDates, days: Sequence[date]) -> list[SessionView]:
     at = dict(zip(*(ordinals()[name].to_list() for name in ("date", "session")), strict=True))
     made: list[SessionView] = []
     past: Past = ()
+    past_before: list[tuple[date, date]] = []
     for day in days:
         reports = known.on(day)
-        now = tuple(
-            sorted({(r.anchor, r.reaction) for r in reports if r.reaction <= day}, key=_reaction)
-        )
+        happened = [(r.anchor, r.reaction) for r in reports if r.reaction <= day]
         # Most sessions know the same past: one tuple for all of them saves memory and time.
-        past = past if now == past else now
+        if happened != past_before:
+            now = tuple(sorted(set(happened), key=_reaction))
+            past, past_before = past if now == past else now, happened
         coming = next_report(reports, day)
         made.append(
             SessionView(

@@ -11,7 +11,7 @@ Time and memory grow with the number of tickers and not faster.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from functools import partial
 from typing import Any, Protocol
@@ -103,6 +103,7 @@ class _Ticker:
         self.seen: list[SessionView] = views(known, self.days)
         self.vols = self._vols()
         self._of_past: dict[Past, tuple[list[Move], dict[str, float | None]]] = {}
+        self._ratio_of_past: dict[Past, float | None] = {}
 
     def columns(self, chain: Callable[[date], pl.DataFrame | None]) -> Columns:
         """The feature columns by name, one value a session."""
@@ -207,18 +208,27 @@ class _Ticker:
     def _ratios(
         self, row: int, priced: Mapping[str, float | None], by_day: Mapping[date, float | None]
     ) -> dict[str, float]:
-        ratios = []
-        for anchor, reaction, move, _ in self._past(row)[0]:
-            implied = by_day.get(anchor) or self._implied_by_fall(anchor, reaction)
-            if implied:
-                ratios.append(abs(move) / implied)
-        found: dict[str, float] = {}
-        if len(ratios) >= FEWEST_RATIOS:
-            found["move_ratio_8"] = float(np.mean(ratios[-EVENTS:]))
+        past = self.seen[row].past
+        if past not in self._ratio_of_past:
+            self._ratio_of_past[past] = self._move_ratio(self._past(row)[0], by_day)
+        found, ratio = {}, self._ratio_of_past[past]
+        if ratio is not None:
+            found["move_ratio_8"] = ratio
         mean = self._past(row)[1].get("hist_move_mean_8")
         if priced.get("implied_move") is not None and mean:
             found["implied_over_hist"] = float(priced["implied_move"] or 0.0) / mean
         return found
+
+    def _move_ratio(
+        self, moves: Sequence[Move], by_day: Mapping[date, float | None]
+    ) -> float | None:
+        """The mean of the last eight moves / what was priced for each; None with too few."""
+        ratios = []
+        for anchor, reaction, move, _ in moves:
+            implied = by_day.get(anchor) or self._implied_by_fall(anchor, reaction)
+            if implied:
+                ratios.append(abs(move) / implied)
+        return float(np.mean(ratios[-EVENTS:])) if len(ratios) >= FEWEST_RATIOS else None
 
     def _implied_by_fall(self, anchor: date, reaction: date) -> float | None:
         """The move that the fall of own implied volatility at the reaction had priced."""

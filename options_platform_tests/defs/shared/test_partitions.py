@@ -3,10 +3,12 @@ from itertools import pairwise
 
 import dagster as dg
 import pytest
+from dagster._serdes import deserialize_value, serialize_value
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from options_platform.common import PartitionRange
+from options_platform.defs.shared.all_tickers import all_tickers
 from options_platform.defs.shared.partitions import (
     neighbours,
     partition_key,
@@ -140,3 +142,36 @@ def test_tickers_are_cut_into_ranges_that_dagster_can_express(pool, wanted):
         assert list(group) == pool[first : first + len(group)]
     for left, right in pairwise(groups):
         assert pool.index(right[0]) > pool.index(left[-1]) + 1
+
+
+@pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
+def test_the_sessions_of_a_run_are_mapped_to_all_tickers_as_dagster_maps_them(tmp_path):
+    ours = all_tickers("features").partition_mapping
+    other_process = deserialize_value(serialize_value(ours))
+    assert type(other_process) is dg.MultiPartitionMapping
+    assert other_process == ours
+    partitions = platform_partitions(settings_of(tmp_path, start=date(2024, 12, 2)))
+    keys = [f"2024-12-{day:02}|{ticker}" for day, ticker in ((24, "SPY"), (26, "IWM"), (26, "SPY"))]
+    wanted = partitions.empty_subset().with_partition_keys(keys)
+    with dg.partition_loading_context(datetime(2025, 1, 3, tzinfo=NEW_YORK)):
+        mapped, theirs = (
+            mapping.get_upstream_mapped_partitions_result_for_partitions(
+                wanted, partitions, partitions
+            )
+            for mapping in (ours, other_process)
+        )
+    assert mapped == theirs
+    assert len(mapped.partitions_subset) == 2 * len(TICKERS)
+
+
+def test_the_keys_of_a_range_are_kept_and_those_of_another_range_are_its_own(tmp_path):
+    ours = platform_partitions(settings_of(tmp_path, end=date(2025, 12, 31)))
+    assert platform_partitions(settings_of(tmp_path, end=date(2025, 12, 31))) is ours
+    theirs = dg.MultiPartitionsDefinition({d.name: d.partitions_def for d in ours.partitions_defs})
+    assert theirs == ours
+    for first, last in (("2024-12-24|SPY", "2025-01-03|QQQ"), ("2024-12-23|QQQ", "2024-12-26|IWM")):
+        wanted = dg.PartitionKeyRange(first, last)
+        for _ in range(2):
+            keys = ours.get_partition_keys_in_range(wanted)
+            assert keys == theirs.get_partition_keys_in_range(wanted)
+            keys.clear()
