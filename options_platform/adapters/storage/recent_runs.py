@@ -1,4 +1,4 @@
-"""The newest runs of Dagster with their durations, from its own database of runs, by SQLite alone."""
+"""The newest runs of Dagster with their durations, from its database of runs, by SQLite alone."""
 
 from __future__ import annotations
 

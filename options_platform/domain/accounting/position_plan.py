@@ -142,9 +142,7 @@ def _time_on(position: Position, exits: ExitRules, expiry: ExpiryRules) -> date 
     return first if last is None else min(first, last)
 
 
-def modelled_spread(
-    position: Position, at: DatedClose | None, chain: ChainRules
-) -> Spread | None:
+def modelled_spread(position: Position, at: DatedClose | None, chain: ChainRules) -> Spread | None:
     """The spread at the newest close, with the volatilities of the model and its entry price.
 
     None where legs were assigned, without a close, and once expired.

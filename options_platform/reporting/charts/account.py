@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import plotly.graph_objects as go
 import polars as pl
 
-from options_platform.reporting.charts.style import COLOURS, colour_of, figure, plain
+from options_platform.reporting.charts.style import COLOURS, FURTHER, colour_of, figure, plain
 
 
 def equity_and_cash(marks: pl.DataFrame) -> go.Figure:
@@ -81,13 +81,18 @@ def greek(rows: pl.DataFrame, name: str, limit_usd: float | None) -> go.Figure:
 
 def equity_curves(curves: Mapping[str, pl.DataFrame]) -> go.Figure:
     """Equity of each name over time, USD; each frame has date and equity_usd."""
-    made = figure("USD", height=320)
+    made = figure("USD", height=380)
     for place, (name, rows) in enumerate(curves.items()):
         made.add_scatter(
             x=rows["date"].to_list(),
             y=rows["equity_usd"].to_list(),
             name=plain(name),
-            line={"color": colour_of(name, place), "width": 2 if name == "model" else 1.1},
+            line={
+                "color": colour_of(name, place),
+                "width": 2.4 if name in COLOURS else 1.2,
+                # A colour that comes again is dotted.
+                "dash": "dot" if place > len(FURTHER) else "solid",
+            },
             hovertemplate="%{y:,.0f} USD",
         )
     made.update_layout(yaxis_tickformat=",.0f")

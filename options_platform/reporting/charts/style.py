@@ -13,7 +13,8 @@ COLOURS = {
     "profit": "#4d8c3a", "loss": "#d0493f",
     "delta": "#3b82c4", "gamma": "#8a63d2", "theta": "#4d8c3a", "vega": "#d9730d",
     "at expiry": "#3b82c4", "today": "#d9730d", "spot": "#7b8794", "limit": "#d0493f",
-    "price": "#7b8794", "entry": "#3b82c4", "model": "#3b82c4", "naive": "#7b8794",
+    "price": "#7b8794", "entry": "#3b82c4", "naive": "#7b8794",
+    "model": "#3b82c4", "the rules": "#3b82c4",
     "implied": "#d9730d", "realised": "#3b82c4",
     "bearish": "#d0493f", "neutral": "#7b8794", "bullish": "#4d8c3a",
 }  # fmt: skip
@@ -52,7 +53,7 @@ def figure(
         font={"family": FONT, "size": 12},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         hovermode="x unified" if x_unit is None else "closest",
-        xaxis={"title": {"text": x_unit or ""}, "automargin": True, "zeroline": False},
+        xaxis={"automargin": True, "zeroline": False},
         yaxis={
             "title": {"text": unit},
             "automargin": True,
@@ -60,6 +61,8 @@ def figure(
             "tickformat": ".1%" if per_cent else None,
         },
     )
+    if x_unit:
+        made.update_xaxes(title_text=x_unit)
     return on_ground(made, "light")
 
 

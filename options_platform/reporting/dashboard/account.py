@@ -34,20 +34,28 @@ def account(view: View) -> dict[str, Any]:
     newest = rows.row(-1, named=True)
     held = [each for each in view.positions if each.closed_on is None]
     limits = _greek_limits(view, newest["equity_usd"])
-    return content | {
-        "newest": newest,
-        "start_usd": view.ledger.start_usd(),
+    over_time = {
         "equity": drawn.equity_and_cash(rows),
         "drawdown": drawn.drawdown(rows),
         "by_day": drawn.profit_over_time(rows),
         "by_month": drawn.profit_over_time(rows, by_month=True),
-        "parts": _parts(view),
         "greeks": [(name, drawn.greek(rows, name, limits[name])) for name in GREEKS],
-        "limits": _limits(view, newest, limits),
-        "kill_switch": _kill_switch(view),
-        "sets": _sets(view, held),
-        "brief": account_brief(view.trading, view.ledger, held),
     }
+    # One session is no line.
+    nothing: dict[str, Any] = {**dict.fromkeys(over_time), "greeks": []}
+    return (
+        content
+        | (over_time if rows.height > 1 else nothing)
+        | {
+            "newest": newest,
+            "start_usd": view.ledger.start_usd(),
+            "parts": _parts(view),
+            "limits": _limits(view, newest, limits),
+            "kill_switch": _kill_switch(view),
+            "sets": _sets(view, held),
+            "brief": account_brief(view.trading, view.ledger, held),
+        }
+    )
 
 
 def _greek_limits(view: View, equity_usd: float) -> dict[str, float]:

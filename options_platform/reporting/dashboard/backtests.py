@@ -74,17 +74,13 @@ def _by_name(curves: pl.DataFrame, column: str) -> dict[str, pl.DataFrame]:
     parts = curves.sort(pl.col(column) != MODEL, column, "date").partition_by(
         column, maintain_order=True
     )
-    return {_named(str(part[column][0])): part for part in parts}
-
-
-def _named(name: str) -> str:
-    return name if name == MODEL else shown_name(name)
+    return {shown_name(str(part[column][0])): part for part in parts}
 
 
 def _scores(caption: str, scores: pl.DataFrame) -> dict[str, Any]:
     kinds = {"model": 0, "baseline": 1, "hold": 2}
     rows = [
-        {**row, "name": _named(row["name"]),
+        {**row, "name": shown_name(row["name"]),
          "interval": interval(row["sharpe_low"], row["sharpe_high"])}
         for row in sorted(scores.to_dicts(), key=lambda row: (kinds[row["kind"]], row["name"]))
     ]  # fmt: skip

@@ -20,7 +20,7 @@ from options_platform.models.study.model_study import SHIPPED
 from options_platform.reporting import research
 from options_platform.reporting.charts.research import calibration, scores_through_time
 from options_platform.reporting.dashboard.view import View, grid
-from options_platform.reporting.dashboard.words import exact, interval, score, whole
+from options_platform.reporting.dashboard.words import exact, interval, score, text, whole
 from options_platform.reporting.sections import METRIC_NAMES, MODEL_NAMES
 
 TITLES = {
@@ -36,7 +36,9 @@ def models(view: View) -> dict[str, Any]:
     trials, folds = read(TRIALS), read(TRIAL_FOLDS)
     return {
         "targets": [
-            _target(target, scores, champions, research.trial_rows(trials, folds, champions, target))
+            _target(
+                target, scores, champions, research.trial_rows(trials, folds, champions, target)
+            )
             for target in SHIPPED
         ]
         if scores.height
@@ -53,7 +55,7 @@ def _target(
     by_year = [r for r in research.cut_rows(scores, target, "year") if r["metric"] == metric]
     by_regime = [r for r in research.cut_rows(scores, target, "regime") if r["metric"] == metric]
     names = {
-        "period": ("Sessions of", exact), "value": (unit, score),
+        "period": ("Sessions of", text), "value": (unit, score),
         "interval": ("95% interval", exact), "baseline": ("Naive", score), "n": ("Rows", whole),
     }  # fmt: skip
     return {

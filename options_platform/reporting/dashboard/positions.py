@@ -98,21 +98,31 @@ def _exits(plan: PositionPlan) -> dict[str, Any]:
     position = plan.position
     rows: list[dict[str, Any]] = [
         {"exit": name, "at": closing(level), "now": closing(position.mark_price),
-         "far": abs(level - position.mark_price)}
-        for name, level in (("Takes profit", plan.take_profit), ("Stops", plan.stop_loss))
-        if level is not None
+         "far": ratio(far) if far > 0 else "reached"}
+        for name, level, far in _levels(plan)
     ]  # fmt: skip
     if plan.time_on is not None:
         days = (plan.time_on - position.marked_on).days
         rows.append({"exit": "Time is up", "at": str(plan.time_on), "now": str(position.marked_on),
-                     "far": max(days, 0)})  # fmt: skip
+                     "far": f"{days} days" if days > 0 else "reached"})  # fmt: skip
     return grid(
         "Exits, USD a share or days",
         rows,
         {"exit": ("Exit", exact), "at": ("At", exact), "now": ("Now", exact),
-         "far": ("Away", lambda far: f"{far} days" if isinstance(far, int) else ratio(far))},
+         "far": ("Away", exact)},
         "It is held to expiry.",
     )  # fmt: skip
+
+
+def _levels(plan: PositionPlan) -> list[tuple[str, float, float]]:
+    """Each exit by price that can be reached: name, value and distance, USD a share."""
+    mark = plan.position.mark_price
+    levels = []
+    if plan.take_profit is not None:
+        levels.append(("Takes profit", plan.take_profit, plan.take_profit - mark))
+    if plan.stop_loss is not None:
+        levels.append(("Stops", plan.stop_loss, mark - plan.stop_loss))
+    return levels
 
 
 def _greeks(marked: dict[str, Any] | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""System: Dagster's runs and timings, what failed, rows set aside, sizes, and the published copy."""
+"""System: Dagster's runs and how long they took, what failed, rows set aside, and sizes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from options_platform.adapters.storage.failed_runs import failed_runs
 from options_platform.adapters.storage.recent_runs import recent_runs
 from options_platform.contracts import QUARANTINE
 from options_platform.reporting.dashboard.view import View, grid
-from options_platform.reporting.dashboard.words import exact, moment, ratio, text
+from options_platform.reporting.dashboard.words import exact, moment, ratio, run_id, text
 from options_platform.services.installation.health import health_findings
 from options_platform.services.market_data.inventory import without_bars
 
@@ -32,7 +32,7 @@ def system(view: View) -> dict[str, Any]:
         "failed": grid(
             "Jobs whose newest run failed, UTC",
             failed,
-            {"job": ("Job", exact), "ended": ("Ended", moment), "run_id": ("Run", exact),
+            {"job": ("Job", exact), "ended": ("Ended", moment), "run_id": ("Run", run_id),
              "cause": ("Cause", exact)},
             "No job's newest run has failed.",
         ),
@@ -40,7 +40,7 @@ def system(view: View) -> dict[str, Any]:
             "The newest runs, UTC",
             runs,
             {"job": ("Job", exact), "status": ("State", text), "started": ("Started", moment),
-             "seconds": ("Seconds", ratio), "run_id": ("Run", exact)},
+             "seconds": ("Seconds", ratio), "run_id": ("Run", run_id)},
             "Nothing was run yet. Begin with: options-platform backfill",
         ),
         "without_bars": grid(

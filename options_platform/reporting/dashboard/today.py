@@ -53,15 +53,13 @@ def today(view: View) -> dict[str, Any]:
         "brief": account_brief(view.trading, view.ledger, held),
         "halted": view.ledger.halted() if view.ledger.exists else None,
         "planned": planned,
-        "decisions": []
-        if planned is None
-        else decisions_in_words(settings, warehouse, planned),
+        "decisions": [] if planned is None else decisions_in_words(settings, warehouse, planned),
         "blackouts": blackouts_in_words(settings, warehouse, newest, view.now),
         "working": _working(view),
         "problems": problems,
         "next": next_step(problems, newest, goes_on=goes_on),
         "next_run": from_midnight(shift(newest, 1)) if goes_on else None,
-        "health": [each for each in health_findings(settings, view.now)],
+        "health": [*health_findings(settings, view.now)],
         "freshness": _freshness(view),
         "events": _events(view),
     }
@@ -84,11 +82,16 @@ def _working(view: View) -> dict[str, Any]:
 
 def _freshness(view: View) -> dict[str, Any]:
     rows = []
-    read: tuple[Table, ...] = (RAW_OHLCV, VIX, FEATURES_TABLE, MODEL_PREDICTIONS, TRADE_PLAN, PAPER_ORDERS)
+    read: tuple[Table, ...] = (
+        RAW_OHLCV,
+        VIX,
+        FEATURES_TABLE,
+        MODEL_PREDICTIONS,
+        TRADE_PLAN,
+        PAPER_ORDERS,
+    )
     for table in read:
-        keys = view.warehouse.read(
-            table, columns=["date", "ticker"], tickers=view.settings.tickers
-        )
+        keys = view.warehouse.read(table, columns=["date", "ticker"], tickers=view.settings.tickers)
         last: date | None = keys["date"].max()  # type: ignore[assignment]
         behind = None
         if last is not None:
@@ -98,7 +101,7 @@ def _freshness(view: View) -> dict[str, Any]:
         f"The newest session is {view.newest}",
         rows,
         {
-            "table": ("Data", text), "last": ("Up to", exact),
+            "table": ("Table", exact), "last": ("Up to", exact),
             "behind": ("Sessions behind", whole),
         },
     )  # fmt: skip

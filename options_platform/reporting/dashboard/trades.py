@@ -19,6 +19,7 @@ from options_platform.reporting.dashboard.words import (
     price,
     score,
     text,
+    whole,
 )
 
 MOST = 200
@@ -82,10 +83,11 @@ def _journal(rows: pl.DataFrame) -> dict[str, Any]:
         rows.to_dicts(),
         {"ticker": ("Ticker", exact), "strategy": ("Strategy", text),
          "rule_set": ("Rule set", exact), "opened_on": ("Opened", exact),
-         "closed_on": ("Closed", exact), "exit_reason": ("Exit", text), "contracts": ("Spreads", str),
+         "closed_on": ("Closed", exact), "exit_reason": ("Exit", text),
+         "pnl_usd": ("Profit, USD", gain), "contracts": ("Spreads", whole),
          "planned_price": ("Planned", price), "entry_price": ("Entry", price),
          "exit_price": ("To close", closing), "fees_usd": ("Fees, USD", money),
-         "slippage_usd": ("Slippage, USD", money), "pnl_usd": ("Profit, USD", gain)},
+         "slippage_usd": ("Slippage, USD", money)},
         "No trade fits. Clear the filter to see all.",
     )  # fmt: skip
 
@@ -106,9 +108,7 @@ def _price(view: View, ticker: str, chosen: pl.DataFrame) -> Any:
 
 
 def _targets(targets: pl.DataFrame) -> dict[str, Any]:
-    rows = [
-        row | {"interval": interval(row["low"], row["high"], 3)} for row in targets.to_dicts()
-    ]
+    rows = [row | {"interval": interval(row["low"], row["high"], 3)} for row in targets.to_dicts()]
     return grid(
         "Closed trades against their targets, with 95% intervals",
         rows,

@@ -140,9 +140,7 @@ def grid(
 
     `empty` says what to do where there are no rows.
     """
-    numbers = {
-        key for key in columns if any(isinstance(row.get(key), int | float) for row in rows)
-    }
+    numbers = {key for key in columns if any(isinstance(row.get(key), int | float) for row in rows)}
     return {
         "caption": caption,
         "headings": [(heading, key in numbers) for key, (heading, _) in columns.items()],

@@ -54,6 +54,11 @@ def exact(value: Any) -> str:
     return DASH if is_missing(value) else str(value)
 
 
+def run_id(value: str) -> str:
+    """The beginning of a run's id, which the web UI shows."""
+    return value[:8]
+
+
 def moment(value: Any) -> str:
     """A UTC time to the minute."""
     return DASH if value is None else f"{value:%Y-%m-%d %H:%M}"

@@ -1,4 +1,4 @@
-"""What a person may do from the dashboard: `halt`, `resume` and `flatten`, by the commands themselves.
+"""What a person may do from the dashboard: `halt`, `resume` and `flatten`, by their commands.
 
 Each runs as a process of its own, as it would from a shell: the same checks, the same audit.
 """
@@ -39,9 +39,7 @@ def carry_out(settings: Settings, action: str, reason: str) -> tuple[bool, list[
             check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        return False, [
-            f"{action} did not end within {MOST_SECONDS} seconds. Look at the account, and run "
-            f"options-platform {action} again."
-        ]
+        late = f"{action} did not end within {MOST_SECONDS} seconds. Look at the account, then run "
+        return False, [f"{late}options-platform {action} again."]
     lines = [line for line in f"{ended.stdout}\n{ended.stderr}".splitlines() if line.strip()]
     return ended.returncode == 0, lines

@@ -1,4 +1,4 @@
-"""The dashboard as a web application: its pages, the state that they poll, and its three actions."""
+"""The dashboard as a web application: its pages, the state that they poll, three actions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 from options_platform.errors import PlatformError
 from options_platform.reporting.dashboard.pages import (
@@ -19,9 +20,9 @@ from options_platform.reporting.dashboard.pages import (
     render_answer,
     view_of,
 )
+from options_platform.services.trading.home_copy import home_copy
 from options_platform.serving.dashboard.access import Access
 from options_platform.serving.dashboard.actions import ACTIONS, carry_out, refusal
-from options_platform.services.trading.home_copy import home_copy
 from options_platform.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ HEADERS = {
     "X-Frame-Options": "DENY",
 }
 KEPT_PAGES = 48
+LONGEST_FORM = 10_000
 MINUTES = 5
 """How long a page may be shown whose home has not changed: alerts come with time alone, too."""
 
@@ -142,7 +144,9 @@ def make_app(settings: Settings, access: Access) -> Starlette:
     def static(request: Request) -> Response:
         name = request.path_params["file"]
         if name == "plotly.min.js":
-            return FileResponse(plotly_script(), headers=HEADERS | {"Cache-Control": "max-age=3600"})
+            return FileResponse(
+                plotly_script(), headers=HEADERS | {"Cache-Control": "max-age=3600"}
+            )
         if name not in STATIC:
             return PlainTextResponse("There is no such file.\n", 404, HEADERS)
         folder = Path(str(files("options_platform.reporting.dashboard"))) / "static"
@@ -154,8 +158,7 @@ def make_app(settings: Settings, access: Access) -> Starlette:
         if (denied := refused(request)) is not None:
             return denied
         action = request.path_params["action"]
-        async with request.form(max_files=0, max_fields=5) as sent:
-            form = {key: value for key, value in sent.items() if isinstance(value, str)}
+        form = await form_of(request)
         if action not in ACTIONS or not access.has_form_token(form.get("token")):
             text = "Nothing was done: the form is not of this dashboard. Load the page again.\n"
             return PlainTextResponse(text, 403, HEADERS)
@@ -180,6 +183,16 @@ def make_app(settings: Settings, access: Access) -> Starlette:
             Middleware(GZipMiddleware, minimum_size=2000, compresslevel=3),
         ],
     )
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """The fields of a form that a page of the dashboard sends; empty for anything longer."""
+    sent = b""
+    async for part in request.stream():
+        sent += part
+        if len(sent) > LONGEST_FORM:
+            return {}
+    return dict(parse_qsl(sent.decode(errors="replace"), keep_blank_values=True))
 
 
 def plotly_script() -> Path:
