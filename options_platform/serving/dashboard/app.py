@@ -41,6 +41,9 @@ HEADERS = {
 }
 KEPT_PAGES = 48
 LONGEST_FORM = 10_000
+SHOW_RUNS = ("today", "system")
+"""The pages that show the state of Dagster's runs, up to a minute old."""
+
 MINUTES = 5
 """How long a page may be shown whose home has not changed: alerts come with time alone, too."""
 
@@ -58,23 +61,25 @@ class Pages:
     _made: OrderedDict[tuple[str, ...], str] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def state(self) -> str:
+    def state(self, name: str) -> str:
         """What changes with anything that a page may show: the copy, halts, runs, and time."""
         settings, now = self.settings, self.now()
         copy = home_copy(settings)
-        runs = settings.dagster_home / "history"
-        watched = [
-            *sorted(settings.home.glob("*.duckdb.halt")),
-            *(runs / name for name in ("runs.db", "runs.db-wal")),
-        ]
-        times = [str(path.stat().st_mtime_ns) for path in watched if path.exists()]
-        parts = (copy.published_at, copy.behind, int(now.timestamp() // (60 * MINUTES)), *times)
-        return " ".join(map(str, parts))
+        notices = [notice.stat().st_mtime_ns for notice in settings.home.glob("*.duckdb.halt")]
+        runs = 0
+        if name in SHOW_RUNS:
+            files = (
+                settings.dagster_home / "history" / each for each in ("runs.db", "runs.db-wal")
+            )
+            # A run writes all the time.
+            runs = int(max((f.stat().st_mtime for f in files if f.exists()), default=0.0) // 60)
+        parts = (copy.published_at, copy.behind, *sorted(notices), runs)
+        return " ".join(map(str, (*parts, int(now.timestamp() // (60 * MINUTES)))))
 
     def page(self, name: str, query: dict[str, str]) -> str:
         """A page as HTML."""
         with self._lock:
-            state = self.state()
+            state = self.state(name)
             key = (state, name, *(query.get(each, "") for each in ASKED))
             if key not in self._made:
                 view = view_of(self.settings, query, self.now())
@@ -138,8 +143,8 @@ def make_app(settings: Settings, access: Access) -> Starlette:
         except PlatformError as error:
             return PlainTextResponse(f"{error}\n", 503, HEADERS)
 
-    def state(_request: Request) -> Response:
-        return PlainTextResponse(pages.state(), headers=HEADERS)
+    def state(request: Request) -> Response:
+        return PlainTextResponse(pages.state(request.path_params["name"]), headers=HEADERS)
 
     def static(request: Request) -> Response:
         name = request.path_params["file"]
@@ -173,7 +178,7 @@ def make_app(settings: Settings, access: Access) -> Starlette:
     return Starlette(
         routes=[
             Route("/", enter, methods=["GET"]),
-            Route("/state", guarded(state), methods=["GET"]),
+            Route("/state/{name}", guarded(state), methods=["GET"]),
             Route("/static/{file}", guarded(static), methods=["GET"]),
             Route("/actions/{action}", act, methods=["POST"]),
             Route("/{name}", guarded(page), methods=["GET"]),

@@ -38,7 +38,7 @@ function isBusy() {
 async function update() {
   if (document.hidden || isBusy()) return;
   try {
-    const asked = await fetch("/state", { cache: "no-store" });
+    const asked = await fetch(`/state/${document.body.dataset.page}`, { cache: "no-store" });
     if (!asked.ok) throw new Error(String(asked.status));
     const state = await asked.text();
     document.body.classList.remove("stale");
