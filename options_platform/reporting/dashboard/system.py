@@ -18,6 +18,7 @@ from options_platform.services.installation.health import health_findings
 from options_platform.services.market_data.inventory import without_bars
 
 RUNS, ROWS = 25, 50
+SMALLEST = 0.005
 
 
 def system(view: View) -> dict[str, Any]:
@@ -78,5 +79,6 @@ def _sizes(home: Path) -> list[dict[str, Any]]:
         except OSError:
             # A run removes its files while this looks at them.
             continue
-        rows.append({"name": entry.name, "megabytes": sum(sizes.values()) / 1e6})
+        if (megabytes := sum(sizes.values()) / 1e6) >= SMALLEST:
+            rows.append({"name": entry.name, "megabytes": megabytes})
     return sorted(rows, key=lambda row: -row["megabytes"])
