@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import logging
 
-from options_platform.commands.common import of_stored_source, read_home, ready_settings, say
+from options_platform.commands.common import of_stored_source, ready_settings, say
 from options_platform.commands.ui import require_free
+from options_platform.settings import Settings
 
 
 def dashboard(args: argparse.Namespace) -> int:
@@ -24,9 +25,9 @@ def dashboard(args: argparse.Namespace) -> int:
     import uvicorn
 
     from options_platform.serving.dashboard.app import make_app
+    from options_platform.serving.dashboard.made_pages import MadePages
 
-    settings = of_stored_source(settings, read_home(settings).warehouse)
-    app = make_app(settings, access)
+    app = make_app(MadePages(settings, access, _as_stored))
     say(f"Dashboard: http://{HOST}:{args.port}/?token={access.secret}")
     say(f"Home {settings.home}; stop with Ctrl+C. The address is a key to the account: keep it.")
     if access.public:
@@ -38,3 +39,9 @@ def dashboard(args: argparse.Namespace) -> int:
     )  # fmt: skip
     uvicorn.Server(config).run()
     return 0
+
+
+def _as_stored(settings: Settings) -> Settings:
+    from options_platform.services.trading.home_copy import home_copy
+
+    return of_stored_source(settings, home_copy(settings).warehouse)

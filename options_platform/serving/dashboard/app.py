@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from options_platform.errors import PlatformError
-from options_platform.reporting.dashboard.pages import (
-    PAGES,
-    Frame,
-    render,
-    render_answer,
-    view_of,
-)
-from options_platform.services.trading.home_copy import home_copy
-from options_platform.serving.dashboard.access import Access
+from options_platform.reporting.dashboard.pages import PAGES, render_answer
 from options_platform.serving.dashboard.actions import ACTIONS, carry_out, refusal
-from options_platform.settings import Settings
+from options_platform.serving.dashboard.made_pages import ASKED, MadePages
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -39,58 +27,12 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-KEPT_PAGES = 48
 LONGEST_FORM = 10_000
-SHOW_RUNS = ("today", "system")
-"""The pages that show the state of Dagster's runs, up to a minute old."""
-
-MINUTES = 5
-"""How long a page may be shown whose home has not changed: alerts come with time alone, too."""
-
-ASKED = ("account", "search", "ticker", "strategy", "rule_set", "exit_reason", "result")
 STATIC = ("dashboard.css", "dashboard.js", "ground.js")
 
 
-@dataclass
-class Pages:
-    """The pages of a home, each made once for a state of it; one at a time, on one core."""
-
-    settings: Settings
-    access: Access
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    _made: OrderedDict[tuple[str, ...], str] = field(default_factory=OrderedDict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def state(self, name: str) -> str:
-        """What changes with anything that a page may show: the copy, halts, runs, and time."""
-        settings, now = self.settings, self.now()
-        copy = home_copy(settings)
-        notices = [notice.stat().st_mtime_ns for notice in settings.home.glob("*.duckdb.halt")]
-        runs = 0
-        if name in SHOW_RUNS:
-            files = (
-                settings.dagster_home / "history" / each for each in ("runs.db", "runs.db-wal")
-            )
-            # A run writes all the time.
-            runs = int(max((f.stat().st_mtime for f in files if f.exists()), default=0.0) // 60)
-        parts = (copy.published_at, copy.behind, *sorted(notices), runs)
-        return " ".join(map(str, (*parts, int(now.timestamp() // (60 * MINUTES)))))
-
-    def page(self, name: str, query: dict[str, str]) -> str:
-        """A page as HTML."""
-        with self._lock:
-            state = self.state(name)
-            key = (state, name, *(query.get(each, "") for each in ASKED))
-            if key not in self._made:
-                view = view_of(self.settings, query, self.now())
-                self._made[key] = render(name, view, Frame(state, self.access.form_token))
-                while len(self._made) > KEPT_PAGES:
-                    self._made.popitem(last=False)
-            return self._made[key]
-
-
-def make_app(settings: Settings, access: Access) -> Starlette:
-    """The dashboard of the settings' home for those whom `access` lets in."""
+def make_app(pages: MadePages) -> Starlette:
+    """The dashboard of a home for those whom its access lets in."""
     from starlette.applications import Starlette
     from starlette.middleware import Middleware
     from starlette.middleware.gzip import GZipMiddleware
@@ -103,7 +45,7 @@ def make_app(settings: Settings, access: Access) -> Starlette:
     )
     from starlette.routing import Route
 
-    pages = Pages(settings, access)
+    access = pages.access
 
     def refused(request: Request) -> Response | None:
         if reason := access.refusal(request.headers):
@@ -170,7 +112,9 @@ def make_app(settings: Settings, access: Access) -> Starlette:
         if why := refusal(action, form):
             answer = render_answer(action.capitalize(), [why], succeeded=False)
             return HTMLResponse(answer, 400, HEADERS)
-        done, lines = await run_in_threadpool(carry_out, settings, action, form.get("reason", ""))
+        done, lines = await run_in_threadpool(
+            carry_out, pages.settings, action, form.get("reason", "")
+        )
         return HTMLResponse(
             render_answer(action.capitalize(), lines, succeeded=done), 200 if done else 409, HEADERS
         )

@@ -24,7 +24,7 @@ from options_platform.reporting.dashboard.pages import PAGES
 from options_platform.services.accounting.portfolio_views import ledger_portfolio
 from options_platform.services.trading.replay import replay, side_by_side
 from options_platform.serving.dashboard.access import make_access
-from options_platform.serving.dashboard.app import Pages
+from options_platform.serving.dashboard.made_pages import MadePages
 from options_platform_tests.platform import make_platform_settings
 from options_platform_tests.web_ui import ROOT, browser_page, free_port
 
@@ -225,7 +225,7 @@ def test_no_secret_of_the_environment_is_on_a_page(server, cookie, settings):
 
 def test_an_empty_home_says_on_every_page_what_to_do(tmp_path):
     empty = make_platform_settings(tmp_path / "home")
-    pages = Pages(empty, make_access(empty.home, None, None))
+    pages = MadePages(empty, make_access(empty.home, None, None))
     for name in PAGES:
         text = pages.page(name, {})
         assert "Nothing is stored in this home yet" in text
@@ -234,7 +234,7 @@ def test_an_empty_home_says_on_every_page_what_to_do(tmp_path):
 
 def test_a_page_is_made_once_for_a_state_of_the_home(settings):
     at = datetime(2026, 1, 2, 12, tzinfo=UTC)
-    pages = Pages(settings, make_access(settings.home, None, None), now=lambda: at)
+    pages = MadePages(settings, make_access(settings.home, None, None), now=lambda: at)
     first = pages.page("system", {})
     assert pages.page("system", {"unknown": "1"}) is first
     assert f'data-state="{pages.state("system")}"' in first
