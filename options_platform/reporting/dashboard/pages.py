@@ -9,7 +9,6 @@ from functools import cache
 from typing import Any
 
 from options_platform.errors import PlatformError
-from options_platform.formats import count, usd
 from options_platform.reporting.charts.style import GROUNDS, ground_paths, in_json, in_page
 from options_platform.reporting.dashboard import words
 from options_platform.reporting.dashboard.account import account
@@ -83,7 +82,7 @@ def render(name: str, view: View, frame: Frame) -> str:
 def render_answer(title: str, lines: list[str], *, succeeded: bool) -> str:
     """The page that says what became of an action."""
     template = templates().get_template("dashboard/templates/answer.html.j2")
-    return str(template.render(title=title, lines=lines, succeeded=succeeded, themes=themes()))
+    return str(template.render(title=title, lines=lines, succeeded=succeeded))
 
 
 def themes() -> str:
@@ -102,7 +101,7 @@ def templates() -> Any:
     made.filters |= {
         "money": words.money, "gain": words.gain, "share": words.share,
         "figure": lambda figure: Markup(in_json(figure)),  # noqa: S704 (in_json escapes)
-        "raw_json": Markup, "dollars": usd, "counted": count,
+        "raw_json": Markup,
     }  # fmt: skip
     return made
 

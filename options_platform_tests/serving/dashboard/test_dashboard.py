@@ -198,6 +198,7 @@ def test_a_halt_takes_the_typed_word_and_comes_to_an_open_page_by_itself(server,
     assert events.filter(pl.col("kind") == "halted")["detail"].to_list() == [HOSTILE]
 
 
+@pytest.mark.long
 def test_nothing_is_shown_or_done_without_the_token(server, settings, cookie):
     had_traded = open_ledger(settings).exists
     assert server.status("/account") == 403
@@ -214,6 +215,7 @@ def test_nothing_is_shown_or_done_without_the_token(server, settings, cookie):
     assert open_ledger(settings).exists is had_traded
 
 
+@pytest.mark.long
 def test_no_secret_of_the_environment_is_on_a_page(server, cookie, settings):
     for name in PAGES:
         for account in ("account", "replay"):
@@ -232,6 +234,7 @@ def test_an_empty_home_says_on_every_page_what_to_do(tmp_path):
         assert "options-platform backfill" in text
 
 
+@pytest.mark.long
 def test_a_page_is_made_once_for_a_state_of_the_home(settings):
     at = datetime(2026, 1, 2, 12, tzinfo=UTC)
     pages = MadePages(settings, make_access(settings.home, None, None), now=lambda: at)
