@@ -53,6 +53,7 @@ COMMANDS = {
     "import": ("importing", "import_files"),
     "chain-snapshot": ("market", "chain_snapshot"),
     "ui": ("ui", "ui"),
+    "dashboard": ("dashboard", "dashboard"),
     "mlflow": ("mlflow", "mlflow"),
     "config": ("config", "config"),
     "new": ("extending.new", "new"),

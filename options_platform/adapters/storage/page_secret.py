@@ -1,4 +1,7 @@
-"""The secret of a home in the addresses of its pages, kept in a file that only its owner reads."""
+"""The secrets of a home: of the addresses of its pages, and of its dashboard.
+
+Each is kept in a file of its own that only the owner reads.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,18 @@ from threading import get_ident
 from options_platform.errors import HomeError
 
 FILE = "pages.secret"
+DASHBOARD = "dashboard.secret"
+"""Apart from the other, which stands in the links of Dagster's event log."""
+
 SECRET = re.compile(r"[0-9a-f]{32}")
 
 
-def secret_of(home: Path) -> str:
-    """The secret of a home, 32 hex digits; made at the first call, and the same ever after.
+def secret_of(home: Path, name: str = FILE) -> str:
+    """A secret of a home, 32 hex digits; made at the first call, and the same ever after.
 
     Raises :class:`HomeError` if its file cannot be read or written, or holds something else.
     """
-    path = home.expanduser() / FILE
+    path = home.expanduser() / name
     try:
         if not path.exists():
             _make(path)

@@ -304,6 +304,15 @@ def _add_care(add: AddCommand, reading: AddCommand) -> None:
 def _add_ui(add: AddCommand) -> None:
     ui = add("ui", "serve the Dagster web UI, with schedules, on 127.0.0.1")
     ui.add_argument("--port", type=int, default=3000)
+    dashboard = add("dashboard", "serve the pages of account, trades and data on 127.0.0.1")
+    dashboard.add_argument("--port", type=int, default=8501)
+    dashboard.add_argument("--host", default="127.0.0.1", help="127.0.0.1; any other is refused")
+    dashboard.add_argument(
+        "--public", metavar="NAME", help="host name of a proxy with TLS on this machine, in front"
+    )
+    dashboard.add_argument(
+        "--password-file", metavar="FILE", help="file with the password for those who use it"
+    )
     mlflow = add("mlflow", "serve MLflow's UI, opened on the newest scores of the models")
     mlflow.add_argument("--host", default="127.0.0.1", help="address to listen on")
     mlflow.add_argument("--port", type=int, default=5000)

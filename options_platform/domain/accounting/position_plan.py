@@ -122,7 +122,7 @@ def position_plan(
     is_taken, is_stopped = levels.take_profit <= most, levels.stop_loss <= worst
     if position.strategy in EARNINGS_STRATEGIES:
         is_taken = is_stopped = False
-    spread = None if position.broken_contracts else _spread(position, at, chain)
+    spread = None if position.broken_contracts else modelled_spread(position, at, chain)
     return PositionPlan(
         position,
         position.entry_price + levels.take_profit if is_taken else None,
@@ -147,8 +147,11 @@ def _time_on(position: Position, exits: ExitRules, expiry: ExpiryRules) -> date 
     return first if last is None else min(first, last)
 
 
-def _spread(position: Position, at: DatedClose | None, chain: ChainRules) -> Spread | None:
-    """The spread at the newest close, with the volatilities of the model and its entry price."""
+def modelled_spread(position: Position, at: DatedClose | None, chain: ChainRules) -> Spread | None:
+    """The spread at the newest close, with the volatilities of the model and its entry price.
+
+    None where legs were assigned, without a close, and once expired.
+    """
     legs = position.legs
     if at is None or at.session >= position.expiry or any(leg.is_shares for leg in legs):
         return None

@@ -47,7 +47,7 @@ def earnings_section(
         return None
     newest = newest_date(settings, now)
     forecasts = warehouse.read(EARNINGS_FORECAST, tickers=settings.tickers, end=newest)
-    calendar = _calendar(settings, warehouse, forecasts, newest)
+    calendar = report_calendar(settings, warehouse, newest, forecasts)
     scores = forecast_scores(warehouse, settings.tickers)
     paired = events.drop_nulls("implied_move")
     return {
@@ -57,7 +57,7 @@ def earnings_section(
         "has_implied": any(row["implied_move"] is not None for row in calendar),
         "has_priced": paired.height > 0,
         "has_crush": events["iv_crush"].count() > 0,
-        "tickers": _by_ticker(events),
+        "tickers": moves_by_ticker(events),
         "moves_plot": figures.data_uri(moves_by_report(events)),
         "implied_plot": figures.data_uri(implied_against_moves(paired))
         if paired.height >= FEWEST_PAIRS
@@ -70,10 +70,12 @@ def earnings_section(
     }
 
 
-def _calendar(
-    settings: Settings, warehouse: Warehouse, forecasts: pl.DataFrame, newest: date
+def report_calendar(
+    settings: Settings, warehouse: Warehouse, newest: date, forecasts: pl.DataFrame | None = None
 ) -> list[dict[str, Any]]:
     """The next report of each ticker as known at the newest session, with its newest forecast."""
+    if forecasts is None:
+        forecasts = warehouse.read(EARNINGS_FORECAST, tickers=settings.tickers, end=newest)
     record = warehouse.read(EARNINGS_KNOWN, tickers=settings.tickers)
     rows = []
     for ticker in record["ticker"].unique().sort().to_list():
@@ -98,7 +100,7 @@ def _calendar(
     return sorted(rows, key=lambda row: (row["report_date"], row["ticker"]))
 
 
-def _by_ticker(events: pl.DataFrame) -> list[dict[str, Any]]:
+def moves_by_ticker(events: pl.DataFrame) -> list[dict[str, Any]]:
     """What the reports of each ticker were like."""
     size = pl.col("move").abs()
     return (
