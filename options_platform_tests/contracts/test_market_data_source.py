@@ -35,7 +35,7 @@ SPAN = (date(2016, 3, 1), date(2016, 6, 30))
 FIRST = date(2016, 1, 4)
 AFTER = datetime(2016, 7, 1, 4, 30, tzinfo=UTC)
 EXPIRIES = [date(2016, 7, 8), date(2016, 7, 15)]
-KINDS = {"bars", "index", "chain", "earnings"}
+KINDS = {"bars", "index", "chain", "earnings", "splits"}
 HEADERS = {
     "SPY": "date,open,high,low,close,adj_close,volume\n",
     "VIX": "date,open,high,low,close\n",
@@ -122,6 +122,7 @@ def asks(source, kind, name):
         "index": lambda: source.index_bars(name, *SPAN),
         "chain": lambda: source.option_chain(name, SPAN[1], AFTER),
         "earnings": lambda: source.earnings(name, *SPAN),
+        "splits": lambda: source.announced_splits(name, *SPAN),
     }[kind]
 
 
@@ -187,6 +188,13 @@ def test_a_range_before_a_tickers_first_bar_is_empty_and_no_error(source):
     nothing = source.bars("SPY", date(2015, 10, 1), date(2015, 12, 31))
     assert nothing.schema == BAR_SCHEMA
     assert nothing.is_empty()
+
+
+@giving("splits")
+def test_announced_splits_have_the_ports_schema(source):
+    splits = source.announced_splits("SPY", *SPAN)
+    assert splits.schema == SPLIT_SCHEMA
+    assert splits["date"].is_between(*SPAN).all()
 
 
 def test_every_row_names_its_source_and_is_within_the_range(source):

@@ -42,6 +42,9 @@ def predictions_and_labels() -> tuple[pl.DataFrame, pl.DataFrame]:
                     "fwd_iv_rank_5d": random.uniform(0, 1, len(DAYS)),
                     "fwd_rv_5d": 0.2,
                     "known_on": DAYS,
+                    "neutral_band": 0.01,
+                    "reaction_in_5d": None,
+                    "fwd_rv_5d_ex": None,
                 }
             )
         )
