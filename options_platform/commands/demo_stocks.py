@@ -30,6 +30,9 @@ end = {LAST}
 account_value_usd = 1000000
 baselines = []
 
+[plan.selection]
+strategy = "iron_condor"   # wanted in each session, so that refusals are of the blackout alone
+
 [earnings]
 event_premium = 1.2        # as dear as the simulated market's reports
 
