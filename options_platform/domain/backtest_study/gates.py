@@ -32,6 +32,7 @@ NO_TRADE = {
     "NO_EDGE": "the strategy matrix names no trade",
     "NO_OPTIONS": "no options were listed yet",
     "NO_EXPIRY": "no listed expiry within the days",
+    "ODD_SPLIT": "contracts of before a split are not those of after it",
     "BAD_QUOTE": "no sound quotes",
     "ILLIQUID": "a sold leg has no bid at all",
 }

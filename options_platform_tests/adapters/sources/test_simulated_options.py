@@ -7,6 +7,7 @@ import pytest
 from options_platform.adapters.sources import open_source, source_options
 from options_platform.adapters.sources.simulated import SimulatedSource
 from options_platform.adapters.sources.simulated_market import at_close
+from options_platform.contracts.funds import FUNDS
 from options_platform.domain.calendar.expiries import listed_expiries
 from options_platform.domain.calendar.sessions import NEW_YORK, close_time, shift
 from options_platform.domain.chain import ChainRules, option_sign, years_of
@@ -50,6 +51,10 @@ def test_expiries_are_the_listed_ones_and_each_has_calls_and_puts(chain, session
 
 
 def test_quotes_keep_put_call_parity_within_their_width(chain, session):
+    if chain["ticker"][0] not in FUNDS:
+        _require_american_parity(chain, session)
+        # Deep in the money options on stocks are American.
+        chain = chain.filter((pl.col("strike") / pl.col("spot")).log().abs() < 0.03)
     both = chain.pivot("right", index=["expiry", "strike", "spot"], values=["bid", "ask"])
     years = years_of((both["expiry"] - session).dt.total_days().to_numpy())
     rules = ChainRules()
@@ -58,6 +63,16 @@ def test_quotes_keep_put_call_parity_within_their_width(chain, session):
     low = (both["bid_call"] - both["ask_put"]).to_numpy()
     high = (both["ask_call"] - both["bid_put"]).to_numpy()
     assert ((low <= forward + 1e-9) & (forward <= high + 1e-9)).all()
+
+
+def _require_american_parity(chain, session):
+    both = chain.pivot("right", index=["expiry", "strike", "spot"], values=["bid", "ask"])
+    years = years_of((both["expiry"] - session).dt.total_days().to_numpy())
+    rules, spot, strike = ChainRules(), both["spot"].to_numpy(), both["strike"].to_numpy()
+    least = spot * np.exp(-rules.dividend_yield * years) - strike
+    most = spot - strike * np.exp(-rules.risk_free_rate * years)
+    assert ((both["bid_call"] - both["ask_put"]).to_numpy() <= most + 1e-9).all()
+    assert ((both["ask_call"] - both["bid_put"]).to_numpy() >= least - 1e-9).all()
 
 
 def test_the_price_of_each_stated_volatility_lies_between_bid_and_ask(chain, session):

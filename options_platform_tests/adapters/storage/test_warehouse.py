@@ -32,6 +32,9 @@ def labels(days: int = 3, ticker: str = "SPY", value: float = 0.01) -> pl.DataFr
             "fwd_iv_rank_5d": [0.5] * days,
             "fwd_rv_5d": [0.2] * days,
             "known_on": [d + timedelta(days=7) for d in dates],
+            "neutral_band": [0.01] * days,
+            "reaction_in_5d": [None] * days,
+            "fwd_rv_5d_ex": [None] * days,
         },
         schema=LABELS.schema,
     )

@@ -74,7 +74,7 @@ def test_the_rule_trace_has_every_decision(outcome, warehouse):
     assert refused["len"].max() == 1
     account = ledger.filter(pl.col("step") == 100)
     assert account["outcome"].unique().to_list() in ([], ["refused"])
-    assert plans["rule"].n_unique() == 18
+    assert plans["rule"].n_unique() == 19
 
 
 def test_the_results_of_a_run_are_in_its_metadata(outcome):

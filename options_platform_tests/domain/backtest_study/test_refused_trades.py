@@ -185,8 +185,10 @@ def test_a_refused_trade_has_the_size_that_the_account_had_for_it(close, inputs,
     too_dear = too_dear.join(equity, on="date")
     assert too_dear.height > 5
     assert set(too_dear["contracts"]) == {1}
-    # The next session's price may be a little better than the one that was refused.
-    assert (too_dear["max_loss_usd"] > 0.8 * 0.02 * too_dear["equity_usd"]).all()
+    # The next session's price may be a little better than the one that was refused, seldom a lot.
+    share = too_dear["max_loss_usd"] / (0.02 * too_dear["equity_usd"])
+    assert (share < 0.8).sum() <= 0.01 * too_dear.height
+    assert share.min() > 0.5
 
 
 def test_what_has_no_trade_says_what_is_missing(close):

@@ -162,7 +162,10 @@ def test_orders_of_the_platform_that_an_older_ledger_does_not_know_are_canceled(
     assert_sound(made, resting)
 
 
-def test_a_ledger_older_than_a_halt_is_halted_by_the_notice_or_the_broker(tmp_path, resting):
+def test_a_ledger_older_than_a_halt_is_halted_by_the_notice_or_the_broker(
+    tmp_path, resting, kept_open
+):
+    kept_open.close()
     made = trader(tmp_path, resting.address)
     trade(made, ("QQQ",))
     backup = made.ledger.path.read_bytes()

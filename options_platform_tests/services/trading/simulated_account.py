@@ -67,6 +67,7 @@ def market(closes, iv=0.18):
 def trade(made, closes, *, until=None, iv=0.18):
     plans, legs = planned(DAYS[0])
     # Opening the two files takes longer than most of what is done with them.
+    made.ledger.path.parent.mkdir(parents=True, exist_ok=True)
     with made.ledger.holding(), held(made.broker.path, wait_seconds=10.0):
         for day in DAYS[: until or len(closes)]:
             made.run_session(day, plans, legs, market(closes, iv), NOW)

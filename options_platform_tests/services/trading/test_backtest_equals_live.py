@@ -43,24 +43,26 @@ def test_the_same_plans_give_the_same_trades_and_equity_as_paper_trading(tmp_pat
 
 
 def test_both_carry_the_same_spread_through_a_split_of_the_stock(tmp_path):
-    run = paper_run(tmp_path, split=(date(2017, 4, 26), 7.0), last=date(2017, 4, 28))
-    (crossed,) = [p for p in run.ledger.positions() if p.ticker == "AAA" and p.contracts == 7]
+    run = paper_run(tmp_path, split=(date(2017, 5, 2), 7.0))
+    of_both = [p for p in run.ledger.positions() if p.ticker == "AAA" and p.contracts == 70]
+    crossed, *later = sorted(of_both, key=lambda p: p.closed_on)
     (trade,) = (
         run.backtest.trades.filter(pl.col("opened_on") == crossed.opened_on)
         .filter(pl.col("ticker") == "AAA")
         .rows(named=True)
     )
     # Seven contracts for one, at a seventh of the prices; the exit was decided before the split.
-    assert (trade["contracts"], crossed.contracts, crossed.exit_reason) == (1, 7, "TAKE_PROFIT")
+    assert (trade["contracts"], crossed.contracts, crossed.exit_reason) == (10, 70, "TIME")
     assert crossed.entry_price * 7 == pytest.approx(trade["entry_price"])
     assert crossed.exit_price * 7 == pytest.approx(trade["exit_price"])
     assert (crossed.closed_on, crossed.fees_usd) == (trade["closed_on"], trade["fees_usd"])
-    assert trade["closed_on"] == date(2017, 4, 26)
+    assert trade["closed_on"] == date(2017, 5, 2)
+    assert [p.exit_reason for p in later] == ["STOP_LOSS"] * 2
     equity = run.ledger.table("marks").sort("session")["equity_usd"]
     assert run.backtest.equity["equity_usd"].to_list() == pytest.approx(equity.to_list(), abs=0.005)
     # The ledger has it from the broker, once, and nothing differs.
     events = run.ledger.table("account_events").filter(pl.col("kind") == "split")
-    assert events["detail"].to_list() == ["AAA 7:1 on 2017-04-26"]
+    assert events["detail"].to_list() == ["AAA 7:1 on 2017-05-02"]
     assert run.ledger.differences() == []
     assert open_broker(run.settings).holdings() == [
         holding for holding in open_broker(run.settings).holdings()
@@ -68,18 +70,8 @@ def test_both_carry_the_same_spread_through_a_split_of_the_stock(tmp_path):
     ]  # fmt: skip
 
 
-@pytest.mark.long
-def test_both_hold_three_condors_through_a_split_and_stop_them_later(tmp_path):
-    run = paper_run(tmp_path, split=(date(2017, 4, 11), 2.0), last=date(2017, 4, 21))
-    crossed = [p for p in run.ledger.positions() if p.ticker == "AAA" and p.exit_reason]
-    assert {p.closed_on for p in crossed if p.exit_reason == "STOP_LOSS"} == {date(2017, 4, 13)}
-    equity = run.ledger.table("marks").sort("session")["equity_usd"]
-    assert run.backtest.equity["equity_usd"].to_list() == pytest.approx(equity.to_list(), abs=0.005)
-    assert run.ledger.differences() == []
-
-
 def test_both_leave_in_the_last_session_before_a_split_that_is_not_whole(tmp_path):
-    ex_date = date(2017, 5, 26)
+    ex_date = date(2017, 5, 9)
     run = paper_run(tmp_path, split=(ex_date, 1.5))
     left = [p for p in run.ledger.positions() if p.exit_reason == "ODD_SPLIT"]
     assert {(p.ticker, p.closed_on) for p in left} == {("AAA", shift(ex_date, -1))}
@@ -113,14 +105,14 @@ def test_both_close_the_same_calls_in_the_same_sessions_before_an_expected_ex_da
         "selection": {"strategy": "bull_call_spread"},
         "strikes": {"long_delta": dict.fromkeys(REGIMES, 0.9)},
     }
-    run = paper_run(tmp_path, dividend=4.0, plan=plan)
+    run = paper_run(tmp_path, dividend=6.0, plan=plan)
     ours, live = both(run)
     assert [row[:-1] for row in ours] == [row[:-1] for row in live]
     assert sum(reason == "EX_DIVIDEND" for *_, reason, _ in live) > 1
-    # Where the rule comes too late, the dividend of 4 USD a share is owed.
+    # Where the rule comes too late, the dividend of 6 USD a share is owed.
     assert sum(reason == "ASSIGNED" for *_, reason, _ in live) >= 1
     paid = [a for a in open_broker(run.settings).activities(FIRST) if a.kind == "DIV"]
-    assert {(a.amount_usd < 0, a.amount_usd / a.quantity) for a in paid} == {(True, 4.0)}
+    assert {(a.amount_usd < 0, a.amount_usd / a.quantity) for a in paid} == {(True, 6.0)}
     equity = run.ledger.table("marks").sort("session")["equity_usd"]
     assert run.backtest.equity["equity_usd"].to_list() == pytest.approx(equity.to_list(), abs=0.005)
 
