@@ -156,13 +156,13 @@ def _trade(position: Position, warehouse: Warehouse) -> dict[str, Any]:
     event = next(events.sort("date").iter_rows(named=True), None)
     if event is None:
         return row | dict.fromkeys(("report_date", "move", "iv_pre", "iv_post"))
-    history = warehouse.read(IV_HISTORY, tickers=[ticker], start=entered, end=event["reaction"])
+    history = warehouse.read(IV_HISTORY, tickers=[ticker], start=entered, end=event["date"])
     iv = dict(history.select("date", "iv_30d").iter_rows())
     return row | {
         "report_date": event["report_date"],
         "move": event["move"],
         "iv_pre": iv.get(event["anchor"]),
-        "iv_post": iv.get(event["reaction"]),
+        "iv_post": iv.get(event["date"]),
     }
 
 
