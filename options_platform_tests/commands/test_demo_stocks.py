@@ -35,8 +35,8 @@ def test_a_trade_of_a_report_is_told_from_entry_to_exit_with_its_crush():
         ),
         "    The report of 2024-07-19 moved it -3.1%; options had priced 5.2%, 6.6% was forecast.",
         (
-            "    The crush: its 30-day volatility was 40.0% at the last close before and 30.0% after, "
-            "-25%."
+            "    The crush: its 30-day volatility was 40.0% at the last close before and 30.0% "
+            "after, -25%."
         ),
     ]
     open_one = TRADE | {"closed_on": None, "exit_price": None, "move": None, "iv_post": None}
