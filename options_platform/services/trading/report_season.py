@@ -39,9 +39,9 @@ class Season:
     `calendar` has a row for each report that a close three weeks before knew to lie ahead: ticker,
     date and status as known then, and `changes`, the later dates and statuses in order, each with
     its day. `refused` has by ticker how many plans the blackout refused, first and last, and the
-    newest in words. `trades` has a row for each position in a report that the account took: what it was,
-    what the report did and what volatility lost; `undone` counts the reasons of reports that were
-    not traded.
+    newest in words. `trades` has a row for each position in a report that the account took: what it
+    was, what the report did and what volatility lost; `undone` counts the reasons of reports that
+    were not traded.
     """
 
     calendar: list[dict[str, Any]]
