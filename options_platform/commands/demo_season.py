@@ -28,7 +28,7 @@ REFUSED = {
 
 def show_season(season: Season) -> None:
     """Print the season in the order in which it is lived."""
-    say("The calendar as it was known at the first close, and what became of it", "bold")
+    say("The calendar as it was known three weeks before, and what became of it", "bold")
     rows = [{**row, "became": _became(row)} for row in season.calendar]
     print_table(rows, tuple(CALENDAR), CALENDAR)
     say()
@@ -58,6 +58,8 @@ def _became(row: Mapping[str, Any]) -> str:
         moved = change["date"] != day
         if change["status"] == "reported":
             said.append("reported" if not moved else f"reported on {change['date']}")
+        elif change["status"] == "estimated":
+            said.append(f"estimated for {change['date']} on {change['on']}")
         elif moved:
             said.append(f"moved to {change['date']} on {change['on']}")
         else:

@@ -28,17 +28,20 @@ from options_platform.domain.trading.positions import Position
 from options_platform.services.trading.reports_ahead import stored_reports
 from options_platform.settings import Settings
 
+CALENDAR_AHEAD = 15
+"""Sessions before the first one of a season at whose close its calendar is read."""
+
 
 @dataclass(frozen=True)
 class Season:
     """An earnings season of the tickers of a home.
 
-    `calendar` has a row for each report that the first close knew to lie ahead: ticker, date and
-    status as known then, and `changes`, the later dates and statuses in order, each with its day.
-    `refused` has by ticker how many plans the blackout refused, first and last, and the newest in
-    words. `trades` has a row for each position in a report that the account took: what it was,
-    what the report did and what volatility lost; `undone` counts the reasons of reports that were
-    not traded.
+    `calendar` has a row for each report that a close three weeks before knew to lie ahead: ticker,
+    date and status as known then, and `changes`, the later dates and statuses in order, each with
+    its day. `refused` has by ticker how many plans the blackout refused, first and last, and the
+    newest in words. `trades` has a row for each position in a report that the account took: what it
+    was, what the report did and what volatility lost; `undone` counts the reasons of reports that
+    were not traded.
     """
 
     calendar: list[dict[str, Any]]
@@ -90,7 +93,7 @@ def _known(settings: Settings, warehouse: Warehouse) -> dict[str, KnownDates]:
 def _calendar(
     known: dict[str, KnownDates], record: pl.DataFrame, days: Sequence[date]
 ) -> list[dict[str, Any]]:
-    first, last = days[0], days[-1]
+    first, last = shift(days[0], -CALENDAR_AHEAD), days[-1]
     rows = []
     for ticker, dates in known.items():
         report = min(
