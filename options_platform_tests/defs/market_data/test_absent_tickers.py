@@ -18,7 +18,7 @@ from options_platform.common import PartitionRange
 from options_platform.contracts import PAPER_ORDERS, RAW_OHLCV, TRADE_PLAN, TRADE_PLAN_LEGS
 from options_platform.domain.calendar.sessions import NEW_YORK, sessions, shift
 from options_platform.errors import ShortHistoryError
-from options_platform.runs import DATA_ASSETS, RunFailedError, run_job
+from options_platform.runs import COMPANY_ASSETS, DATA_ASSETS, EVENT_ASSETS, RunFailedError, run_job
 from options_platform.services.market_data.inventory import without_bars
 from options_platform.services.market_data.listing import listed_pool
 from options_platform.services.trading.account_state import alerts_of
@@ -31,6 +31,8 @@ from options_platform_tests.platform import (
 
 START, END = date(2015, 1, 2), date(2016, 6, 15)
 LISTED, DELISTED = date(2016, 6, 6), date(2016, 3, 31)
+DATA = (*DATA_ASSETS, *EVENT_ASSETS, COMPANY_ASSETS[0])
+"""The assets of the tickers' own data, which models of all tickers wait for."""
 REST = ("direction_model", "volatility_model", "regime", "trade_plan", "paper_orders")
 NOON = datetime(2026, 1, 2, 12, tzinfo=NEW_YORK)
 
@@ -127,7 +129,7 @@ def test_phases_of_one_run_per_ticker_give_the_same_rows(whole, tmp_path):
     """Runs as in a backfill of the web UI."""
     settings = platform(tmp_path)
     for ticker in TICKERS:
-        run(settings, PartSource(LIVES), tickers=[ticker], assets=DATA_ASSETS)
+        run(settings, PartSource(LIVES), tickers=[ticker], assets=DATA)
     for ticker in reversed(TICKERS):
         run(settings, PartSource(LIVES), tickers=[ticker], assets=REST)
     assert_same_tables(made(whole[0]), made(settings))
@@ -150,10 +152,10 @@ def test_a_pool_is_refused_for_missing_rows_but_not_for_an_unlisted_ticker(tmp_p
     end = date(2015, 3, 31)
     settings = platform(tmp_path, end=end)
     source = PartSource(LIVES)
-    run(settings, source, end=end, tickers=["OLD", "SPY"], assets=DATA_ASSETS)
+    run(settings, source, end=end, tickers=["OLD", "SPY"], assets=DATA)
     with pytest.raises(RunFailedError, match="features of NEW end before they begin"):
         run(settings, source, end=end, tickers=["SPY"], assets=["direction_model"])
-    run(settings, source, end=end, tickers=["NEW"], assets=DATA_ASSETS)
+    run(settings, source, end=end, tickers=["NEW"], assets=DATA)
     run(settings, source, end=end, tickers=["SPY"], assets=["direction_model"])
     # A run of the ticker alone, as the web UI makes one, has nothing to do and says so.
     run(settings, source, end=end, tickers=["NEW"], assets=REST)
