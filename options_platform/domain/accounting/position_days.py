@@ -6,6 +6,9 @@ broken spreads use the marks in the ledger.
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import add
+
 import numpy as np
 import polars as pl
 
@@ -91,7 +94,9 @@ def _with_values(rows: pl.DataFrame, ends: pl.Expr) -> pl.DataFrame:
         },
         **{name: pl.col(name) * SHARES * pl.col("before") for name in PARTS},
     )
-    other = pl.col("pnl_day_usd") - pl.sum_horizontal(PARTS)
+    # `sum_horizontal` adds in an order that depends on the number of threads.
+    explained = reduce(add, (pl.col(part).fill_null(0.0) for part in PARTS))
+    other = pl.col("pnl_day_usd") - explained
     return rows.with_columns(other_pnl_usd=other)
 
 

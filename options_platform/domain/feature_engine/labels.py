@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from functools import reduce
+from operator import add
 
 import polars as pl
 
@@ -96,12 +98,13 @@ def _with_forward_vol(rows: pl.DataFrame) -> pl.DataFrame:
             how="left",
             maintain_order="left",
         )
-    total = pl.sum_horizontal(columns, ignore_nulls=False)
+    # `sum_horizontal` adds in an order that depends on the number of threads.
+    total = reduce(add, (pl.col(column) for column in columns))
     others = [
         pl.when(pl.col("reacted") != HORIZON - ahead).then(pl.col(column)).otherwise(0.0)
         for ahead, column in enumerate(columns, start=1)
     ]
-    ordinary = pl.sum_horizontal(others, ignore_nulls=False)
+    ordinary = reduce(add, others)
     left = pl.when(pl.col("reacted") >= 0).then(HORIZON - 1).otherwise(HORIZON)
     has_reports = pl.col("reacted").is_not_null() & total.is_not_null()
     return rows.with_columns(
