@@ -115,7 +115,7 @@ def test_some_weeks_of_two_sets_at_alpaca_are_those_of_both_in_one_account(tmp_p
         tmp_path,
         date(2017, 4, 3),
         date(2017, 4, 28),
-        tickers=("AAA",),
+        tickers=("SPY",),
         account_value_usd=400_000.0,
         budgets={"plan": 0.6, "premium_ladder": 0.4},
         risk={**WIDE, "max_positions_per_ticker": 14, "max_positions": 14},

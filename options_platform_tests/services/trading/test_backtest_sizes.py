@@ -18,7 +18,7 @@ from options_platform.services.trading.session import TradingSession
 from options_platform.settings import make_settings
 from options_platform_tests.regime_market import regime_market
 
-TICKERS = ("AAA", "BBB", "CCC")
+TICKERS = ("SPY", "QQQ", "IWM")
 FIRST, LAST = date(2017, 4, 3), date(2017, 4, 21)
 
 
