@@ -9,7 +9,7 @@ empty variable counts as unset; `none` stands for an empty list or no value, and
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -378,8 +378,8 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
         at = values
         for part in path[:-1]:
             at = at.setdefault(part, {})
-        # A mapping's keys are data (tickers), so their case is kept.
-        key = name.rsplit("__", 1)[-1] if kind is str and path[0] == "iv_symbol" else path[-1]
+        # Tickers are in capitals; all other keys are in small letters.
+        key = name.rsplit("__", 1)[-1] if _is_by_ticker(path) else path[-1]
         at[key] = _read(environment[name], kind)
     return values
 
@@ -396,6 +396,19 @@ def _field_type(path: list[str], name: str) -> Any:
             raise_unknown(f"{name}: ", path[: depth + 1], list(hints))
         kind = hints[part]
     return kind
+
+
+def _is_by_ticker(path: Sequence[str]) -> bool:
+    """Whether the last part of a setting's path, which there is, is a ticker."""
+    rules: Any = Settings()
+    *parents, name, _ = ("", *path)
+    for part in parents[1:]:
+        rules = getattr(rules, part)
+    if not is_dataclass(rules):
+        return False
+    return any(
+        each.name == name and each.metadata.get("keys") == "tickers" for each in fields(rules)
+    )
 
 
 def _read(text: str, kind: Any) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 
 from options_platform.domain.calendar.closures import parse_closures
@@ -10,6 +11,11 @@ from options_platform.domain.market.bars import require_ticker
 from options_platform.errors import SettingsError
 from options_platform.settings.settings import Settings
 from options_platform.settings.sources import source_entry
+
+ALIKE = 0.75
+"""Likeness from which on two words of a group's name count as the same one."""
+SLACK = 1e-6
+"""Weights that add up to 1 may exceed it by their rounding."""
 
 
 def require_sensible(settings: Settings) -> None:
@@ -40,6 +46,66 @@ def require_sensible(settings: Settings) -> None:
     if not 1024 <= settings.reports_port <= 65535:
         raise SettingsError("setting reports_port: a port from 1024 to 65535")
     _require_own_tickers(settings)
+    usual = Settings()
+    for name, groups, defaults in (
+        ("risk.groups", settings.risk.groups, usual.risk.groups),
+        ("groups.peers", settings.groups.peers, usual.groups.peers),
+        ("groups.sectors", settings.groups.sectors, usual.groups.sectors),
+    ):
+        _require_known_groups(name, groups, defaults)
+    _require_shares(settings.groups.weights)
+
+
+def _require_known_groups(
+    setting: str, groups: Mapping[str, str], defaults: Mapping[str, str]
+) -> None:
+    """Raise :class:`SettingsError` for a group whose name is a slip of another one's.
+
+    A ticker in a misspelt group escapes the limit of its group, and is nobody's peer.
+    """
+    sizes = Counter(groups.values())
+    for ticker, group in groups.items():
+        if defaults.get(ticker) == group:
+            continue
+        require_ticker(ticker)
+        meant = next((name for name in sizes if sizes[name] > 1 and is_slip(group, name)), None)
+        if not group.strip() or (sizes[group] == 1 and meant is not None):
+            advice = f"did you mean {meant}?" if meant else "name its group"
+            raise SettingsError(
+                f"setting {setting}.{ticker}: no other ticker is in the group {group!r}; {advice}"
+            )
+
+
+def is_slip(text: str, name: str) -> bool:
+    """Whether `text` is a misspelt `name`: as many words, each alike, as us_equty_index."""
+    from difflib import SequenceMatcher
+
+    words, others = text.lower().split("_"), name.lower().split("_")
+    return (
+        text != name
+        and len(words) == len(others)
+        and all(
+            SequenceMatcher(None, *pair).ratio() >= ALIKE
+            for pair in zip(words, others, strict=True)
+        )
+    )
+
+
+def _require_shares(weights: Mapping[str, float]) -> None:
+    """Raise :class:`SettingsError` for weights that no index can have."""
+    for ticker, weight in weights.items():
+        require_ticker(ticker)
+        if not 0.0 < weight <= 1.0:
+            raise SettingsError(
+                f"setting groups.weights.{ticker}: {weight:g} is no fraction of the index above 0 "
+                "and at most 1; write 0.07 for 7%"
+            )
+    total = sum(weights.values())
+    if total > 1.0 + SLACK:
+        raise SettingsError(
+            f"setting groups.weights: the weights add up to {total:g}, more than the whole index; "
+            "correct them to fractions of it, such as 0.07 for 7%"
+        )
 
 
 def _require_own_tickers(settings: Settings) -> None:

@@ -117,7 +117,7 @@ class Settings:
     end: date | None = None
     closures: tuple[str, ...] = ()
     simulated_seed: int = 7
-    iv_symbol: dict[str, str] = field(default_factory=dict)
+    iv_symbol: dict[str, str] = field(default_factory=dict, metadata={"keys": "tickers"})
     broker: BrokerName = "simulated"
     account: str = "paper"
     account_value_usd: float = 100_000.0

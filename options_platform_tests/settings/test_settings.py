@@ -206,6 +206,18 @@ def test_numbers_of_a_smile_that_allow_arbitrage_are_refused_with_the_reason(tmp
         load_settings(tmp_path, {})
 
 
+def test_variables_keep_the_capitals_of_a_ticker_wherever_it_is_a_key(tmp_path):
+    names = {"GROUPS__WEIGHTS__AAPL": "0.07", "RISK__BETAS__AAPL": "1.2", "IV_SYMBOL__AAPL": "VIX",
+             "EARNINGS__TIMING__AAPL": "before_open", "REQUESTS_PER_MINUTE__YAHOO": "5",
+             "TICKERS": "SPY,AAPL"}  # fmt: skip
+    settings = load_settings(tmp_path, {f"OPTIONS_{name}": text for name, text in names.items()})
+    assert (settings.groups.weights, settings.risk.betas) == ({"AAPL": 0.07}, {"AAPL": 1.2})
+    assert (settings.iv_symbol, settings.earnings.timing) == (
+        {"AAPL": "VIX"}, {"AAPL": "before_open"},
+    )  # fmt: skip
+    assert settings.requests_per_minute["yahoo"] == 5
+
+
 def test_a_group_of_an_own_ticker_stands_beside_the_default_ones():
     settings = make_settings(
         {"risk": {"groups": {"AAPL": "tech"}}, "groups": {"peers": {"XYZ": "banks"}}}

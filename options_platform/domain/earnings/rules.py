@@ -29,7 +29,7 @@ class EarningsRules:
     """
 
     assumed_known_days: int = 14
-    timing: dict[str, Timing] = field(default_factory=dict)
+    timing: dict[str, Timing] = field(default_factory=dict, metadata={"keys": "tickers"})
     event_premium: float | None = None
 
     @property

@@ -20,17 +20,16 @@ class GroupRules:
     """Which tickers are compared. `peers` and `sectors` name the group of a ticker.
 
     A value over a group needs three other members on the session. `weights` are those of the
-    tickers in the index behind SPY, for the implied correlation; without them it is null. A week in
-    which companies with `heavy_week` of the weight report is pointed out for SPY.
+    tickers in the index behind SPY, for the implied correlation: fractions that add up to at most
+    1; below 60% of the index it is null. A week in which companies with `heavy_week` of the weight
+    report is pointed out for SPY.
     """
 
     peers: dict[str, str] = field(default_factory=_megacaps, metadata={"keys": "tickers"})
     sectors: dict[str, str] = field(default_factory=_sectors, metadata={"keys": "tickers"})
-    weights: dict[str, float] = field(default_factory=dict)
+    weights: dict[str, float] = field(default_factory=dict, metadata={"keys": "tickers"})
     heavy_week: float = 0.15
 
     def __post_init__(self) -> None:
-        if any(not 0.0 < weight <= 1.0 for weight in self.weights.values()):
-            raise ValueError("weights are above 0 and at most 1")
         if not 0.0 < self.heavy_week <= 1.0:
             raise ValueError(f"heavy_week is above 0 and at most 1, not {self.heavy_week}")

@@ -95,7 +95,7 @@ class RiskRules:
     max_group_risk_pct: float = 0.08
     max_total_risk_pct: float = 0.10
     groups: dict[str, str] = field(default_factory=_groups, metadata={"keys": "tickers"})
-    betas: dict[str, float] = field(default_factory=dict)
+    betas: dict[str, float] = field(default_factory=dict, metadata={"keys": "tickers"})
     greeks: GreekLimits = field(default_factory=GreekLimits)
     gap: GapRules = field(default_factory=GapRules)
     kill_switch: KillSwitchRules = field(default_factory=KillSwitchRules)
