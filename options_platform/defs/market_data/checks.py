@@ -10,6 +10,7 @@ import polars as pl
 
 from options_platform.common import PartitionRange
 from options_platform.contracts import RAW_OHLCV
+from options_platform.contracts.renamed import renamed_note
 from options_platform.defs.shared.context import run_range
 from options_platform.domain.checks.tables import Finding
 from options_platform.domain.market.corporate_actions import adjusted_throughout, adjustment_gaps
@@ -55,6 +56,7 @@ def _fresh(_: Platform, selected: PartitionRange, bars: pl.DataFrame) -> Finding
     )
     shown = tuple(
         f"{ticker} ends {last} ({count(late, 'session')} behind {selected.end})"
+        f"{renamed_note(ticker)}"
         if last
         else f"{ticker}: no bars"
         for ticker, last, late, _ in behind.rows()

@@ -15,6 +15,8 @@ from functools import lru_cache
 
 import polars as pl
 
+from options_platform.contracts.renamed import RENAMED
+
 _MARK = r"^(?:[A-Z]{1,6}:|[.^$_@+-])?"
 _ROOT = _MARK + r"([A-Z][A-Z0-9./]{0,6}?)[\s_]*"
 _DATED = r"(\d{6})\s*([CP])\s*"
@@ -25,8 +27,8 @@ STANDARD_SUFFIXES = ("", "W", "P")
 
 `SPXW` are the weekly options of SPX, and a root in P those that settle at the close (PM).
 """
-FORMER_ROOTS = {"QQQ": "QQQQ"}
-"""Roots under a ticker's former symbol: QQQ was QQQQ from 2004-12-01 to 2011-03-22."""
+FORMER_ROOTS = {new.ticker: former for former, new in RENAMED.items()}
+"""Roots under a ticker's former symbol."""
 
 
 def parse_symbols(symbols: pl.Series) -> pl.DataFrame:

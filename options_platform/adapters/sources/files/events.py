@@ -15,11 +15,7 @@ from options_platform.adapters.sources.files.reading import (
     with_numbers,
     with_times,
 )
-from options_platform.adapters.sources.files.symbols import (
-    require_symbol,
-    same_symbol,
-    symbol_in_file,
-)
+from options_platform.adapters.sources.files.symbols import is_of, require_symbol
 from options_platform.adapters.sources.files.text.dates import hours_of
 from options_platform.adapters.sources.files.text.rows import plain
 from options_platform.errors import SourceError
@@ -115,7 +111,7 @@ def read_earnings(path: Path, ticker: str) -> pl.DataFrame:
     table = read_table(path, "earnings", may_be_empty=True)
     if "ticker" in table.frame.columns:
         names = table.frame["ticker"].drop_nulls().unique().to_list()
-        of_ticker = [name for name in names if same_symbol(symbol_in_file(name), ticker)]
+        of_ticker = [name for name in names if is_of(name, ticker)]
         if names and not of_ticker:
             # Absence from the file does not prove that the company reports nothing.
             raise SourceError(f"{path.name} is of {names[0]} and others, not of {ticker}")

@@ -30,6 +30,7 @@ from options_platform.adapters.sources.files.reading import find, names_in, read
 from options_platform.adapters.sources.index_range import why_no_answer
 from options_platform.adapters.sources.options import SourceOptions
 from options_platform.contracts.market import SERIES
+from options_platform.contracts.renamed import renamed_note
 from options_platform.domain.calendar.sessions import newest_final_session
 from options_platform.domain.market.bars import require_ticker
 from options_platform.errors import ShortHistoryError, SourceError, UnknownSymbolError
@@ -73,11 +74,10 @@ class CsvSource:
         table = table.with_columns(ticker=pl.lit(ticker), source=pl.lit("csv"))
         table = table.filter(pl.col("date").is_between(start, end)).select(BAR_SCHEMA.names())
         if last is None or last < end:
-            raise ShortHistoryError(
-                f"{path.name} ends {last}, before {end}; "
-                "bring the file up to date, or choose an earlier end (OPTIONS_END)",
-                table,
+            advice = renamed_note(ticker) or (
+                "; bring the file up to date, or choose an earlier end (OPTIONS_END)"
             )
+            raise ShortHistoryError(f"{path.name} ends {last}, before {end}{advice}", table)
         return table
 
     def index_bars(self, symbol: str, start: date, end: date) -> pl.DataFrame:
@@ -170,7 +170,8 @@ class CsvSource:
 
     def _no_file(self, name: str) -> UnknownSymbolError:
         shown = " or ".join(str(folder) for folder in self._folders)
-        text = f"no {name}.csv or {name}.parquet in {shown}; add it, or drop {name}"
+        advice = renamed_note(name) or f"; add it, or drop {name}"
+        text = f"no {name}.csv or {name}.parquet in {shown}{advice}"
         return UnknownSymbolError(text)
 
 

@@ -6,6 +6,7 @@ import polars as pl
 
 from options_platform.adapters.sources.files.reading import FileTable
 from options_platform.adapters.sources.files.text.rows import plain
+from options_platform.contracts.renamed import RENAMED
 from options_platform.errors import SourceError
 
 # Roots of an index's weekly or PM-settled options, which some publishers give as the underlying,
@@ -34,12 +35,19 @@ def same_symbol(one: str, other: str) -> bool:
     return plain(one).replace(" ", "") == plain(other).replace(" ", "")
 
 
+def is_of(name: str, symbol: str) -> bool:
+    """Whether a file of `symbol` may call it `name`: in another spelling, or by a former ticker."""
+    present = symbol_in_file(name)
+    new = RENAMED.get(present)
+    return same_symbol(present, symbol) or (new is not None and same_symbol(new.ticker, symbol))
+
+
 def require_symbol(table: FileTable, symbol: str) -> None:
     """Raise :class:`SourceError` if the file names another ticker than `symbol`."""
     frame, path = table.frame, table.path
     if "ticker" in frame.columns:
         names = frame["ticker"].drop_nulls().unique().to_list()
-        others = [name for name in names if not same_symbol(symbol_in_file(name), symbol)]
+        others = [name for name in names if not is_of(name, symbol)]
         wrong = frame.filter(pl.col("ticker").is_in(others))
         if wrong.height:
             line, name = wrong.select("line", "ticker").row(0)
