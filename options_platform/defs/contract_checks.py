@@ -83,15 +83,17 @@ def check_result(
         "broken": dg.MetadataValue.int(finding.broken),
         "sessions": dg.MetadataValue.int(len(expected.sessions)),
     }
+    described = f"not true of {count(finding.broken, 'row')}: {rule.description}"
     if finding.examples:
         metadata["examples"] = dg.MetadataValue.text("; ".join(finding.examples))
+        # What stops a run shows them itself.
+        if not rule.blocking:
+            described += f" First: {finding.examples[0]}"
     return dg.AssetCheckResult(
         asset_key=table.name,
         check_name=rule.name,
         passed=finding.passed,
         severity=severity,
         metadata=metadata,
-        description=None
-        if finding.passed
-        else f"not true of {count(finding.broken, 'row')}: {rule.description}",
+        description=None if finding.passed else described,
     )

@@ -8,6 +8,7 @@ from options_platform.adapters.storage.tables import ASSET_TABLES
 from options_platform.contracts import DIRECTION_MODEL, EARNINGS, IV_HISTORY, VOLATILITY_MODEL
 from options_platform.definitions import build_defs
 from options_platform.defs.jobs import JOB_NAME, MONEY_TAG, REPORTING_JOB_NAME
+from options_platform.defs.market_data.earnings_checks import CHECKS
 from options_platform.defs.models.checks import DESCRIPTIONS
 from options_platform.defs.trading.intraday import INTRADAY_JOB_NAME
 from options_platform.domain.checks.tables import rules_for
@@ -59,7 +60,7 @@ def test_earnings_are_an_asset_of_their_own_in_the_daily_job(definitions, graph)
     keys = definitions.resolve_job_def(JOB_NAME).asset_layer.executable_asset_keys
     assert dg.AssetKey("earnings") in keys
     checks = {key.name for key in graph.asset_check_keys if key.asset_key == node.key}
-    assert checks == {rule.name for rule in rules_for(EARNINGS)} | {"fresh", "dates_fit_trading"}
+    assert checks == {rule.name for rule in rules_for(EARNINGS)} | {*CHECKS}
     assert not any(
         graph.get_check_spec(dg.AssetCheckKey(node.key, name)).blocking
         for name in ("fresh", "dates_fit_trading", "sources_agree", "reports_apart")

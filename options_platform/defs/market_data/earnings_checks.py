@@ -8,12 +8,23 @@ from options_platform.common import PartitionRange
 from options_platform.contracts import EARNINGS, RAW_OHLCV, VIX
 from options_platform.defs.shared.context import run_range
 from options_platform.domain.checks.tables import Finding
-from options_platform.services.market_data.earnings_checks import doubtful_reports, outdated
+from options_platform.domain.earnings.date_faults import FEWEST_DAYS, MOST_DAYS
+from options_platform.services.market_data.earnings_checks import (
+    doubtful_reports,
+    outdated,
+    reports_not_apart,
+    reports_off_sessions,
+)
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.market_data.session_bounds import first_date, newest_date
 from options_platform.settings import Settings
 
 CHECKS = {
+    "reports_on_sessions": ("Each report is on a New York session.", reports_off_sessions),
+    "reports_apart": (
+        f"Reports of a ticker are {FEWEST_DAYS} to {MOST_DAYS} calendar days apart.",
+        reports_not_apart,
+    ),
     "fresh": ("The answer about each ticker's reports is new.", outdated),
     "dates_fit_trading": (
         "The session after each report is the one that reacted.",

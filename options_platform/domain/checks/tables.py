@@ -24,14 +24,12 @@ from options_platform.contracts import (
     VIX,
     Table,
 )
-from options_platform.domain.calendar.sessions import is_session
 from options_platform.domain.feature_engine.labels import HORIZON, known_too_early
 from options_platform.domain.market.coverage import holes_of
 
 SUM_TOLERANCE = 1e-9
 SHOWN = 5
 FROZEN_SESSIONS = 6
-BETWEEN_REPORTS_DAYS = 60, 120
 
 
 @dataclass(frozen=True)
@@ -177,18 +175,6 @@ def _frozen_vix(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Fin
     return _finding(frozen.sort("ticker", "date"), table, "iv_close")
 
 
-def _reports_off_sessions(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
-    off = pl.Series([d for d in frame["date"].unique() if not is_session(d)], dtype=pl.Date)
-    return _finding(frame.filter(pl.col("date").is_in(off.implode())), table, "source")
-
-
-def _reports_not_quarterly(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
-    """Another distance than a quarter's: one is doubled, has a wrong date, or is missing."""
-    since = pl.col("date").diff().over("ticker", order_by="date").dt.total_days()
-    off = frame.filter((~since.is_between(*BETWEEN_REPORTS_DAYS)).fill_null(value=False))
-    return _finding(off.sort("ticker", "date"), table, "source")
-
-
 def _sources_differ(table: Table, frame: pl.DataFrame, _: ExpectedPartitions) -> Finding:
     off = frame.filter(pl.col("other_date").is_not_null())
     return _finding(off.sort("ticker", "date"), table, "source", "other_date")
@@ -280,19 +266,6 @@ TABLE_RULES: dict[str, tuple[TableRule, ...]] = {
         ),
     ),
     EARNINGS.name: (
-        TableRule(
-            "reports_on_sessions",
-            "Each report is on a New York session.",
-            _reports_off_sessions,
-            blocking=False,
-        ),
-        TableRule(
-            "reports_apart",
-            f"Reports of a ticker are {BETWEEN_REPORTS_DAYS[0]} to {BETWEEN_REPORTS_DAYS[1]} "
-            "calendar days apart.",
-            _reports_not_quarterly,
-            blocking=False,
-        ),
         TableRule(
             "sources_agree",
             "The sources give the same day for each report.",

@@ -308,10 +308,31 @@ def _tables(settings: Settings, *, strict: bool) -> Iterator[Diagnosis]:
     except PlatformError as error:
         yield Diagnosis("warehouse", Diagnosis.BROKEN, str(error))
         return
+    yield from _reports(settings, warehouse)
     state = Diagnosis.NOTE if aside else Diagnosis.OK
     yield Diagnosis(
         "quarantine", state, f"{count(aside, 'row')} set aside, {count(warnings, 'warning')} open"
     )
+
+
+def _reports(settings: Settings, warehouse: Warehouse) -> Iterator[Diagnosis]:
+    """The stored dates of reports that cannot be right, and weights too few for what needs them."""
+    from options_platform.domain.feature_engine.cross_rows import FEWEST_WEIGHT
+    from options_platform.services.market_data.earnings_checks import date_faults
+
+    faults = date_faults(warehouse, settings.tickers, settings.start)
+    for line in faults[:SHOWN_NAMES]:
+        yield Diagnosis("earnings dates", Diagnosis.NOTE, line)
+    if len(faults) > SHOWN_NAMES:
+        more = count(len(faults) - SHOWN_NAMES, "date")
+        yield Diagnosis("earnings dates", Diagnosis.NOTE, f"{more} more, which a backfill names")
+    weight = sum(settings.groups.weights.values())
+    if 0.0 < weight < FEWEST_WEIGHT:
+        detail = (
+            f"groups.weights add up to {weight:.0%} of the index; implied correlation needs "
+            f"{FEWEST_WEIGHT:.0%} and stays empty"
+        )
+        yield Diagnosis("weights", Diagnosis.NOTE, detail)
 
 
 def _warehouse(settings: Settings) -> Warehouse:

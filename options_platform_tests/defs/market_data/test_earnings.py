@@ -9,8 +9,6 @@ import pytest
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.common import PartitionRange
 from options_platform.contracts import EARNINGS
-from options_platform.domain.calendar.sessions import sessions
-from options_platform.domain.checks.tables import ExpectedPartitions, rules_for
 from options_platform.errors import SourceError
 from options_platform.runs import run_job
 from options_platform.services.market_data.earnings import update_earnings
@@ -111,17 +109,3 @@ def test_a_ticker_that_cannot_be_had_keeps_its_rows_and_does_not_stop_the_others
     ends = dict(stored(home).group_by("ticker").agg(pl.col("date").max()).iter_rows())
     assert ends == {"SPY": date(2017, 4, 29), "QQQ": date(2017, 5, 3)}
     assert "SPY: no answer about SPY" in told(home)["not_known"]
-
-
-def test_reports_on_a_weekend_or_too_near_each_other_are_found():
-    days = [date(2017, 1, 26), date(2017, 1, 28), date(2017, 4, 27)]
-    report = dict.fromkeys(EARNINGS.schema.names()) | {"ticker": "AAPL", "source": "csv"}
-    frame = pl.DataFrame(
-        [report | {"date": day, "fetched_at": NOW} for day in days], schema=EARNINGS.schema
-    )
-    asked = ExpectedPartitions(sessions(START, END), ("AAPL",), {"AAPL": START})
-    broken = {r.name: r.find(EARNINGS, frame, asked).examples for r in rules_for(EARNINGS)}
-    assert {name: found for name, found in broken.items() if found} == {
-        "reports_on_sessions": ("2017-01-28 AAPL csv",),
-        "reports_apart": ("2017-01-28 AAPL csv",),
-    }

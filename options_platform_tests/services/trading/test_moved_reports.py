@@ -7,8 +7,11 @@ import polars as pl
 import pytest
 
 from options_platform.adapters.storage.warehouse import Warehouse
+from options_platform.common import PartitionRange
 from options_platform.contracts import EARNINGS_KNOWN
 from options_platform.domain.calendar.sessions import shift
+from options_platform.services.market_data.earnings import update_earnings
+from options_platform.services.market_data.platform import make_platform
 from options_platform.services.planning.known_reports import with_known_reports
 from options_platform.services.trading.account_state import alerts_of
 from options_platform.services.trading.morning_brief import blackouts_in_words, problems_of
@@ -70,6 +73,24 @@ def test_a_date_that_moves_before_the_expiry_is_reported_with_what_was_known_bef
         made.settings, made.ledger, NOON, newest=DAYS[5], planned=DAYS[5], entries=(0, 0)
     )
     assert "options-platform earnings" in [each.step for each in found]
+
+
+def test_a_date_that_a_file_moves_into_an_open_position_is_reported(held, tmp_path):
+    made, position = held
+    files = tmp_path / "files"
+    files.mkdir()
+    settings = replace(made.settings, source="csv", csv_dir=str(files), start=date(2014, 1, 2))
+    late = position.expiry + timedelta(days=14)
+    for day, fetched in ((late, FIRST), (date(2015, 1, 20), FETCHED)):
+        (files / "SPY_earnings.csv").write_text(f"date,timing\n{day},after_close\n")
+        selected = PartitionRange(OPENED, OPENED, ("SPY",))
+        update_earnings(make_platform(settings, now=lambda at=fetched: at), selected)
+    (alert,) = alerts(made)
+    assert alert.text == (
+        f"SPY reports on 2015-01-20, confirmed, before the {position.strategy} opened on {OPENED} "
+        f"expires on {position.expiry}; when it was opened the date was {late}, confirmed; "
+        "it leaves by 2015-01-20 (EARNINGS)"
+    )
 
 
 @pytest.mark.parametrize(
