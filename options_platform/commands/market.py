@@ -19,7 +19,7 @@ from options_platform.commands.common import (
 from options_platform.contracts import QUARANTINE, RAW_OHLCV, REVISIONS
 from options_platform.domain.market.as_of import as_of
 from options_platform.domain.market.bars import require_ticker
-from options_platform.domain.market.quarantine import decide, with_close
+from options_platform.domain.market.quarantine import ADVICE, decide, with_close
 from options_platform.errors import UsageError
 
 ENTRY_COLUMNS = ("date", "ticker", "rule", "severity", "status", "close", "source", "note")
@@ -67,6 +67,9 @@ def _list(args: argparse.Namespace, entries: pl.DataFrame) -> int:
     else:
         close = pl.col("value").str.json_path_match("$.close").cast(pl.Float64, strict=False)
         print_table(entries.with_columns(close=close).to_dicts(), ENTRY_COLUMNS)
+        rules = set(entries["rule"])
+        for rule in (rule for rule in ADVICE if rule in rules):
+            say(f"{rule}: {ADVICE[rule]}")
     return 0
 
 

@@ -15,6 +15,14 @@ from options_platform.contracts import QUARANTINE
 from options_platform.errors import UsageError
 
 ACCEPTABLE = ("jump", "spike", "unadjusted_split", "no_volume", "duplicate_conflict")
+ADVICE = {
+    "unadjusted_split": "prices step to a new level and stay there: a split or a spin-off that the "
+    "source does not report. In files, write its ratio into TICKER_actions.csv and divide the "
+    "prices before it; or accept its first row, if the shares themselves moved so far",
+    "missing": "the source has no bar of a session; one whose ticker has changed goes on under the "
+    "new one, as FB under META",
+}
+"""What a person can do about rows that were set aside by a rule."""
 PRICES = ("open", "high", "low", "close")
 TOLERANCE = 1e-6
 MISSING = "missing"
