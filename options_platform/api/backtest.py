@@ -18,7 +18,6 @@ from options_platform.adapters.tracking.trial_log import TrialLog
 from options_platform.common import KEY, Floats, Progress
 from options_platform.contracts import DIRECTIONS
 from options_platform.domain.backtest.results import BacktestResult
-from options_platform.domain.backtest_study.baselines import buy_and_hold
 from options_platform.domain.backtest_study.choices import make_variant
 from options_platform.domain.backtest_study.scorecard import Curve, curves_of, scorecard
 from options_platform.domain.backtest_study.variants import (
@@ -31,7 +30,7 @@ from options_platform.domain.planning.call_ranks import call_ranks
 from options_platform.domain.statistics.breakdown import monthly_returns
 from options_platform.errors import UsageError, nearest
 from options_platform.models.direction import PROBABILITIES, with_call
-from options_platform.services.backtesting.membership import of_members
+from options_platform.services.backtesting.membership import of_members, with_universes
 from options_platform.services.backtesting.run import (
     BacktestData,
     load_backtest,
@@ -153,6 +152,7 @@ def run_backtest(
 ) -> Backtest:
     """See :meth:`options_platform.api.home.Home.backtest`."""
     home.require_rule_sets()
+    home, tickers = with_universes(home, tickers)
     unknown = [ticker for ticker in tickers if ticker not in home.tickers]
     if unknown:
         near = nearest(unknown[0], home.tickers)
@@ -242,7 +242,7 @@ def _alone(
     """The model under each fill model beside buying and holding, without the baselines."""
     runs = run_variants(fill_band(variant.plan, variant.rules), data.inputs, data.market)
     band = {each.rules.fills.model: result for each, result in runs}
-    held = {t: buy_and_hold(data.market, t, variant.rules.start_usd) for t in data.market.tickers}
+    held = data.holdings(variant.rules.start_usd)
     lines = curves_of(band, {}, held, variant.rules.fills.model)
     return band, lines, scorecard(lines, data.market)
 

@@ -179,7 +179,8 @@ class Home:
         Args:
             settings: values over the home's by dotted name, as of `--set`, e.g.
                 ``{"exits.credit_stop": 1.5, "plan.selection.strategy": "iron_condor"}``.
-            tickers: one or several (default: those of the settings).
+            tickers: one or several, or universes, whose members are traded from their days on
+                (default: those of the settings).
             start: first session (default: the first prediction).
             end: last session (default: the last prediction).
             calls: the probabilities to trade in place of the stored ones: date, ticker, p_bearish,

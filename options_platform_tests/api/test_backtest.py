@@ -1,6 +1,7 @@
 """A backtest from Python is that of the command, with settings and calls of one's own."""
 
 import shutil
+from datetime import date
 
 import polars as pl
 import pytest
@@ -9,7 +10,7 @@ from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.api import open_home
 from options_platform.api.backtest import with_calls
 from options_platform.domain.backtest_study.variants import fill_band, run_variants
-from options_platform.errors import UsageError
+from options_platform.errors import SettingsError, UsageError
 from options_platform.services.backtesting.run import load_backtest
 
 CALLS = ["date", "ticker", "p_bearish", "p_neutral", "p_bullish"]
@@ -86,6 +87,20 @@ def test_a_run_counts_as_a_trial_of_the_home(simulated_home, asked, tmp_path):
     trials = own.frame("trials").filter(target="backtest")
     assert own.frame("trials").height == before + 1
     assert trials["model"].to_list()[-1] == "exits.exit_dte=14"
+
+
+def test_a_universe_is_traded_and_held_by_its_days_of_membership(simulated_home, asked):
+    day = date(2016, 12, 1)
+    pair = {"universes.pair": ("SPY", f"QQQ from {day}")}
+    home = open_home(simulated_home.home, settings=asked | pair)
+    run = home.backtest(tickers="pair", start="2016-09-01", record=False)
+    assert run.data.members_since == {"QQQ": day}
+    assert run.data.inputs.filter(ticker="QQQ")["date"].min() == day
+    held = run.curves.filter(name="hold_QQQ")
+    assert held.filter(pl.col("session") <= day)["equity_usd"].unique().to_list() == [1_000_000.0]
+    assert held["equity_usd"].to_list()[-1] != 1_000_000.0
+    with pytest.raises(SettingsError, match="did you mean pair"):
+        home.backtest(tickers="pairs", record=False)
 
 
 @pytest.mark.parametrize(

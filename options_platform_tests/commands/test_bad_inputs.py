@@ -72,17 +72,17 @@ def said(folder, *arguments, code=0, **changes):
     "line",
     [
         (
-            "AAPL 2022-06-28 is 152 days after the report of 2022-01-27: one between them is missing, "
-            "or one is in a wrong quarter; add it, or correct the date"
+            "AAPL 2022-06-28 is 152 days after the report of 2022-01-27: one between them is "
+            "missing, or one is in a wrong quarter; add it, or correct the date"
         ),
         (
-            "AAPL 2022-07-28 is 30 days after the report of 2022-06-28: one of the two is doubled or "
-            "in a wrong quarter; remove it, or correct its date"
+            "AAPL 2022-07-28 is 30 days after the report of 2022-06-28: one of the two is doubled "
+            "or in a wrong quarter; remove it, or correct its date"
         ),
         "MSFT 2022-04-28 is 2 days after the report of 2022-04-26: one of the two is doubled",
         (
-            "NVDA 2022-05-30 is no session, so the report counts as after the close of 2022-05-27; "
-            "correct the date if it was another day"
+            "NVDA 2022-05-30 is no session, so the report counts as after the close of "
+            "2022-05-27; correct the date if it was another day"
         ),
     ],
     ids=["a wrong quarter", "and the next one", "two in a week", "on a holiday"],

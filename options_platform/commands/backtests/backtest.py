@@ -48,7 +48,7 @@ from options_platform.domain.backtest_study.variants import Variant, VariantScor
 from options_platform.domain.planning.selection import BY_MATRIX
 from options_platform.errors import UsageError
 from options_platform.formats import count, pct
-from options_platform.services.backtesting.membership import of_members
+from options_platform.services.backtesting.membership import of_members, with_universes
 from options_platform.services.backtesting.run import (
     BacktestData,
     BacktestRun,
@@ -62,7 +62,6 @@ from options_platform.services.market_data.market_priced import require_own_pric
 from options_platform.services.planning.plan_inputs import require_premium_features
 from options_platform.settings import Settings
 from options_platform.settings.rule_sets import active_rule_set
-from options_platform.settings.universes import expanded
 
 SHOWN_VARIANTS = 12
 BESIDE = ("name", "fill_model", "trades", "equity_usd", "cagr", "sharpe", "interval",
@@ -105,9 +104,8 @@ def backtest(args: argparse.Namespace) -> int:
         raise UsageError(f"--vary {next(iter(spans))}: a range needs a search; add --optuna N")
     sets = sets_to_compare(args, copy) if args.rule_sets is not None else None
     store = ChainStore(settings.chains_path)
-    data = load_backtest(
-        copy, _tickers(args, settings), args.start, args.end, store, settings.earnings
-    )
+    settings, tickers = _chosen(args, settings)
+    data = load_backtest(copy, tickers, args.start, args.end, store, settings.earnings)
     data = of_members(data, settings)
     if args.strict:
         require_own_prices(data.iv_symbols, settings)
@@ -360,14 +358,15 @@ def _two(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
-def _tickers(args: argparse.Namespace, settings: Settings) -> tuple[str, ...]:
-    chosen = expanded(args.tickers or settings.tickers, settings.universes).tickers
+def _chosen(args: argparse.Namespace, settings: Settings) -> tuple[Settings, tuple[str, ...]]:
+    """The tickers to trade, and the settings with the days of membership of universes named."""
+    settings, chosen = with_universes(settings, args.tickers or settings.tickers)
     unknown = [ticker for ticker in chosen if ticker not in settings.tickers]
     if unknown:
         raise UsageError(
             f"{unknown[0]} is not among the tickers of the settings: {', '.join(settings.tickers)}"
         )
-    return chosen
+    return settings, chosen
 
 
 def _with_fill(rules: BacktestRules, fill: str | None) -> BacktestRules:

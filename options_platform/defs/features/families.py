@@ -26,7 +26,7 @@ from options_platform.defs.shared.unchanged import report_unchanged
 from options_platform.domain.earnings.known_sessions import newest_reactions
 from options_platform.domain.earnings.report_rows import earnings_features as report_columns
 from options_platform.domain.feature_engine.cross_rows import cross_features as cross_columns
-from options_platform.domain.feature_engine.cross_rows import universe_id
+from options_platform.domain.feature_engine.cross_rows import universe_ids
 from options_platform.domain.features.cross_features import CROSS
 from options_platform.domain.features.report_features import EARNINGS
 from options_platform.domain.features.table import (
@@ -110,8 +110,11 @@ def _make_cross(settings: Settings, deps: tuple[str, ...]) -> dg.AssetsDefinitio
             universe=settings.tickers,
             funds=all_funds(settings.plan.chain.surface.funds),
             groups=settings.groups,
+            since=settings.members_since,
         ).filter(pl.col("ticker").is_in(selected.tickers))
-        extra = {"universe_id": universe_id(settings.tickers)}
+        newest = pl.Series([selected.end])
+        ids = universe_ids(newest, settings.tickers, settings.members_since)
+        extra = {"universe_id": str(ids.item())}
         return _stored(context, platform, CROSS_FEATURES_TABLE, rows, selected, deps, extra)
 
     return cross_features

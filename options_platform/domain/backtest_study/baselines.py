@@ -6,6 +6,7 @@ the stored real chain of a date and ticker, from which they are planned like tho
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -43,9 +44,12 @@ NOT_TRADED = ("BAD_BAR", "NO_VIX", "NO_REGIME", "NOT_ENTRY_DAY")
 Frames = tuple[pl.DataFrame, pl.DataFrame]
 
 
-def buy_and_hold(market: BacktestMarket, ticker: str, start_usd: float) -> Floats:
+def buy_and_hold(
+    market: BacktestMarket, ticker: str, start_usd: float, since: date | None = None
+) -> Floats:
     """Equity (USD) of buying and holding the ticker, dividends reinvested; shape [sessions].
 
+    It is bought at the close of the first session from `since` on, by default of the first one.
     Without known dividends, dividend-adjusted closes are used. A session without a bar keeps the
     previous value; before the first bar the account is in cash.
     """
@@ -58,6 +62,8 @@ def buy_and_hold(market: BacktestMarket, ticker: str, start_usd: float) -> Float
     carried_close = np.where(last >= 0, close[np.maximum(last, 0)], np.nan)
     growth = np.ones(len(carried_close))
     growth[1:] = (carried_close[1:] + paid[1:]) / carried_close[:-1]
+    if since is not None:
+        growth[: int(np.searchsorted(market.days, np.datetime64(since, "D"))) + 1] = 1.0
     return np.asarray(start_usd * np.cumprod(np.where(np.isfinite(growth), growth, 1.0)))
 
 

@@ -4,6 +4,9 @@ The market is SPY. Series stand in matrices of sessions x tickers, so time and m
 number of tickers and not with its square: the mean correlation of n stocks comes from the variance
 of the sum of their standardised returns, which is n + n (n - 1) x mean correlation, and the
 implied one from the square of a weighted sum less the sum of squares.
+
+A ticker is ranked, and counts for others, from the day on which it was a member of the universe.
+What it is to the market does not depend on others, so it is computed for every session.
 """
 
 from __future__ import annotations
@@ -11,10 +14,13 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Collection, Mapping, Sequence
+from datetime import date
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
 from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
 from options_platform.common import Floats
 from options_platform.domain.feature_engine.groups import GroupRules
@@ -34,6 +40,17 @@ def universe_id(tickers: Sequence[str]) -> str:
     return hashlib.sha256(",".join(sorted(tickers)).encode()).hexdigest()[:12]
 
 
+def universe_ids(days: pl.Series, universe: Sequence[str], since: Mapping[str, date]) -> pl.Series:
+    """`universe_id`: for each of `days` that of the tickers which were members on it."""
+    bounds = sorted({since[ticker] for ticker in universe if ticker in since})
+    ids = [
+        universe_id([t for t in universe if t not in since or since[t] <= begun])
+        for begun in (date.min, *bounds)
+    ]
+    joined = pl.Series(bounds, dtype=pl.Date).search_sorted(days, side="right")
+    return pl.Series("universe_id", ids, pl.String).gather(joined)
+
+
 def cross_features(
     rows: pl.DataFrame,
     reactions: pl.DataFrame,
@@ -41,6 +58,7 @@ def cross_features(
     universe: Sequence[str],
     funds: Collection[str],
     groups: GroupRules,
+    since: Mapping[str, date] | None = None,
 ) -> pl.DataFrame:
     """One row for each of `rows`, in the schema of the table `cross_features`.
 
@@ -52,17 +70,18 @@ def cross_features(
         universe: the configured tickers.
         funds: tickers that are no stocks; dispersion leaves them out.
         groups: the groups and weights.
+        since: the first day of those that have not always been members.
     """
     rows = rows.sort("date", "ticker")
-    grid = _Grid(rows)
+    grid = _Grid(rows, since or {})
     columns = {**_market_columns(grid, reactions), **_peer_columns(grid, reactions, groups)}
     ranked = {name: grid.values(column) for name, column in RANKED.items() if column in INPUTS}
     # The rank of another underlying's index is no rank of the ticker.
     ranked["iv_rank"] = np.where(np.isfinite(grid.values("iv")), ranked["iv_rank"], math.nan)
     ranked["rel_strength_60"] = columns["rel_strength_60"]
-    columns |= {f"xs_rank_{name}": _ranks(values) for name, values in ranked.items()}
-    stocks = [at for at, ticker in enumerate(grid.tickers) if ticker not in funds]
-    columns["dispersion_60"] = grid.spread(1.0 - mean_correlation(grid.returns[:, stocks]))
+    columns |= {f"xs_rank_{name}": _ranks(grid.of_members(v)) for name, v in ranked.items()}
+    stocks = np.array([ticker not in funds for ticker in grid.tickers])
+    columns["dispersion_60"] = grid.spread(1.0 - _correlation_of_members(grid, stocks))
     corr, weight = _implied_correlation(grid, groups.weights)
     columns |= {"implied_corr": grid.spread(corr), "implied_corr_weight": grid.spread(weight)}
     made = {f.name: pl.Series(grid.column(columns[f.name]), nan_to_null=True) for f in CROSS}
@@ -71,7 +90,8 @@ def cross_features(
         rows.select("date", "ticker")
         .with_columns(**made)
         .with_columns(
-            universe_id=pl.lit(universe_id(universe)), family_version=pl.lit(family_version(CROSS))
+            universe_ids(rows["date"], universe, since or {}),
+            family_version=pl.lit(family_version(CROSS)),
         )
         .select(CROSS_FEATURES_TABLE.schema.names())
     )
@@ -80,7 +100,7 @@ def cross_features(
 class _Grid:
     """Columns of the rows as matrices of sessions x tickers, NaN where there is no value."""
 
-    def __init__(self, rows: pl.DataFrame) -> None:
+    def __init__(self, rows: pl.DataFrame, since: Mapping[str, date]) -> None:
         self.tickers: list[str] = rows["ticker"].unique().sort().to_list()
         self.days = rows["date"].unique().sort()
         at = {ticker: number for number, ticker in enumerate(self.tickers)}
@@ -88,6 +108,9 @@ class _Grid:
         self._ticker = rows["ticker"].replace_strict(at, return_dtype=pl.Int64).to_numpy()
         self._rows = rows
         self.shape = (len(self.days), len(self.tickers))
+        days = self.days.to_numpy().astype("datetime64[D]")[:, None]
+        begun = [np.datetime64(since.get(ticker, date.min), "D") for ticker in self.tickers]
+        self.members = days >= np.array(begun)[None, :]
         logs = np.log(self.values("close"))
         self.returns = np.full(self.shape, math.nan)
         self.returns[1:] = logs[1:] - logs[:-1]
@@ -98,6 +121,10 @@ class _Grid:
             self._rows[column].cast(pl.Float64).fill_null(math.nan).to_numpy()
         )
         return matrix
+
+    def of_members(self, matrix: Floats) -> Floats:
+        """The matrix without the values of tickers before their membership."""
+        return np.where(self.members, matrix, math.nan)
 
     def column(self, matrix: Floats) -> Floats:
         """The values of the rows, in their order."""
@@ -225,7 +252,7 @@ def _others(grid: _Grid, group_of: Mapping[str, str], values: Floats) -> tuple[F
 
     The group's sum less the ticker's own value, so that a group costs as much as its members.
     """
-    have = np.isfinite(values)
+    have = np.isfinite(values) & grid.members
     filled = np.where(have, values, 0.0)
     total, count = np.zeros(grid.shape), np.zeros(grid.shape)
     for group in sorted({group_of[t] for t in grid.tickers if t in group_of}):
@@ -250,6 +277,19 @@ def _ranks(values: Floats) -> Floats:
         high = np.searchsorted(ordered, present, "right")
         ranks[row, have[row]] = (low + high - 1.0) / 2.0 / (present.size - 1.0)
     return ranks
+
+
+def _correlation_of_members(grid: _Grid, stocks: NDArray[np.bool_]) -> Floats:
+    """The mean correlation of the stocks that are members by session, with all their returns."""
+    members = grid.members[:, stocks]
+    changes = np.flatnonzero((members[1:] != members[:-1]).any(axis=1)) + 1
+    bounds = [0, *changes.tolist(), len(members)]
+    found = np.full(len(members), math.nan)
+    for first, stop in pairwise(bounds):
+        begun = max(0, first - WINDOW + 1)
+        part = grid.returns[begun:stop][:, np.flatnonzero(stocks)[members[first]]]
+        found[first:stop] = mean_correlation(part)[first - begun :]
+    return found
 
 
 def mean_correlation(returns: Floats, window: int = WINDOW) -> Floats:
@@ -282,7 +322,7 @@ def _implied_correlation(grid: _Grid, weights: Mapping[str, float]) -> tuple[Flo
     iv = grid.values("iv")
     index = grid.market(iv)
     weight = np.array([0.0 if t == MARKET else weights.get(t, 0.0) for t in grid.tickers])
-    have = np.isfinite(iv) * weight
+    have = (np.isfinite(iv) & grid.members) * weight
     total = have.sum(axis=1)
     if not weight.any():
         return np.full(grid.shape[0], math.nan), np.full(grid.shape[0], math.nan)

@@ -1,8 +1,8 @@
 """The family `cross`: a ticker beside the market, its peers and all other tickers of a session.
 
 Every value rests on rows of the same session. Ranks and dispersion depend on which tickers there
-are, so each row carries `universe_id`, a hash of the configured list. The effect of peers on a
-stock is small (a correlation of 0.06 over five stocks, 2010 to 2024).
+are, so each row carries `universe_id`, a hash of the members on that session. The effect of peers
+on a stock is small (a correlation of 0.06 over five stocks, 2010 to 2024).
 """
 
 from __future__ import annotations

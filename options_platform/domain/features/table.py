@@ -15,7 +15,7 @@ from options_platform.domain.features.registry import FEATURES, version_of
 from options_platform.domain.features.report_features import EARNINGS
 from options_platform.domain.features.spec import Feature
 
-FAMILY_VERSION = "2"
+FAMILY_VERSION = "3"
 """Increase this when results of `earnings` or `cross` change: their stages have no formulas."""
 
 
@@ -57,7 +57,8 @@ CROSS_FEATURES_TABLE = Table(
         Column(
             "universe_id",
             pl.String,
-            "hash of the configured tickers, on which ranks, peers and dispersion rest",
+            "hash of the tickers that were members of the universe on the session, on which "
+            "ranks, peers and dispersion rest",
             nullable=False,
         ),
         VERSION,

@@ -9,18 +9,26 @@ import polars as pl
 
 from options_platform.services.backtesting.run import BacktestData
 from options_platform.settings import Settings
-from options_platform.settings.universes import chosen_in_hindsight
+from options_platform.settings.universes import chosen_in_hindsight, expanded
 
 
 def of_members(data: BacktestData, settings: Settings) -> BacktestData:
     """The data without plans of a ticker before the day of its membership, and with its stocks
-    that were chosen in hindsight."""
+    that were chosen in hindsight. Baselines hold nothing earlier either."""
     joined = pl.lit(value=True)
     for ticker, day in settings.members_since.items():
         joined &= (pl.col("ticker") != ticker) | (pl.col("date") >= day)
     inputs = data.inputs.filter(joined) if settings.members_since else data.inputs
     late = tuple(late_stocks(settings, data.market.tickers))
-    return replace(data, inputs=inputs, hindsight=late)
+    return replace(data, inputs=inputs, hindsight=late, members_since=settings.members_since)
+
+
+def with_universes(settings: Settings, names: Sequence[str]) -> tuple[Settings, tuple[str, ...]]:
+    """The settings with the days of membership of the universes among `names`, and the tickers
+    that `names` stand for; SettingsError for an unknown universe, see :func:`expanded`."""
+    members = expanded(names, settings.universes)
+    since = settings.members_since | members.since
+    return replace(settings, members_since=since), members.tickers
 
 
 def late_stocks(settings: Settings, tickers: Sequence[str]) -> list[str]:

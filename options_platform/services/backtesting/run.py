@@ -12,7 +12,7 @@ import polars as pl
 
 from options_platform.adapters.storage.chain_store import ChainStore
 from options_platform.adapters.storage.warehouse import Warehouse
-from options_platform.common import KEY, Progress
+from options_platform.common import KEY, Floats, Progress
 from options_platform.contracts import DIRECTION_MODEL, RAW_OHLCV, SURFACE_ERROR, VIX
 from options_platform.domain.backtest import BacktestMarket, BacktestRules, make_market
 from options_platform.domain.backtest.results import BacktestResult
@@ -51,8 +51,9 @@ class BacktestData:
     """The data of a backtest of stored predictions.
 
     `inputs` are the plan's inputs, one row per bar; `iv_symbols` has the volatility index of each
-    ticker as stored, `measured` the stored errors of the surface (rows of `surface_error`), and
-    `hindsight` the stocks of which nothing says when they were chosen.
+    ticker as stored, `measured` the stored errors of the surface (rows of `surface_error`),
+    `hindsight` the stocks of which nothing says when they were chosen, and `members_since` the
+    first day of those that were no members before.
     """
 
     inputs: pl.DataFrame
@@ -60,6 +61,14 @@ class BacktestData:
     iv_symbols: dict[str, str] = field(default_factory=dict)
     measured: pl.DataFrame = field(default_factory=SURFACE_ERROR.empty)
     hindsight: tuple[str, ...] = ()
+    members_since: dict[str, date] = field(default_factory=dict)
+
+    def holdings(self, start_usd: float) -> dict[str, Floats]:
+        """By ticker the equity (USD) of buying and holding it, from its membership on."""
+        return {
+            ticker: buy_and_hold(self.market, ticker, start_usd, self.members_since.get(ticker))
+            for ticker in self.market.tickers
+        }
 
     @property
     def first(self) -> date:
@@ -204,7 +213,7 @@ def run_with_baselines(
     step()
     comparison = BaselineComparison(data.inputs, data.market, plan, rules)
     baselines = run_baselines(comparison, seeds, workers, step)
-    holds = {t: buy_and_hold(data.market, t, rules.start_usd) for t in data.market.tickers}
+    holds = data.holdings(rules.start_usd)
     curves = curves_of(band, baselines.results, holds, rules.fills.model)
     scores = scorecard(curves, data.market)
     bands = draw_bands(baselines.draws, scores)

@@ -12,6 +12,7 @@ from options_platform.domain.feature_engine.cross_rows import (
     cross_features,
     mean_correlation,
     universe_id,
+    universe_ids,
 )
 from options_platform.domain.feature_engine.groups import GroupRules
 
@@ -91,6 +92,30 @@ def test_a_ticker_that_joins_later_changes_no_earlier_row_but_universe_id(inputs
     own = ["date", "ticker", "beta_60", "corr_60", "idio_vol_60", "beta_252x", "rel_strength_60"]
     assert joined.filter(others).select(own).equals(rows.filter(others).select(own))
     assert universe_id(TICKERS) == universe_id(TICKERS[::-1]) != universe_id(TICKERS[:-1])
+
+
+def test_a_ticker_counts_for_others_from_its_membership_on(inputs, rows):
+    """Its history before, which the source has, is nobody's rank, peer or dispersion."""
+    day = date(2024, 6, 3)
+    own = ["beta_60", "corr_60", "idio_vol_60", "beta_252x", "rel_strength_60", "iv_over_index"]
+    members = made(inputs, since={"NVDA": day})
+    without = made(inputs.filter(pl.col("ticker") != "NVDA"), universe=TICKERS[:4] + TICKERS[5:])
+    before, others = pl.col("date") < day, pl.col("ticker") != "NVDA"
+    assert members.filter(before & others).equals(without.filter(before))
+    assert members.filter(~before).equals(rows.filter(~before))
+    alone = members.filter(before & ~others)
+    assert alone.select(own).equals(rows.filter(before & ~others).select(own))
+    assert alone["xs_rank_ret_20"].null_count() == alone.height
+    assert alone["peer_ret_5"].null_count() < alone.height
+    short = made(inputs.filter(pl.col("date") < date(2024, 7, 1)), since={"NVDA": day})
+    assert short.equals(members.filter(pl.col("date") < date(2024, 7, 1)))
+
+
+def test_the_universe_of_a_session_is_the_members_of_that_session():
+    days = pl.Series([date(2012, 5, 17), date(2012, 5, 18), date(2024, 1, 2)])
+    ids = universe_ids(days, ("META", "AAPL"), {"META": date(2012, 5, 18)}).to_list()
+    assert ids == [universe_id(["AAPL"]), *[universe_id(["AAPL", "META"])] * 2]
+    assert universe_ids(days, ("AAPL",), {}).to_list() == [universe_id(["AAPL"])] * 3
 
 
 def test_peers_are_the_others_of_the_group_and_at_least_three(inputs, rows):
