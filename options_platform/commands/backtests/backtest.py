@@ -261,7 +261,9 @@ def _show(run: BacktestRun, targets: pl.DataFrame, added: pl.DataFrame) -> None:
     rows = [
         {
             **row,
-            "interval": _interval(row, "sharpe") + (OVER_BAND if row["over_band"] else ""),
+            "interval": _interval(row, "sharpe") + (OVER_BAND if row["over_band"] else "")
+            if row["ruined_on"] is None
+            else f"ruined on {row['ruined_on']}",
             "model_gain": "" if row["sharpe_gain"] is None
             else f"{row['sharpe_gain']:.2f} {_interval(row, 'sharpe_gain')}",
         }

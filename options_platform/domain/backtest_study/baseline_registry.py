@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from options_platform.contracts.regimes import REGIMES
 from options_platform.domain.backtest.engine import run_backtest
 from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.backtest.results import BacktestResult
@@ -23,9 +24,17 @@ from options_platform.domain.backtest_study.baselines import (
 from options_platform.domain.planning.expiries import ChainOf
 from options_platform.domain.planning.plan import PlanRules
 from options_platform.domain.risk import RiskRules
+from options_platform.domain.risk.sizing import SizingRules
 
 # A cash-secured put commits the whole account to one position, which the limits would refuse.
 WHOLE_ACCOUNT = replace(RiskRules.unlimited(), max_positions=2)
+# Its contracts are those that the cash of the day buys, so that the account cannot fall below zero.
+# A put is also sold on a session without a regime.
+CASH = SizingRules(
+    risk_pct=1.0,
+    max_contracts=10**9,
+    regime_multiplier={**dict.fromkeys(REGIMES, 1.0), None: 1.0},  # type: ignore[dict-item]
+)
 
 
 @dataclass(frozen=True)
@@ -82,7 +91,9 @@ def _always(strategy: str) -> Baseline:
 
 
 def _cash_secured(rules: BacktestRules) -> BacktestRules:
-    return replace(rules, exits=None, risk=WHOLE_ACCOUNT, sizing=None, buying_power=False)
+    account_usd = rules.start_usd if rules.sizing is None else rules.sizing.account_value_usd
+    cash = replace(CASH, account_value_usd=account_usd)
+    return replace(rules, exits=None, risk=WHOLE_ACCOUNT, sizing=cash, buying_power=False)
 
 
 BASELINES: dict[str, Baseline] = {

@@ -157,7 +157,8 @@ def oracle(inputs: pl.DataFrame, rules: PlanRules, chain_of: ChainOf | None = No
 def put_write(inputs: pl.DataFrame, rules: PlanRules, ticker: str) -> Frames:
     """Plans that sell a cash-secured at-the-money put for four weeks, like Cboe's PUT index.
 
-    The number of contracts is limited by the cash to buy at the strike. The next put is planned on
+    The number of contracts is limited by the cash to buy at the strike, at the entry by that which
+    is left. The next put is planned on
     the session in which the last one expires, or on the first later session with an expiry three to
     six weeks away. Run these plans without exit rules.
     """
@@ -208,7 +209,8 @@ def _cash_secured(
     }  # fmt: skip
     plan = shared | {
         "decision": "trade", "reasons": ["PUT_WRITE"], "strategy": "put_write",
-        "regime": row["regime"], "direction": None, "contracts": contracts, "limit_price": -mid,
+        "regime": row["regime"], "direction": None, "confidence": 1.0,
+        "contracts": contracts, "limit_price": -mid,
         "max_loss_usd": (float(strike[0]) - mid) * SHARES * contracts,
         "max_profit_usd": mid * SHARES * contracts, "chain_source": "synthetic",
     }  # fmt: skip

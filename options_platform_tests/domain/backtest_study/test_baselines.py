@@ -16,6 +16,7 @@ from options_platform.domain.backtest_study.baselines import (
     shuffled_signal,
     without_neutral,
 )
+from options_platform.domain.backtest_study.scorecard import Curve, scorecard
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.domain.planning.selection import SelectionRules
 from options_platform.testing.market import random_market
@@ -109,6 +110,23 @@ def test_before_weeklies_put_write_waits_for_a_monthly_in_its_range():
     wanted = [(2, 15), (3, 20), (4, 18), (5, 16), (6, 20)]
     assert plans["expiry"].to_list()[:5] == [date(2008, *day) for day in wanted]
     assert plans["date"].to_list()[1:5] == plans["expiry"].to_list()[:4]
+
+
+def test_puts_on_a_stock_that_collapses_cost_the_account_and_no_more(made):
+    """It falls to a thousandth, and each next put is sold on more shares than the first."""
+    bars, vix, _ = made
+    share = 0.001 ** (pl.int_range(pl.len()) / pl.len())
+    falling = bars.filter(ticker="SPY").with_columns(pl.col("open", "high", "low", "close") * share)
+    inputs = plan_inputs(falling, vix.filter(ticker="SPY"))
+    priced = make_market(falling, vix.filter(ticker="SPY"))
+    comparison = BaselineComparison(inputs, priced, RULES, BacktestRules())
+    (result,) = BASELINES["put_write"].run(comparison).values()
+    assert result.trades.height > 30
+    assert result.equity["equity_usd"].min() > 0.0
+    curve = Curve("put_write", "default", "baseline", result.equity["equity_usd"].to_numpy())
+    card = scorecard([curve], priced)
+    assert card["ruined_on"].item() is not None
+    assert card["sharpe"].item() is None
 
 
 def test_every_baseline_runs_under_each_fill_model_and_worse_fills_cost_more(made):
