@@ -160,3 +160,21 @@ def test_a_group_or_a_weight_that_cannot_be_meant_is_refused(folder, setting, li
 def test_weights_of_a_part_of_the_index_are_taken_and_doctor_says_what_they_miss(folder, told):
     shown = said(folder, "doctor", GROUPS__WEIGHTS__AAPL="0.07", RISK__GROUPS__NVDA="eu_index")
     assert "groups.weights add up to 7% of the index; implied correlation needs 60%" in shown
+
+
+def test_a_stock_without_dividends_and_splits_is_named_once_and_by_doctor(folder, told, tmp_path):
+    line = "AAPL has no dividends and splits: its strikes are of adjusted prices"
+    assert told.count(line) == 1
+    assert "SPY has no dividends and splits" not in told
+    assert f"dividends of AAPL: {line}" in said(folder, "doctor")
+    # A header alone says that there were none.
+    (folder / "AAPL_actions.csv").write_text("date,dividend,split_ratio\n")
+    fetch = ("backfill", "--select", "raw_ohlcv", "--tickers", "AAPL,MSFT")
+    try:
+        again = said(folder, *fetch, HOME=tmp_path / "home")
+    finally:
+        (folder / "AAPL_actions.csv").unlink()
+    assert "MSFT has no dividends and splits" in again
+    assert "AAPL has no" not in again
+    last = ("--start", "2022-08-31", "--end", "2022-08-31")
+    assert "no dividends and splits" not in said(folder, *fetch, *last, HOME=tmp_path / "home")

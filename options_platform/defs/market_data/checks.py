@@ -20,6 +20,7 @@ from options_platform.errors import PlatformError
 from options_platform.formats import count
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.market_data.session_bounds import first_date, newest_date
+from options_platform.services.market_data.unknown_actions import without_actions
 from options_platform.settings import Settings
 
 SHOWN = 5
@@ -78,6 +79,16 @@ def _as_traded(platform: Platform, _: PartitionRange, bars: pl.DataFrame) -> Fin
     )
 
 
+def _actions_known(platform: Platform, selected: PartitionRange, bars: pl.DataFrame) -> Finding:
+    """Said once, by the run that stores a stock's first bar, and from then on by `doctor`."""
+    settings = platform.settings
+    lines = without_actions(bars.filter(pl.col("date") >= selected.start), settings)
+    begun = bars.group_by("ticker").agg(first=pl.col("date").min())
+    new = set(begun.filter(pl.col("first") >= selected.start)["ticker"])
+    shown = tuple(line for ticker, line in lines.items() if ticker in new)
+    return Finding(len(shown), shown[:SHOWN])
+
+
 def _cross_source(platform: Platform, selected: PartitionRange, bars: pl.DataFrame) -> Finding:
     second = platform.second_source()
     if second is None:
@@ -112,6 +123,7 @@ CHECKS: dict[str, tuple[str, Check]] = {
     "fresh": ("Each ticker has bars up to the newest session.", _fresh),
     "adjusted_closes": ("Adjusted closes match the known dividends.", _adjusted_closes),
     "as_traded": ("Prices are adjusted only for splits.", _as_traded),
+    "actions_known": ("Dividends and splits of each stock are known.", _actions_known),
     CROSS: ("Closes agree with the second source.", _cross_source),
 }
 

@@ -76,7 +76,12 @@ from options_platform.domain.planning.selection import (
     select_strategies,
 )
 from options_platform.domain.planning.spread_bounds import spread_bounds, widest
-from options_platform.domain.planning.stocks import StockRules, of_stocks, width_refusal
+from options_platform.domain.planning.stocks import (
+    StockRules,
+    of_stocks,
+    width_refusal,
+    with_unknown_dividends,
+)
 from options_platform.domain.planning.strike_settings import FIXED, StrikeRules
 from options_platform.domain.risk.short_margin import UndefinedRiskRules
 from options_platform.domain.risk.sizing import SizingRules, account_needed, contracts
@@ -153,7 +158,7 @@ def build_plans(
     Args:
         inputs: date, ticker, close, split_factor, bad_reason, vix, iv_close, iv_rank, regime,
             direction, p_bearish, p_neutral, p_bullish, confidence, iv_rank_change_pred, and
-            where known iv_symbol, vix9d, vix3m and vix6m, the report ahead
+            where known iv_symbol, vix9d, vix3m and vix6m, dividends_known, the report ahead
             (`conditions.blackout.REPORT_INPUTS`) and odd_split_on, the ex-date of a split ahead
             that is not whole.
         rules: all settings of the plan.
@@ -187,6 +192,7 @@ def plan_selected(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The same for rows whose strategy, refusal, needs and target_dte are chosen already."""
     rows = with_windows(with_split_input(with_report_inputs(rows)), rules.blackout)
+    rows = with_unknown_dividends(rows, rules.chain.surface)
     rows = _with_index(with_inputs_of_plans(rows)).with_columns(
         spot=pl.col("close") * pl.col("split_factor").fill_null(1.0),
         strike_basis=pl.when(pl.col("split_factor").is_not_null())

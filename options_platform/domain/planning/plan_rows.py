@@ -108,6 +108,7 @@ def _reasons(rows: pl.DataFrame) -> pl.Expr:
         pl.when("confident_call").then(pl.lit("CONFIDENT_CALL")),
         _vote_reason(rows.columns),
         pl.when("narrowed").then(pl.lit("NARROWED")),
+        pl.when("dividends_unknown").then(pl.lit("DIVIDENDS_UNKNOWN")),
     ).list.drop_nulls()
 
 

@@ -52,6 +52,8 @@ REASONS: dict[str, str] = {
     "evidence gate",
     "EARNINGS_MODELLED": "trade: priced on the model with earnings.event_premium, not on quotes",
     "NARROWED": "trade: narrower than the regime's width, which this account cannot carry",
+    "DIVIDENDS_UNKNOWN": "trade: no source gives dividends of the stock, so an early assignment "
+    "before an ex-date is not foreseen",
 }
 
 

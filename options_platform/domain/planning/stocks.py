@@ -56,6 +56,17 @@ def of_stocks(surface: SurfaceRules) -> pl.Expr:
     return ~pl.col("ticker").is_in(sorted(all_funds(surface.funds)))
 
 
+def with_unknown_dividends(rows: pl.DataFrame, surface: SurfaceRules) -> pl.DataFrame:
+    """`rows` with `dividends_unknown`: the source gives none of the stock, not that there are none.
+
+    Nothing then warns of an early assignment before an ex-date. False for funds, and where
+    `dividends_known` is not among the columns.
+    """
+    if "dividends_known" not in rows.columns:
+        return rows.with_columns(dividends_unknown=pl.lit(value=False))
+    return rows.with_columns(dividends_unknown=of_stocks(surface) & ~pl.col("dividends_known"))
+
+
 def _advice(rules: StockRules) -> str:
     return f", now {rules.width_moves:g}, sets it" if rules.width_moves else "=0.5 scales it"
 

@@ -309,6 +309,7 @@ def _tables(settings: Settings, *, strict: bool) -> Iterator[Diagnosis]:
         yield Diagnosis("warehouse", Diagnosis.BROKEN, str(error))
         return
     yield from _reports(settings, warehouse)
+    yield from _actions(settings, warehouse)
     state = Diagnosis.NOTE if aside else Diagnosis.OK
     yield Diagnosis(
         "quarantine", state, f"{count(aside, 'row')} set aside, {count(warnings, 'warning')} open"
@@ -333,6 +334,17 @@ def _reports(settings: Settings, warehouse: Warehouse) -> Iterator[Diagnosis]:
             f"{FEWEST_WEIGHT:.0%} and stays empty"
         )
         yield Diagnosis("weights", Diagnosis.NOTE, detail)
+
+
+def _actions(settings: Settings, warehouse: Warehouse) -> Iterator[Diagnosis]:
+    """The stocks of which no dividends and splits are known."""
+    from options_platform.contracts import RAW_OHLCV
+    from options_platform.services.market_data.unknown_actions import without_actions
+
+    columns = ["ticker", "dividend", "split_factor", "bad_reason"]
+    bars = warehouse.read(RAW_OHLCV, columns=columns, tickers=settings.tickers)
+    for ticker, line in without_actions(bars, settings).items():
+        yield Diagnosis(f"dividends of {ticker}", Diagnosis.NOTE, line)
 
 
 def _warehouse(settings: Settings) -> Warehouse:

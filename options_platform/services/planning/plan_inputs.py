@@ -41,14 +41,14 @@ def plan_inputs(
     `earnings` says how the dates of reports are read, by default as without settings.
 
     Columns are those of `raw_ohlcv`, `vix`, `features`, `regime` and both models that planning
-    needs, the rank of each call among earlier ones, the report ahead as the close of each session
-    knew it and its price where a forecast is stored, a split ahead that is not whole, and the
-    tenors of the VIX if stored. Raises
+    needs, whether the source gives dividends (`dividends_known`), the rank of each call among
+    earlier ones, the report ahead as the close of each session knew it and its price where a
+    forecast is stored, a split ahead that is not whole, and the tenors of the VIX if stored. Raises
     :class:`IncompleteDataError` if a table has no row for a bar, or if predictions are missing
     that ranks are computed from.
     """
     columns = {
-        RAW_OHLCV: ["close", "split_factor", "bad_reason"],
+        RAW_OHLCV: ["close", "split_factor", "bad_reason", "dividend"],
         VIX: ["vix", "iv_close", "iv_symbol"],
         FEATURES_TABLE: ["iv_rank", *(feature.name for feature in PREMIUM)],
         REGIME: ["regime"],
@@ -65,6 +65,8 @@ def plan_inputs(
         )
         for table, names in columns.items()
     ]
+    frames[0] = frames[0].with_columns(dividends_known=pl.col("dividend").is_not_null())
+    frames[0] = frames[0].drop("dividend")
     joined = frames[0] if only is None else frames[0].join(only, on=KEY, how="semi")
     for table, frame in zip(list(columns)[1:], frames[1:], strict=True):
         _require_rows(table.name, joined, frame)

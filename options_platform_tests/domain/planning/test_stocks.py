@@ -71,6 +71,19 @@ def test_spreads_of_stocks_scale_with_their_expected_move_and_those_of_funds_sta
     assert_frame_equal(plans.filter(~of_stock), build_plans(BATCH, rules())[0], check_exact=True)
 
 
+def test_a_trade_of_a_stock_says_where_its_dividends_are_not_known():
+    unknown = {"dividends_known": pl.lit(value=False)}
+    plans, _ = build_plans(STOCK.with_columns(**unknown), rules())
+    code = pl.col("reasons").list.contains("DIVIDENDS_UNKNOWN")
+    assert plans.select((code == (pl.col("decision") == "trade")).all()).item()
+    assert plans.filter(code).height > 100
+    known = STOCK.with_columns(dividends_known=pl.lit(value=True))
+    for rows in (known, STOCK, BATCH.with_columns(**unknown)):
+        assert not build_plans(rows, rules())[0].select(code.any()).item()
+    # The flag names no other trade.
+    assert build_plans(known, rules())[0]["plan_id"].equals(plans["plan_id"])
+
+
 def test_a_ladder_in_usd_is_refused_on_a_stock_of_which_half_a_move_is_too_wide():
     """Widths of the premium ladder are in USD, so that a stock has half an expected move."""
     ladder = StrikeRules(width_usd=dict.fromkeys(REGIMES, 25.0))
