@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import polars as pl
@@ -12,7 +12,7 @@ import polars as pl
 from options_platform.adapters.storage.chain_store import ChainStore
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.common import KEY
-from options_platform.contracts import RAW_OHLCV, VIX
+from options_platform.contracts import EARNINGS_KNOWN, RAW_OHLCV, VIX
 from options_platform.domain.calendar.sessions import sessions, shift
 from options_platform.domain.earnings.rules import EarningsRules
 from options_platform.domain.planning.expiries import ChainOf
@@ -48,6 +48,7 @@ class RehearsalData:
         closes: the same closes with their volatilities, by session and ticker.
         inputs: the inputs of the plans, rows as :func:`plan_inputs` gives them.
         chain_of: gives the stored real chains that plans rest on; None without any.
+        record: rows of `earnings_known`, what was known of the reports of stocks.
     """
 
     month: str
@@ -57,6 +58,7 @@ class RehearsalData:
     closes: Market
     inputs: pl.DataFrame
     chain_of: ChainOf | None = None
+    record: pl.DataFrame = field(default_factory=EARNINGS_KNOWN.empty)
 
     @property
     def tickers(self) -> list[str]:
@@ -122,7 +124,8 @@ def load_month(
     chain_of = None
     if chains is not None and chains.stored(tickers=tickers, start=before[0], end=days[-1]):
         chain_of = stored_chains(chains, tickers, before[0], days[-1])
-    return rehearsal_data(month, tickers, bars, closes, inputs, chain_of)
+    data = rehearsal_data(month, tickers, bars, closes, inputs, chain_of)
+    return replace(data, record=warehouse.read(EARNINGS_KNOWN, tickers=tickers))
 
 
 def rehearsal_data(

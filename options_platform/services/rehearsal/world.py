@@ -28,6 +28,7 @@ from options_platform.services.rehearsal.market import MonthChains, MonthMarket
 from options_platform.services.rehearsal.result import Event, Moment
 from options_platform.services.rehearsal.stress import Outage
 from options_platform.services.rehearsal.watch import BrokerWatch
+from options_platform.services.trading.reports_ahead import ReportsAhead
 from options_platform.services.trading.session import TradingSession
 from options_platform.settings import Settings
 from options_platform.settings.broker_rules import AlpacaRules
@@ -97,8 +98,9 @@ class RehearsalWorld:
         self.processes += 1
         closes = newest_closes(self.data.closes, self._last_close())
         trading = TradingSession(
-            open_ledger(self.settings), open_broker(self.settings), self.settings, at, closes
-        )
+            open_ledger(self.settings), open_broker(self.settings), self.settings, at, closes,
+            reports=ReportsAhead(self.settings, lambda: self.data.record, self.now),
+        )  # fmt: skip
         ran = Ran(None)
         try:
             ran = Ran(act(trading) or True)

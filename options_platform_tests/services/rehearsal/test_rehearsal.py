@@ -3,7 +3,7 @@
 import shutil
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -19,6 +19,7 @@ from options_platform.services.rehearsal.stress import intensity_of
 from options_platform.services.rehearsal.watch import BrokerWatch
 from options_platform.services.rehearsal.world import opened
 from options_platform.services.trading.session import TradingSession
+from options_platform_tests.recorded_reports import answered
 from options_platform_tests.services.rehearsal.small_month import CRASH, driven, settings_of
 
 CHECKS = ("uncovered", "orders", "runs", "limits", "kill switch", "agreement", "cash", "exposed")
@@ -62,6 +63,24 @@ def test_the_crash_was_traded_with_its_gap_and_wider_quotes(ran):
     (gap,) = [e.text for e in world.events if e.kind == "gap" and e.text.startswith("SPY opens -1")]
     # The overnight move of about 12%, and half of it more.
     assert float(gap.split()[2].rstrip("%")) == pytest.approx(-18.0, abs=2.0)
+
+
+def test_a_rehearsal_asks_the_blackout_at_order_time_and_leaves_before_a_report(
+    month, tmp_path, monkeypatch
+):
+    """QQQ stands for a company whose report moves to the next session in the evening before."""
+    monkeypatch.setattr("options_platform.domain.market.index_series.FUNDS", frozenset({"SPY"}))
+    record = answered("QQQ", [date(2016, 3, 31)], datetime(2015, 12, 1, 5, tzinfo=UTC))
+    report, moved = date(2016, 3, 3), datetime(2016, 3, 2, 21, 10, tzinfo=UTC)
+    data = replace(month, record=answered("QQQ", [report], moved, record=record))
+    settings = settings_of(tmp_path / "home", plan={"chain": {"surface": {"funds": ["SPY"]}}})
+    with opened(settings, data, tmp_path) as world:
+        _, ended = driven(world, settings, data, "real")
+        assert broken(ended) == {}
+        of_stock = [p for p in world.ledger.positions() if p.ticker == "QQQ"]
+        assert (of_stock[-1].exit_reason, of_stock[-1].closed_on) == ("EARNINGS", report)
+        refused = {o.session: o.reason for o in world.ledger.orders() if o.status == "not_sent"}
+        assert refused[CRASH] == "EARNINGS_BLACKOUT"
 
 
 @pytest.mark.long
