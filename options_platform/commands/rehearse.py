@@ -21,6 +21,7 @@ from options_platform.formats import count
 from options_platform.reporting.rehearsal import write_rehearsal
 from options_platform.reporting.rehearsal.page import order_rows
 from options_platform.services.market_data.learned_surface import with_fits
+from options_platform.services.market_data.stock_betas import with_betas
 from options_platform.services.rehearsal.data import load_month
 from options_platform.services.rehearsal.result import Rehearsal
 from options_platform.services.rehearsal.run import rehearse as run_rehearsal
@@ -44,7 +45,7 @@ def rehearse(args: argparse.Namespace) -> int:
     chains = ChainStore(settings.chains_path)
     of_sets = [settings.of_set(name).plan for name in settings.traded_sets]
     data = load_month(warehouse, settings.tickers, args.month, chains, of_sets, settings.earnings)
-    priced = with_fits(settings, warehouse)
+    priced = with_betas(with_fits(settings, warehouse), warehouse, data.sessions[0])
     rehearsal = run_rehearsal(priced, data, intensity, seed=args.seed, progress=ConsoleProgress())
     source = open_source(settings.source, source_options(settings)).info.label
     path = write_rehearsal(settings, rehearsal, source, datetime.now(UTC))

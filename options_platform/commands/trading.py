@@ -25,6 +25,7 @@ from options_platform.errors import UsageError
 from options_platform.formats import count
 from options_platform.services.earnings.trade_evidence import with_proven
 from options_platform.services.market_data.learned_surface import with_fits
+from options_platform.services.market_data.stock_betas import with_betas
 from options_platform.services.planning.plan_tables import Market
 from options_platform.services.trading.flatten import Flattening
 from options_platform.services.trading.order_worker import OrderWorker
@@ -68,6 +69,7 @@ def work(args: argparse.Namespace) -> int:
     closes = newest_closes(stored_market(warehouse))
     reports = stored_reports(settings, warehouse, datetime.now(UTC))
     settings = with_proven(with_fits(settings, warehouse), warehouse)
+    settings = with_betas(settings, warehouse)
     trading = replace(_trading(settings, closes), reports=reports)
     worker = OrderWorker(trading)
     if trading.broker.takes_market_orders:

@@ -19,7 +19,11 @@ TICKER_GROUPS = Table(
             "group whose risk is limited together (`risk.groups`); else the ticker",
             nullable=False,
         ),
-        Column("beta", pl.Float64, "beta to the market (`risk.betas`); null if none is set"),
+        Column(
+            "beta",
+            pl.Float64,
+            "beta to the market: `risk.betas`, else as measured; null without either",
+        ),
         Column(
             "weight",
             pl.Float64,

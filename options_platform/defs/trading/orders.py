@@ -29,6 +29,7 @@ from options_platform.services.earnings.trade_evidence import with_proven
 from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.market_data.session_bounds import newest_date
+from options_platform.services.market_data.stock_betas import with_betas
 from options_platform.services.market_data.yields_and_tenors import (
     stored_dividends,
     stored_odd_splits,
@@ -109,7 +110,7 @@ def trade_session(platform: Platform, ledger: Ledger, session: date, plans: pl.D
     )
     folds = dict(calls.drop_nulls("fold").iter_rows())
     settings = with_fits(platform.settings, platform.warehouse)
-    settings = with_proven(settings, platform.warehouse)
+    settings = with_betas(with_proven(settings, platform.warehouse), platform.warehouse, session)
     reports = stored_reports(settings, platform.warehouse, platform.now())
     trading = TradingSession(ledger, open_broker(settings), settings, folds=folds, reports=reports)
     legs = pl.concat([legs, their_legs])

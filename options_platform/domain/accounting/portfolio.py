@@ -80,17 +80,31 @@ def make_portfolio(
     positions = POSITIONS.empty()
     if market is not None and ledger.positions:
         positions = position_rows(ledger, fills, market, rules)
-    account = portfolio_rows(ledger, positions, rules.risk.betas)
+    measured = None if market is None else market.beta_rows()
+    account = portfolio_rows(ledger, positions, rules.risk.betas, measured)
     return Portfolio(fills, positions, account)
 
 
 def portfolio_rows(
-    ledger: LedgerSnapshot, positions: pl.DataFrame, betas: Mapping[str, float]
+    ledger: LedgerSnapshot,
+    positions: pl.DataFrame,
+    betas: Mapping[str, float],
+    measured: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
-    """Rows of `portfolio`, one per session marked in the ledger."""
+    """Rows of `portfolio`, one per session marked in the ledger.
+
+    `measured` has date, ticker and beta, for tickers that are not among `betas`.
+    """
     if ledger.marks.is_empty():
         return PORTFOLIO.empty()
-    beta = pl.col("ticker").replace_strict(dict(betas), default=1.0, return_dtype=pl.Float64)
+    if measured is None:
+        positions = positions.with_columns(beta=pl.lit(None, pl.Float64))
+    else:
+        positions = positions.join(
+            measured, on=["date", "ticker"], how="left", maintain_order="left"
+        )
+    chosen = pl.col("ticker").replace_strict(dict(betas), default=None, return_dtype=pl.Float64)
+    beta = pl.coalesce(chosen, pl.col("beta"), 1.0)
     spot = pl.col("spot").fill_null(0.0)
     sums = positions.group_by("date").agg(
         positions_usd=pl.col("value_usd").sum(),

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import pairwise
 
@@ -51,7 +51,14 @@ from options_platform.domain.earnings.blackout import leaves
 from options_platform.domain.earnings.trade_exits import report_exit
 from options_platform.domain.earnings.trade_rules import EARNINGS_STRATEGIES
 from options_platform.domain.planning.report_trades.terms import sizing_for
-from options_platform.domain.risk import Check, Exposure, KillSwitch, refusals, set_refusals
+from options_platform.domain.risk import (
+    Check,
+    Exposure,
+    KillSwitch,
+    RiskRules,
+    refusals,
+    set_refusals,
+)
 from options_platform.domain.trading.exits.exit_rules import PositionMark, exit_reason, is_due
 from options_platform.domain.trading.netting import NETTING_CONFLICT
 from options_platform.domain.trading.orders import closing
@@ -366,7 +373,7 @@ class EventLoop:
             yield [too_large]
         entry = self.entry_exposure(trade, account)
         account_usd = self.rules.account_usd(account.equity_usd)
-        broken = refusals(entry, account.exposures, account_usd, self.rules.risk)
+        broken = refusals(entry, account.exposures, account_usd, self._risk(session_number))
         broken += set_refusals(entry, account.of_set(name), own.share * account_usd, own.limits)
         broken += self._report_caps(trade, entry, own.share * account_usd)
         if conflicts := self.opposed(trade):
@@ -404,7 +411,14 @@ class EventLoop:
         if self._loses_at_most(entries, session_number) <= FAR_BELOW * limit_usd:
             return dict.fromkeys(trades, (0.0,) * len(gap.moves))
         tickers = {trade: self.book.ticker[trade] for trade in trades}
-        return spread_gap_losses(tickers, session_number, self.paths, self.market, self.rules)
+        return spread_gap_losses(
+            tickers, session_number, self.paths, self.market,
+            replace(self.rules, risk=self._risk(session_number)),
+        )  # fmt: skip
+
+    def _risk(self, session_number: int) -> RiskRules:
+        """The limits, with the betas that the close knew."""
+        return self.rules.risk.filled(self.market.betas_at(session_number))
 
     def _loses_at_most(self, entries: Sequence[int], session_number: int) -> float:
         """What everything open and `entries` can lose from this close on, USD; infinite if unknown.

@@ -62,6 +62,7 @@ class BacktestMarket:
     odd_split: NDArray[np.bool_] | None = None
     chains: RealQuotes | None = None
     reports: Mapping[str, Sequence[ReportAhead | None]] = field(default_factory=dict)
+    betas: Floats | None = None
 
     @cached_property
     def days(self) -> NDArray[np.datetime64]:
@@ -72,6 +73,42 @@ class BacktestMarket:
         """The market with what each close knew of reports, by ticker and session."""
         ahead = {ticker: [each.ahead for each in closes] for ticker, closes in known.items()}
         return replace(self, reports={name: each for name, each in ahead.items() if any(each)})
+
+    def with_betas(self, measured: pl.DataFrame) -> BacktestMarket:
+        """The market with the betas that each close knew: those of an earlier session.
+
+        `measured` has date, ticker and beta, ascending by date.
+        """
+        if measured.is_empty():
+            return self
+        keys = pl.DataFrame({"date": self.sessions}, schema={"date": pl.Date}).join(
+            pl.DataFrame({"ticker": self.tickers}), how="cross"
+        )
+        known = keys.join_asof(
+            measured, on="date", by="ticker", strategy="backward", tolerance="370d",
+            allow_exact_matches=False, check_sortedness=False,
+        )  # fmt: skip
+        return replace(self, betas=_grid(known, "beta", self.sessions, self.tickers))
+
+    def betas_at(self, session_number: int) -> dict[str, float]:
+        """The measured betas that the close of a session knew, by ticker."""
+        if self.betas is None:
+            return {}
+        row = self.betas[session_number]
+        return {self.tickers[at]: float(row[at]) for at in np.flatnonzero(np.isfinite(row))}
+
+    def beta_rows(self) -> pl.DataFrame | None:
+        """The same as rows: date, ticker and beta; None where none is measured."""
+        if self.betas is None:
+            return None
+        session, ticker = np.nonzero(np.isfinite(self.betas))
+        return pl.DataFrame(
+            {
+                "date": pl.Series(self.sessions, dtype=pl.Date).gather(session),
+                "ticker": pl.Series(self.tickers).gather(ticker),
+                "beta": self.betas[session, ticker],
+            }
+        )
 
     def report_ahead(self, ticker: str, session_number: int) -> ReportAhead | None:
         """The report ahead at the close of a session; None without one."""

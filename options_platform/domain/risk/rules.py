@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 
 def _groups() -> dict[str, str]:
@@ -84,7 +85,8 @@ class RiskRules:
 
     `max_*_risk_pct` limit sums of maximum losses, as fractions of the account value. `groups` maps
     tickers that move together to a group, limited by `max_group_risk_pct`; a ticker without a group
-    is a group of its own. `betas` to the market weight the deltas; 1 if missing.
+    is a group of its own. `betas` to the market weight the deltas; of a ticker without one it is
+    the measured one (`beta_252x`, in homes with a company), else 1.
     """
 
     max_positions: int = 6
@@ -116,6 +118,11 @@ class RiskRules:
             gap=GapRules(None),
             kill_switch=KillSwitchRules(none, none),
         )
+
+    def filled(self, measured: Mapping[str, float]) -> RiskRules:
+        """The rules with the measured betas of the tickers for which none is set."""
+        added = {ticker: beta for ticker, beta in measured.items() if ticker not in self.betas}
+        return replace(self, betas={**self.betas, **added}) if added else self
 
     def group(self, ticker: str) -> str:
         """The group of the ticker; the ticker itself if it has none."""

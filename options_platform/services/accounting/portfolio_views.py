@@ -21,6 +21,7 @@ from options_platform.domain.accounting.snapshot import LedgerSnapshot
 from options_platform.domain.backtest import BacktestMarket, make_market
 from options_platform.domain.calendar.sessions import shift
 from options_platform.services.market_data.learned_surface import with_fits
+from options_platform.services.market_data.stock_betas import stored_betas
 from options_platform.services.market_data.yields_and_tenors import stored_tenors
 from options_platform.settings import Settings
 
@@ -70,7 +71,8 @@ def market_of(snapshot: LedgerSnapshot, warehouse: Warehouse) -> BacktestMarket 
     tickers = sorted({position.ticker for position in snapshot.positions})
     bars = warehouse.read(RAW_OHLCV, tickers=tickers, start=first)
     vix = warehouse.read(VIX, tickers=tickers, start=first)
-    return make_market(bars, vix, tenors=stored_tenors(warehouse))
+    market = make_market(bars, vix, tenors=stored_tenors(warehouse))
+    return market.with_betas(stored_betas(warehouse, tickers))
 
 
 def ledger_portfolio(settings: Settings, warehouse: Warehouse, ledger: Ledger) -> Portfolio:

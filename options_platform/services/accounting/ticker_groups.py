@@ -10,6 +10,7 @@ from options_platform.adapters.storage.duck import held
 from options_platform.adapters.storage.marts import build_marts
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import TICKER_GROUPS
+from options_platform.services.market_data.stock_betas import with_betas
 from options_platform.settings import Settings
 
 MARKET = "SPY"
@@ -23,13 +24,14 @@ def store_ticker_groups(
     `weights` are those of tickers in the index behind SPY, as fractions; null for others.
     """
     weights = weights or {}
+    risk = with_betas(settings, warehouse).risk
     rows = pl.DataFrame(
         [
             (
                 MARKET,
                 ticker,
-                settings.risk.group(ticker),
-                settings.risk.betas.get(ticker),
+                risk.group(ticker),
+                risk.betas.get(ticker),
                 weights.get(ticker),
             )
             for ticker in settings.tickers

@@ -36,6 +36,7 @@ from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.errors import IncompleteDataError, UsageError
 from options_platform.services.backtesting.baseline_runs import baseline_tasks, run_baselines
 from options_platform.services.backtesting.real_chains import StoredQuotes
+from options_platform.services.market_data.stock_betas import stored_betas
 from options_platform.services.market_data.yields_and_tenors import (
     stored_dividends,
     stored_odd_splits,
@@ -176,7 +177,7 @@ def stored_market(
     known = known_reports(
         warehouse, dict.fromkeys(market.tickers, market.sessions), earnings or EarningsRules()
     )
-    market = market.with_reports(known)
+    market = market.with_reports(known).with_betas(stored_betas(warehouse, tickers, end=last))
     if chains is not None and (quotes := StoredQuotes(chains, tickers, first, last)):
         return replace(market, chains=quotes)
     return market

@@ -20,6 +20,7 @@ from options_platform.domain.risk import feasibility
 from options_platform.domain.trading.exposures import one_spread_rows
 from options_platform.errors import IncompleteDataError
 from options_platform.services.market_data.learned_surface import with_fits
+from options_platform.services.market_data.stock_betas import with_betas
 from options_platform.services.planning.plan_inputs import plan_inputs
 from options_platform.settings import Settings
 
@@ -83,7 +84,7 @@ def strategy_needs(settings: Settings, warehouse: Warehouse, sessions: int) -> S
         raise IncompleteDataError("there are no plans yet; run: options-platform backfill")
     first: date = planned.filter(planned >= shift(last, 1 - sessions)).min()  # type: ignore[assignment]
     inputs = plan_inputs(warehouse, settings.tickers, first, last, earnings=settings.earnings)
-    settings = with_fits(settings, warehouse)
+    settings = with_betas(with_fits(settings, warehouse), warehouse, last)
     rows = _at_every_width(inputs, settings.plan)
     return StrategyNeeds(first, last, feasibility(rows, settings.plan.sizing, settings.risk))
 

@@ -24,6 +24,7 @@ from options_platform.contracts import RAW_OHLCV, VIX
 from options_platform.domain.planning.alternates import plans_of_sets
 from options_platform.formats import pct, usd
 from options_platform.services.market_data.learned_surface import with_fits
+from options_platform.services.market_data.stock_betas import of_session, stored_betas
 from options_platform.services.market_data.stored_chains import stored_chains
 from options_platform.services.market_data.yields_and_tenors import (
     stored_dividends,
@@ -127,12 +128,14 @@ def replay(
         ledger = replace(target, path=folder / target.path.name)
         broker = simulated.open_broker(settings, folder)
         reports = stored_reports(settings, warehouse)
+        betas = stored_betas(warehouse, settings.tickers, end=last)
         trading = TradingSession(ledger, broker, settings, reports=reports)
         # These files are private: holding them throughout saves opening them for each step.
         with ledger.holding(), broker.holding():
             for done, session in enumerate(sessions, start=1):
                 today = pl.col("date") == session
-                trading.run_session(
+                own = replace(trading, settings=of_session(settings, betas, session))
+                own.run_session(
                     session, plans.filter(today), legs.filter(today), market, now,
                     alternates.filter(today),
                 )  # fmt: skip

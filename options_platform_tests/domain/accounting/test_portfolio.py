@@ -118,6 +118,11 @@ def test_the_account_greeks_are_those_that_the_limits_apply_to(run, ledger):
     row = views.portfolio.filter(date=busiest).row(0, named=True)
     for greek in GREEKS:
         assert abs(row[f"{greek}_usd"]) == pytest.approx(checks[f"MAX_{greek.upper()}"]), greek
+    # Measured ones weight a day like those that are set.
+    first = {"date": [run.market.sessions[0]] * 2}
+    measured = pl.DataFrame(first | {"ticker": [*betas], "beta": [*betas.values()]})
+    known = make_portfolio(ledger, run.market.with_betas(measured), run.rules)
+    assert known.portfolio.filter(date=busiest).equals(views.portfolio.filter(date=busiest))
 
 
 def test_the_cash_of_a_position_filled_and_closed_in_parts_adds_up(run, ledger, views):

@@ -54,6 +54,18 @@ def test_a_ladder_stops_at_the_rung_beyond_the_limit_and_not_without_one():
     assert wide.trades.equals(free.trades)
 
 
+def test_a_measured_beta_weights_a_stocks_gap_unless_one_is_set():
+    """The rungs of a calm stock lose less in a gap of the market, so more of them fit."""
+    plans, legs = ladder(8)
+    measured = pl.DataFrame({"date": [DAYS[0]], "ticker": ["SPY"], "beta": [0.2]})
+    calm = market({"SPY": CLOSES}).with_betas(measured)
+    plain = run_backtest(plans, legs, market({"SPY": CLOSES}), with_gap(0.05)).trades.height
+    assert run_backtest(plans, legs, calm, with_gap(0.05)).trades.height > plain
+    rules = with_gap(0.05)
+    set_one = replace(rules, risk=replace(rules.risk, betas={"SPY": 1.0}))
+    assert run_backtest(plans, legs, calm, set_one).trades.height == plain
+
+
 @pytest.mark.parametrize("limit", [0.01, 0.04, 0.08, 0.12])
 def test_moves_are_not_priced_far_below_the_limit_and_the_outcome_is_the_same(limit, monkeypatch):
     plans, legs = ladder(8)

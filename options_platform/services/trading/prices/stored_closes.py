@@ -10,6 +10,7 @@ from options_platform.domain.calendar.sessions import shift
 from options_platform.errors import PlatformError
 from options_platform.services.earnings.trade_evidence import with_proven
 from options_platform.services.market_data.learned_surface import with_fits
+from options_platform.services.market_data.stock_betas import with_betas
 from options_platform.services.market_data.yields_and_tenors import stored_odd_splits, stored_tenors
 from options_platform.services.planning.plan_tables import Market, market_closes
 from options_platform.settings import Settings
@@ -48,7 +49,8 @@ def readable_prices(settings: Settings, warn: Callable[[str], None]) -> tuple[Ma
     except PlatformError as error:
         warn(f"without stored closes only quotes value positions: {error}")
     try:
-        return market, with_proven(with_fits(settings, warehouse), warehouse)
+        priced = with_proven(with_fits(settings, warehouse), warehouse)
+        return market, with_betas(priced, warehouse)
     except PlatformError as error:
         warn(f"the model prices each ticker as its class, without the stored fits: {error}")
     return market, settings
