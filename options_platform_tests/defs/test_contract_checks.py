@@ -20,6 +20,7 @@ START, END = date(2015, 1, 2), date(2015, 6, 30)
 DAY = date(2015, 3, 17)
 MARKET = ("raw_ohlcv", "vix")
 DATA = ("raw_ohlcv", "vix", "features", "labels")
+HISTORY = ("fresh", "adjusted_closes", "as_traded", "actions_known")
 
 
 class Sabotaged(Warehouse):
@@ -144,5 +145,5 @@ def test_an_honest_run_passes_every_check_of_its_assets(tmp_path):
         for found in result.get_asset_check_evaluations()
     }
     wanted = {t.name: rules_for(t) for t in ASSET_TABLES if t.name in DATA}
-    history = {("raw_ohlcv", name) for name in ("fresh", "adjusted_closes", "as_traded")}
+    history = {("raw_ohlcv", name) for name in HISTORY}
     assert made == history | {(name, rule.name) for name, rules in wanted.items() for rule in rules}

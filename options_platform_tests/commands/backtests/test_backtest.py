@@ -164,10 +164,8 @@ def test_a_grid_of_accounts_shows_what_their_size_does(home, capsys):
 PATIENT = ("debit_stop", "debit_take_profit", "credit_take_profit", "credit_stop_cap")
 
 
-@pytest.mark.parametrize(
-    "setting",
-    ["exits=none", pytest.param("expiry.hold_to_expiry=true", marks=pytest.mark.long)],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("setting", ["exits=none", "expiry.hold_to_expiry=true"])
 def test_figures_of_trades_held_to_expiry_are_marked(home, capsys, monkeypatch, setting):
     monkeypatch.setenv("OPTIONS_BACKTEST__BASELINE_SEEDS", "1")
     patient = ["exits.exit_dte=0", *(f"exits.{name}=9" for name in PATIENT)]

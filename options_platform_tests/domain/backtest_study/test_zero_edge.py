@@ -118,7 +118,10 @@ def discounted(trades):
     )
 
 
-@pytest.mark.parametrize("exits", [None, ExitRules()], ids=["held", "exits"])
+@pytest.mark.parametrize(
+    "exits",
+    [pytest.param(None, id="held"), pytest.param(ExitRules(), id="exits", marks=pytest.mark.long)],
+)
 @pytest.mark.parametrize(
     "strategy",
     [
