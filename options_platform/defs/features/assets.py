@@ -108,7 +108,8 @@ def make_labels(settings: Settings) -> dg.AssetsDefinition:
 def read_market(platform: Platform, selected: PartitionRange) -> tuple[pl.DataFrame, pl.DataFrame]:
     """All rows of `raw_ohlcv` and `vix` of the range's tickers, up to the end of the range.
 
-    A ticker that is not yet listed has none; one whose source has failed may end early. Raises :class:`IncompleteDataError` if a session
+    A ticker that is not yet listed has none; one whose source has failed may end early.
+    Raises :class:`IncompleteDataError` if a session
     after a ticker's first bar has no row.
     """
     bars = platform.warehouse.read(RAW_OHLCV, tickers=selected.tickers, end=selected.end)
