@@ -65,6 +65,12 @@ class ShortHistoryError(SourceError):
         self.bars = bars
 
 
+class FailedTickersError(PlatformError):
+    """Some tickers could not be brought up to date, named with their reasons; the others were."""
+
+    exit_code = 3
+
+
 class ContractError(PlatformError):
     """A frame breaks its table's contract (schema, keys, nulls). Nothing was written."""
 

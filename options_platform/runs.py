@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any
@@ -15,11 +15,15 @@ from options_platform import errors
 from options_platform.adapters.event_log import quiet_fallback
 from options_platform.adapters.storage.chain_store import ChainStore
 from options_platform.adapters.storage.storage_faults import fault_in_words
+from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.common import PartitionRange, Progress
 from options_platform.definitions import build_defs
 from options_platform.defs.jobs import BACKTEST_JOB_NAME, JOB_NAME, REPORTING_JOB_NAME
+from options_platform.defs.market_data.answers import ANSWERS_STEP
+from options_platform.defs.market_data.answers import NAME as ANSWERED
 from options_platform.defs.shared.partitions import BACKFILL_TAG, neighbours, range_tags
 from options_platform.errors import PlatformError, UsageError
+from options_platform.services.market_data.failed_tickers import failed as failed_tickers
 from options_platform.services.market_data.family_inputs import companies
 from options_platform.services.market_data.own_chains import by_chain, may_be_modelled
 from options_platform.serving.instance import open_instance
@@ -39,11 +43,15 @@ COMPANY_ASSETS = (
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """A finished run: its id, its partitions, and each check that did not pass, as one line."""
+    """A finished run: its id, its partitions, and each check that did not pass, as one line.
+
+    `failed` has by ticker why the sources did not give what it needs; the others are computed.
+    """
 
     run_id: str
     range: PartitionRange
     warnings: tuple[str, ...]
+    failed: Mapping[str, str] = field(default_factory=dict)
 
 
 class RunFailedError(PlatformError):
@@ -71,6 +79,7 @@ def run_job(
         overrides["progress"] = progress
     definitions = build_defs(settings, **overrides)
     assets = _existing(definitions, settings, assets, backfill=backfill)
+    warehouse = Warehouse(settings.warehouse_path, wait_seconds=settings.warehouse_wait_seconds)
     groups = neighbours(selected.tickers, settings.tickers)
     phases = [assets] if len(groups) == 1 else _phases(assets)
     outcomes = []
@@ -78,7 +87,9 @@ def run_job(
         for phase in phases:
             for tickers in groups:
                 part = PartitionRange(selected.start, selected.end, tickers)
-                outcomes.append(_run(definitions, instance, part, phase, backfill=backfill))
+                outcomes.append(
+                    _run(definitions, instance, part, phase, backfill=backfill, warehouse=warehouse)
+                )
     return outcomes
 
 
@@ -189,6 +200,7 @@ def _run(
     assets: Sequence[str] | None,
     *,
     backfill: bool,
+    warehouse: Warehouse,
 ) -> RunOutcome:
     job = definitions.resolve_job_def(JOB_NAME)
     keys = [dg.AssetKey(name) for name in assets] if assets else None
@@ -198,14 +210,16 @@ def _run(
         outcome = job.execute_in_process(
             instance=instance, tags=tags, asset_selection=keys, raise_on_error=False
         )
-    if not outcome.success:
+    steps = {event.step_key for event in outcome.all_events if event.is_step_failure}
+    if not outcome.success and steps != {ANSWERS_STEP}:
         raise RunFailedError(_cause(outcome))
     failed = [
         f"{e.asset_key.to_user_string()}.{e.check_name}: {e.description or 'not passed'}"
         for e in outcome.get_asset_check_evaluations()
-        if not e.passed
+        if not e.passed and e.check_name != ANSWERED
     ]
-    return RunOutcome(outcome.run_id, selected, tuple(failed))
+    reasons = failed_tickers(warehouse, selected.tickers, selected.end)
+    return RunOutcome(outcome.run_id, selected, tuple(failed), reasons)
 
 
 def _cause(outcome: dg.ExecuteInProcessResult) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from options_platform.commands.common import ConsoleProgress, ready_settings, say
 from options_platform.domain.calendar.sessions import require_session, sessions, shift
 from options_platform.domain.market.bars import require_ticker
-from options_platform.errors import UsageError
+from options_platform.errors import FailedTickersError, UsageError
 from options_platform.formats import count
 from options_platform.settings import Settings
 from options_platform.settings.universes import expanded
@@ -67,7 +67,7 @@ def backfill(args: argparse.Namespace) -> int:
     _report_prices(settings)
     _require_own_prices(args, settings)
     say(f"Done in {time.monotonic() - began:.1f} s.")
-    return 0
+    return _report_failed({t: why for o in outcomes for t, why in o.failed.items()})
 
 
 def _drop_computed(settings: Settings, args: argparse.Namespace) -> None:
@@ -124,7 +124,8 @@ def daily(args: argparse.Namespace) -> int:
     say(f"{day} done in {time.monotonic() - began:.1f} s.")
     for name in settings.lost_sets:
         say(f"Rule set {name} entered nothing: it cannot be read; see: options-platform doctor")
-    return 1 if settings.lost_sets else 0
+    failed = _report_failed({t: why for o in outcomes for t, why in o.failed.items()})
+    return 1 if settings.lost_sets else failed
 
 
 def chosen_tickers(wanted: Sequence[str] | None, settings: Settings) -> tuple[str, ...]:
@@ -188,6 +189,13 @@ def _missing_history(settings: Settings, day: date) -> list[date]:
         start = min(with_bar) if with_bar else unasked_from
         missing.update(d for d in sessions(start, day) if d not in with_bar and d != day)
     return sorted(missing)
+
+
+def _report_failed(failed: Mapping[str, str]) -> int:
+    """Say of which tickers the sources did not give what they need; 3 if there are any."""
+    for ticker, reason in failed.items():
+        say(f"{ticker} failed, the others are done: {reason}")
+    return FailedTickersError.exit_code if failed else 0
 
 
 def _report_outcomes(warnings: Sequence[str]) -> None:

@@ -48,6 +48,7 @@ from options_platform.contracts.features import DIRECTIONS, GARCH_PARAMS, LABELS
 from options_platform.contracts.groups import TICKER_GROUPS
 from options_platform.contracts.market import (
     CORPORATE_ACTIONS,
+    FAILED_TICKERS,
     FETCHES,
     MARKET_SERIES,
     QUARANTINE,
@@ -108,6 +109,7 @@ __all__ = (
     "EARNINGS_EVENTS",
     "EARNINGS_FORECAST",
     "EARNINGS_KNOWN",
+    "FAILED_TICKERS",
     "FETCHES",
     "FILLS",
     "GARCH_PARAMS",

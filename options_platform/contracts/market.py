@@ -199,3 +199,17 @@ FETCHES = Table(
     key=("fetched_at", "table", "ticker", "start", "reason"),
     partition=("fetched_at", "table", "ticker", "start", "reason"),
 )
+
+FAILED_TICKERS = Table(
+    "failed_tickers",
+    "Tickers whose source did not give what was asked for.",
+    (
+        Column("table", pl.String, "table that the request fills", nullable=False),
+        Column("ticker", pl.String, "ticker", nullable=False),
+        Column("start", pl.Date, "first session from which the ticker is left out", nullable=False),
+        Column("reason", pl.String, "what is wrong, in one line; null once it has answered again"),
+        Column("asked_at", TIMESTAMP, "time of the newest request", nullable=False),
+    ),
+    key=("table", "ticker"),
+    partition=("table", "ticker"),
+)

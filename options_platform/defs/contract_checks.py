@@ -11,13 +11,15 @@ import dagster as dg
 import polars as pl
 
 from options_platform.common import PartitionRange
-from options_platform.contracts import OPTION_CHAIN, Table
+from options_platform.contracts import OPTION_CHAIN, RAW_OHLCV, VIX, Table
+from options_platform.defs.market_data.answers import make_answers_check
 from options_platform.defs.market_data.checks import make_market_checks
 from options_platform.defs.market_data.earnings_checks import make_earnings_checks
 from options_platform.defs.shared.context import run_range
 from options_platform.domain.calendar.sessions import sessions
 from options_platform.domain.checks.tables import ExpectedPartitions, Finding, TableRule, rules_for
 from options_platform.formats import count
+from options_platform.services.market_data.failed_tickers import withheld
 from options_platform.services.market_data.listing import first_bars, unlisted
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.market_data.session_bounds import first_date, newest_date
@@ -28,6 +30,7 @@ def make_checks(settings: Settings, tables: Sequence[Table]) -> list[dg.AssetChe
     """The checks of the assets that fill `tables`; `option_chain` checks itself in its step."""
     return [
         *(_checks_of(table, settings) for table in tables if table is not OPTION_CHAIN),
+        make_answers_check(settings),
         *make_market_checks(settings),
         *make_earnings_checks(settings),
     ]
@@ -59,11 +62,17 @@ def _checks_of(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
 def rows_to_judge(
     table: Table, platform: Platform, selected: PartitionRange | None
 ) -> tuple[pl.DataFrame, ExpectedPartitions]:
-    """The stored rows of the range and its expected partitions; of the whole table if None."""
+    """The stored rows of the range and its expected partitions; of the whole table if None.
+
+    Tickers whose source has failed are left out: no row of theirs was written.
+    """
     settings = platform.settings
     tickers = selected.tickers if selected else settings.tickers
     start = selected.start if selected else first_date(settings)
     end = selected.end if selected else newest_date(settings, platform.now())
+    needed = (RAW_OHLCV,) if table is RAW_OHLCV else (RAW_OHLCV, VIX)
+    left_out = withheld(platform.warehouse, tickers, end, needed)
+    tickers = tuple(ticker for ticker in tickers if ticker not in left_out)
     firsts = first_bars(platform.warehouse, tickers)
     firsts |= dict.fromkeys(unlisted(platform.warehouse, tickers, end), date.max)
     # Events may lie ahead of the newest session.

@@ -17,7 +17,7 @@ from options_platform.contracts import IV_HISTORY, OPTION_CHAIN, Table
 from options_platform.defs.chains.checks import chain_check_specs, judge_stored
 from options_platform.defs.chains.iv_history import write_history
 from options_platform.defs.shared.asset_options import DATA_POLICY, asset_options
-from options_platform.defs.shared.context import run_range, selected_range
+from options_platform.defs.shared.context import answered_range, run_range, selected_range
 from options_platform.defs.shared.partitions import partition_key, platform_partitions
 from options_platform.services.market_data.chains import Fetched, fetch_chains
 from options_platform.services.market_data.platform import Platform
@@ -45,11 +45,12 @@ def make_chains(settings: Settings) -> dg.AssetsDefinition:
     ) -> Iterator[Any]:
         chosen = context.op_execution_context
         if dg.AssetKey(OPTION_CHAIN.name) in chosen.selected_asset_keys:
-            selected = selected_range(context, settings)
+            selected = answered_range(context, settings)
             yield from _report(context, fetch_chains(platform, selected))
         if dg.AssetKey(IV_HISTORY.name) in chosen.selected_asset_keys:
-            selected = selected_range(context, settings)
-            yield _written(context, write_history(context, platform, selected), selected)
+            answered = answered_range(context, settings)
+            written = write_history(context, platform, answered)
+            yield _written(context, written, selected_range(context, settings))
         if chosen.selected_asset_check_keys:
             yield from judge_stored(platform, run_range(context, settings))
 

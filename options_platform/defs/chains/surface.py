@@ -5,7 +5,7 @@ import polars as pl
 
 from options_platform.contracts import SURFACE_ERROR, SURFACE_FIT
 from options_platform.defs.shared.asset_options import asset_options, where_listed
-from options_platform.defs.shared.context import report_earlier_rows, result, selected_range
+from options_platform.defs.shared.context import answered_range, report_earlier_rows, result
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.market_data.surface_measures import measure_surface
 from options_platform.settings import Settings
@@ -28,7 +28,7 @@ def make_surface_error(settings: Settings) -> dg.AssetsDefinition:
     def surface_error(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> dg.MaterializeResult:
-        selected = selected_range(context, settings)
+        selected = answered_range(context, settings)
         written = dict(measure_surface(platform, selected))
         errors, fits = written[SURFACE_ERROR], written[SURFACE_FIT]
         earlier = errors.select("date", "ticker").unique().sort("date", "ticker")

@@ -15,7 +15,7 @@ from options_platform.contracts import (
     VIX,
 )
 from options_platform.defs.shared.asset_options import MODEL_POLICY, asset_options, where_listed
-from options_platform.defs.shared.context import pictures, report_rows, result, selected_range
+from options_platform.defs.shared.context import answered_range, pictures, report_rows, result
 from options_platform.domain.feature_engine.regime import compute_regime, regime_transitions
 from options_platform.domain.features.table import FEATURES_TABLE
 from options_platform.domain.planning.alternates import plans_of_sets
@@ -55,7 +55,7 @@ def make_regime(settings: Settings) -> dg.AssetsDefinition:
     def regime(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> dg.MaterializeResult:
-        selected = selected_range(context, settings)
+        selected = answered_range(context, settings)
         features = platform.warehouse.read(
             FEATURES_TABLE, tickers=selected.tickers, end=selected.end
         )
@@ -101,7 +101,7 @@ def make_trade_plan(settings: Settings, *, with_chains: bool = False) -> dg.Asse
     def trade_plan(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> dg.MaterializeResult:
-        selected = selected_range(context, settings)
+        selected = answered_range(context, settings)
         fitted = with_fits(settings, platform.warehouse)
         fitted = with_proven(fitted, platform.warehouse)
         if selected.start < selected.end:

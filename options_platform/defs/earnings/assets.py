@@ -19,7 +19,7 @@ from options_platform.defs.shared.asset_options import (
     asset_options,
     where_listed,
 )
-from options_platform.defs.shared.context import report_earlier_rows, result, selected_range
+from options_platform.defs.shared.context import answered_range, report_earlier_rows, result
 from options_platform.models.earnings_moves.gamma import NAME
 from options_platform.models.earnings_moves.scores import SCORES
 from options_platform.services.earnings.events import update_events
@@ -55,7 +55,7 @@ def _make_events(settings: Settings, deps: list[str]) -> dg.AssetsDefinition:
     def earnings_events(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> dg.MaterializeResult:
-        selected = selected_range(context, settings)
+        selected = answered_range(context, settings)
         update = update_events(platform, selected)
         report_earlier_rows(context, EARNINGS_EVENTS, update.earlier, selected.start)
         extra: dict[str, Any] = {"earlier_rows_written": update.earlier.height}
@@ -88,7 +88,7 @@ def _make_forecast(settings: Settings, deps: list[str]) -> dg.AssetsDefinition:
         platform: dg.ResourceParam[Platform],
         mlflow: dg.ResourceParam[MlflowRun],
     ) -> dg.MaterializeResult:
-        selected = selected_range(context, settings)
+        selected = answered_range(context, settings)
         store = ModelStore(settings.home, platform.warehouse, mlflow.run_id, mlflow.tags)
         rows = update_forecasts(platform, selected, store)
         extra: dict[str, Any] = {}

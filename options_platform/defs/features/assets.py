@@ -9,7 +9,7 @@ import polars as pl
 from options_platform.common import PartitionRange
 from options_platform.contracts import GARCH_PARAMS, LABELS, RAW_OHLCV, VIX
 from options_platform.defs.shared.asset_options import asset_options, where_listed
-from options_platform.defs.shared.context import report_earlier_rows, result, selected_range
+from options_platform.defs.shared.context import answered_range, report_earlier_rows, result
 from options_platform.defs.shared.unchanged import report_unchanged
 from options_platform.domain.calendar.sessions import sessions
 from options_platform.domain.chain.term_structure import with_atm_variance
@@ -52,7 +52,7 @@ def make_features(settings: Settings) -> dg.AssetsDefinition:
     def features(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> dg.MaterializeResult:
-        selected = selected_range(context, settings)
+        selected = answered_range(context, settings)
         warehouse = platform.warehouse
         bars, vix = read_market(platform, selected)
         stored_fits = warehouse.read(GARCH_PARAMS, tickers=selected.tickers)
@@ -93,7 +93,7 @@ def make_labels(settings: Settings) -> dg.AssetsDefinition:
     def labels(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> dg.MaterializeResult:
-        selected = selected_range(context, settings)
+        selected = answered_range(context, settings)
         bars, vix = read_market(platform, selected)
         rows = compute_labels(
             bars,
@@ -129,14 +129,16 @@ def inputs_of(settings: Settings) -> tuple[str, ...]:
 def read_market(platform: Platform, selected: PartitionRange) -> tuple[pl.DataFrame, pl.DataFrame]:
     """All rows of `raw_ohlcv` and `vix` of the range's tickers, up to the end of the range.
 
-    A ticker that is not yet listed has none. Raises :class:`IncompleteDataError` if a session
+    A ticker that is not yet listed has none; one whose source has failed may end early.
+    Raises :class:`IncompleteDataError` if a session
     after a ticker's first bar has no row.
     """
     bars = platform.warehouse.read(RAW_OHLCV, tickers=selected.tickers, end=selected.end)
     vix = platform.warehouse.read(VIX, tickers=selected.tickers, end=selected.end)
     listed = listed_pool(platform.warehouse, selected.tickers, selected.end)
     require_whole(bars, replace(selected, tickers=listed), "raw_ohlcv")
-    missing = bars.join(vix, on=["date", "ticker"], how="anti")
+    listed_bars = bars.filter(pl.col("ticker").is_in(listed))
+    missing = listed_bars.join(vix, on=["date", "ticker"], how="anti")
     if missing.height:
         _raise_incomplete("vix", missing.select("date", "ticker"))
     return bars, vix

@@ -21,7 +21,7 @@ from options_platform.defs.shared.asset_options import (
     asset_options,
     where_listed,
 )
-from options_platform.defs.shared.context import report_earlier_rows, result, selected_range
+from options_platform.defs.shared.context import answered_range, report_earlier_rows, result
 from options_platform.defs.shared.unchanged import report_unchanged
 from options_platform.domain.earnings.known_sessions import newest_reactions
 from options_platform.domain.earnings.report_rows import earnings_features as report_columns
@@ -71,7 +71,7 @@ def _make_earnings(settings: Settings, deps: tuple[str, ...]) -> dg.AssetsDefini
     def earnings_features(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> dg.MaterializeResult:
-        selected = selected_range(context, settings)
+        selected = answered_range(context, settings)
         bars, _ = read_market(platform, selected)
         rows = report_columns(
             bars,
@@ -100,7 +100,7 @@ def _make_cross(settings: Settings, deps: tuple[str, ...]) -> dg.AssetsDefinitio
     def cross_features(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> dg.MaterializeResult:
-        selected = selected_range(context, settings)
+        selected = answered_range(context, settings)
         everyone = replace(selected, tickers=settings.tickers)
         rows = cross_columns(
             _side_by_side(platform, everyone),

@@ -4,10 +4,20 @@ import dagster as dg
 
 from options_platform.common import KEY, PartitionRange
 from options_platform.contracts import IV_HISTORY, RAW_OHLCV, VIX
-from options_platform.defs.shared.asset_options import asset_options, freshness_policy
+from options_platform.defs.shared.asset_options import (
+    asset_options,
+    freshness_policy,
+    not_computed,
+)
 from options_platform.defs.shared.context import report_rows, result, selected_range
 from options_platform.defs.shared.unchanged import report_unchanged
+from options_platform.errors import SourceError
 from options_platform.services.market_data.bars import UpdateRequest, update_bars
+from options_platform.services.market_data.failed_tickers import (
+    record_failures,
+    withheld,
+    without,
+)
 from options_platform.services.market_data.indices import update_indices
 from options_platform.services.market_data.own_chain_source import OwnIvSource
 from options_platform.services.market_data.own_chains import vix_inputs
@@ -38,12 +48,16 @@ def make_raw_ohlcv(settings: Settings) -> dg.AssetsDefinition:
             second=platform.second_source(),
             progress=platform.progress,
         )
+        record_failures(warehouse, RAW_OHLCV, selected, update.failures, platform.now())
+        answered = without(selected, update.failures)
+        if not answered.tickers:
+            return not_computed(context, settings, next(iter(update.failures.values())))
         warehouse.write(update.frames(RAW_OHLCV))
         report_rows(context, RAW_OHLCV, update.outside)
         return result(
             context,
             update.rows,
-            selected,
+            answered,
             {"source": source.info.label, "proxy": source.info.proxy, **update.summary()},
         )
 
@@ -75,22 +89,35 @@ def make_vix(settings: Settings) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> dg.MaterializeResult:
         selected = selected_range(context, settings)
-        source = platform.source()
+        source, warehouse = platform.source(), platform.warehouse
+        with_bars = without(
+            selected, withheld(warehouse, selected.tickers, selected.end, (RAW_OHLCV,))
+        )
+        if not with_bars.tickers:
+            return not_computed(context, settings)
         series = update_series(
-            source, platform.warehouse, first_date(settings), selected.end, platform.now()
+            source, warehouse, first_date(settings), selected.end, platform.now()
         )
+        failures: dict[str, SourceError] = {}
         symbols = resolved_iv_symbols(
-            settings, source, platform.warehouse, platform.now(), selected.tickers
+            settings, source, warehouse, platform.now(), with_bars.tickers, failures
         )
-        update = update_indices(
-            OwnIvSource(source, platform.warehouse),
-            platform.warehouse,
-            update_request(settings, selected),
-            symbols,
-            platform.now(),
-            settings.earnings,
-        )
-        platform.warehouse.write(update.frames(VIX))
+        answered = without(with_bars, failures)
+        if answered.tickers:
+            update = update_indices(
+                OwnIvSource(source, warehouse),
+                warehouse,
+                update_request(settings, answered),
+                symbols,
+                platform.now(),
+                settings.earnings,
+            )
+            failures |= update.failures
+        record_failures(warehouse, VIX, with_bars, failures, platform.now())
+        if not answered.tickers:
+            return not_computed(context, settings, next(iter(failures.values())))
+        answered = without(answered, failures)
+        warehouse.write(update.frames(VIX))
         report_rows(context, VIX, update.outside)
         # Published values depend only on the dates of the bars, and modelled ones were computed
         # anew, so unchanged rows stay valid.
@@ -98,11 +125,11 @@ def make_vix(settings: Settings) -> dg.AssetsDefinition:
         report_unchanged(
             context,
             VIX,
-            platform.warehouse.read(VIX, columns=KEY, tickers=selected.tickers, end=selected.end),
+            warehouse.read(VIX, columns=KEY, tickers=answered.tickers, end=selected.end),
             update.rows,
             inputs=[name for name in vix_inputs(settings) if name not in unread],
             not_read=[name for name in vix_inputs(settings) if name in unread],
         )
-        return result(context, update.rows, selected, {**update.summary(), "series": series})
+        return result(context, update.rows, answered, {**update.summary(), "series": series})
 
     return vix

@@ -4,11 +4,13 @@ from typing import Any
 
 import dagster as dg
 import polars as pl
+from dagster._core.storage.tags import BACKFILL_ID_TAG
 
 from options_platform.contracts import EARNINGS
 from options_platform.defs.shared.asset_options import asset_options, freshness_policy
 from options_platform.defs.shared.context import result, selected_range
 from options_platform.services.market_data.earnings import EarningsUpdate, update_earnings
+from options_platform.services.market_data.failed_tickers import record_failures, without
 from options_platform.services.market_data.platform import Platform
 from options_platform.settings import Settings
 
@@ -27,7 +29,13 @@ def make_earnings(settings: Settings) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         selected = selected_range(context, settings)
         update = update_earnings(platform, selected)
-        return result(context, update.rows, selected, _origin(update, platform))
+        failures = update.unanswered(settings.plan.chain.surface.funds)
+        record_failures(platform.warehouse, EARNINGS, selected, failures, platform.now())
+        answered = without(selected, failures)
+        if not answered.tickers and BACKFILL_ID_TAG in context.run.tags:
+            # As in `not_computed`; plans refuse a stock whose next report is not known.
+            answered = selected
+        return result(context, update.rows, answered, _origin(update, platform))
 
     return earnings
 

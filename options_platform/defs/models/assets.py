@@ -29,10 +29,10 @@ from options_platform.defs.shared.asset_options import (
     where_listed,
 )
 from options_platform.defs.shared.context import (
+    answered_range,
     report_earlier_rows,
     report_rows,
     result,
-    selected_range,
 )
 from options_platform.domain.features.table import EARNINGS_FEATURES_TABLE, FEATURES_TABLE
 from options_platform.models.dataset import input_table
@@ -86,7 +86,7 @@ def _make_model(
         platform: dg.ResourceParam[Platform],
         mlflow: dg.ResourceParam[MlflowRun],
     ) -> dg.MaterializeResult:
-        selected = selected_range(context, settings)
+        selected = answered_range(context, settings)
         warehouse = platform.warehouse
         store = ModelStore(settings.home, warehouse, mlflow.run_id, mlflow.tags)
         registry = ModelRegistry(settings.home, warehouse)

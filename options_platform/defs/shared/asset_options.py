@@ -12,10 +12,18 @@ from typing import Any
 
 import dagster as dg
 import polars as pl
+from dagster._core.storage.tags import BACKFILL_ID_TAG
 
 from options_platform.contracts import Table
-from options_platform.defs.shared.context import result, selected_range, table_schema
+from options_platform.defs.shared.context import (
+    answered_range,
+    result,
+    selected_range,
+    table_schema,
+)
 from options_platform.defs.shared.partitions import platform_partitions
+from options_platform.errors import IncompleteDataError, PlatformError
+from options_platform.services.market_data.failed_tickers import in_words, withheld
 from options_platform.services.market_data.listing import unlisted
 from options_platform.settings import Settings
 
@@ -39,14 +47,19 @@ Asset = Callable[..., dg.MaterializeResult]
 
 
 def where_listed(settings: Settings) -> Callable[[Asset], Asset]:
-    """Wrap an asset's function: before a ticker is listed it writes no rows and does not fail."""
+    """Wrap an asset's function: before a ticker is listed it writes no rows and does not fail.
+
+    A ticker whose source has failed is left out; without any other one, nothing is computed.
+    """
 
     def wrapped(function: Asset) -> Asset:
         @wraps(function)
         def guarded(
             context: dg.AssetExecutionContext, platform: Any, **resources: Any
         ) -> dg.MaterializeResult:
-            selected = selected_range(context, settings)
+            selected = answered_range(context, settings)
+            if not selected.tickers:
+                return not_computed(context, settings)
             absent = unlisted(platform.warehouse, selected.tickers, selected.end)
             if absent == selected.tickers:
                 return result(context, pl.DataFrame(), selected, {"not_listed": ", ".join(absent)})
@@ -55,6 +68,26 @@ def where_listed(settings: Settings) -> Callable[[Asset], Asset]:
         return guarded
 
     return wrapped
+
+
+def not_computed(
+    context: dg.AssetExecutionContext, settings: Settings, error: PlatformError | None = None
+) -> dg.MaterializeResult:
+    """End a step of whose tickers none can be computed: with an error, so that it fails alone.
+
+    `error` is what the step met itself; else the error says what had failed before.
+
+    In a backfill of the web UI, which has a run for each ticker, a data asset is materialised
+    without rows instead: the daemon would start no model of any ticker, since each model reads all
+    tickers. The run fails all the same, by the check of the answers.
+    """
+    selected = selected_range(context, settings)
+    reasons = withheld(context.resources.platform.warehouse, selected.tickers, selected.end)
+    text = in_words(reasons)
+    if BACKFILL_ID_TAG in context.run.tags and context.assets_def.backfill_policy == DATA_POLICY:
+        context.log.error(text)
+        return result(context, pl.DataFrame(), selected, {"failed": text})
+    raise error or IncompleteDataError(f"nothing was computed: {text}")
 
 
 def asset_options(

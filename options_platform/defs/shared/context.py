@@ -26,6 +26,7 @@ from options_platform.defs.shared.partition_stories import Stories, stories, tel
 from options_platform.defs.shared.partitions import partition_key, range_between
 from options_platform.defs.shared.range_events import materialise_range, report_range
 from options_platform.reporting.figures import data_uri
+from options_platform.services.market_data.failed_tickers import withheld, without
 from options_platform.services.market_data.platform import Platform
 from options_platform.settings import Settings
 
@@ -62,6 +63,13 @@ def selected_range(context: HasRun, settings: Settings) -> PartitionRange:
     return selected
 
 
+def answered_range(context: dg.AssetExecutionContext, settings: Settings) -> PartitionRange:
+    """The partitions of the run without the tickers whose source has failed; possibly none."""
+    selected = selected_range(context, settings)
+    warehouse = context.resources.platform.warehouse
+    return without(selected, withheld(warehouse, selected.tickers, selected.end))
+
+
 def result(
     context: dg.AssetExecutionContext,
     written: pl.DataFrame,
@@ -74,6 +82,7 @@ def result(
 
     Dagster copies the metadata of a `MaterializeResult` to every partition of the run, thousands
     of times in a backfill; so all partitions get only the line `summary`, and their stories.
+    Partitions of the run's other tickers are not materialised: they have failed.
     """
     metadata = {
         "dagster/row_count": written.height,
@@ -85,7 +94,7 @@ def result(
         key = str(partition_key(selected.end, ticker))
         told[key] = {**told.get(key, {}), **metadata}
     shared = {} if summary is None else {"summary": summary}
-    stored = materialise_range(context, told, shared)
+    stored = materialise_range(context, told, shared, selected.tickers)
     if stored is not None:
         return stored
     tell(context, told)

@@ -9,14 +9,20 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import dagster as dg
 from dagster._core.definitions.assets.definition.asset_spec import AssetExecutionType
 from dagster._core.definitions.metadata import normalize_metadata
 from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
-from dagster._core.events import DagsterEvent, DagsterEventType, StepMaterializationData
+from dagster._core.events import (
+    DagsterEvent,
+    DagsterEventBatchMetadata,
+    DagsterEventType,
+    StepMaterializationData,
+    generate_event_batch_id,
+)
 from dagster._core.events.log import EventLogEntry
 from dagster._core.execution.context.system import StepExecutionContext
 from dagster._core.execution.plan.execute_step import AssetResultOutput, _get_output_asset_events
@@ -43,7 +49,10 @@ class StoresRanges(Protocol):
 
 
 def materialise_range(
-    context: dg.AssetExecutionContext, told: Mapping[str, Metadata], shared: Metadata
+    context: dg.AssetExecutionContext,
+    told: Mapping[str, Metadata],
+    shared: Metadata,
+    tickers: Collection[str],
 ) -> dg.MaterializeResult[Any] | None:
     """Store the materialisations of the run's partitions of an asset, if that is worth it.
 
@@ -51,14 +60,17 @@ def materialise_range(
         context: of the asset.
         told: metadata by partition.
         shared: metadata of every partition.
+        tickers: those that were computed; partitions of others stay as they are.
 
     Returns:
         What the asset has to return, so that Dagster makes no event of any partition; None if they
-        are few, or the storage cannot.
+        are few, or the storage cannot, and all of them were computed.
     """
     storage = context.instance.event_log_storage
-    keys = context.partition_keys
-    if len(keys) <= LONG_RANGE or not isinstance(storage, StoresRanges):
+    keys = [key for key in context.partition_keys if key.partition("|")[2] in tickers]
+    is_whole = len(keys) == len(context.partition_keys)
+    in_bulk = len(keys) > LONG_RANGE and isinstance(storage, StoresRanges)
+    if is_whole and not in_bulk:
         return None
     step = context.get_step_execution_context()
     everywhere = normalize_metadata(shared)
@@ -66,8 +78,18 @@ def materialise_range(
         key: {**everywhere, **normalize_metadata(told[key])} if key in told else everywhere
         for key in keys
     }
-    made = _of_partition(step, context.asset_key, keys[0])
-    storage.store_range(_entry(step, made), keys, metadata)
+    if in_bulk and isinstance(storage, StoresRanges):
+        first = _entry(step, _of_partition(step, context.asset_key, keys[0]))
+        storage.store_range(first, keys, metadata)
+    else:
+        batch = generate_event_batch_id()  # type: ignore[no-untyped-call]
+        for at, key in enumerate(keys, start=1):
+            made = _of_partition(step, context.asset_key, key)
+            DagsterEvent.asset_materialization(
+                step,
+                made.with_metadata({**made.metadata, **metadata[key]}),
+                DagsterEventBatchMetadata(batch, is_end=at == len(keys)),
+            )
     # Dagster makes no event of an output with this entry.
     return dg.MaterializeResult(metadata={SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True})
 

@@ -22,7 +22,7 @@ from options_platform.contracts import (
 )
 from options_platform.defs.jobs import ORDERS_GROUP
 from options_platform.defs.shared.asset_options import MODEL_POLICY, asset_options
-from options_platform.defs.shared.context import report_earlier_rows, result, selected_range
+from options_platform.defs.shared.context import answered_range, report_earlier_rows, result
 from options_platform.defs.shared.partitions import BACKFILL_TAG
 from options_platform.defs.shared.sending import begin_sending
 from options_platform.services.earnings.trade_evidence import with_proven
@@ -60,7 +60,7 @@ def make_paper_orders(settings: Settings) -> dg.AssetsDefinition:
     def paper_orders(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> dg.MaterializeResult:
-        selected = selected_range(context, settings)
+        selected = answered_range(context, settings)
         sends = may_send(context.run.tags, selected, newest_date(settings, platform.now()))
         if sends:
             begin_sending(context)
@@ -120,15 +120,16 @@ def trade_session(platform: Platform, ledger: Ledger, session: date, plans: pl.D
 def with_carried(platform: Platform, since: date, session: date) -> pl.DataFrame:
     """Rows of `raw_ohlcv` from `since` to `session`, with a carried close for halted tickers.
 
-    A ticker without a good bar in these sessions gets its last good row, so that its position is
-    marked at its last close and the other tickers still trade.
+    A ticker without a good bar in these sessions, as one whose source has failed, gets its last
+    good row, so that its position is marked at its last close and the other tickers still trade.
     """
     bars = platform.warehouse.read(RAW_OHLCV, start=since, end=session)
     good = bars.filter(pl.col("bad_reason").is_null())
-    halted = bars.filter(pl.col("date") == session).join(good, on="ticker", how="anti")
-    if halted.is_empty():
+    with_close = set(good["ticker"].to_list())
+    halted = [t for t in platform.settings.tickers if t not in with_close]
+    if not halted:
         return bars
-    before = platform.warehouse.read(RAW_OHLCV, tickers=halted["ticker"].to_list(), end=since)
+    before = platform.warehouse.read(RAW_OHLCV, tickers=halted, end=since)
     last = before.filter(pl.col("bad_reason").is_null()).group_by("ticker").tail(1)
     return pl.concat([last.select(bars.columns), bars])
 

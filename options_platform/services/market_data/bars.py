@@ -7,14 +7,15 @@ the caller writes everything in one transaction.
 
 A ticker without a bar of the last session (halted, delisted) does not stop the others: its
 sessions are `missing`. Another ticker's bar of that session proves that the source is not just
-late (`held_sessions`).
+late (`held_sessions`). Nor does a ticker of which the source gives nothing usable: nothing of it is
+written, and it is among the update's `failures`.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -78,7 +79,8 @@ class Update:
 
     `outside` has the keys of rows outside the requested range that are new, or that changed so
     that other assets have to be recomputed; `restated` has the tickers or symbols whose history
-    the source restated; `set_aside` is the number of bars set aside.
+    the source restated; `set_aside` is the number of bars set aside. `failures` has by ticker why
+    nothing of it could be had.
     """
 
     rows: pl.DataFrame
@@ -89,6 +91,12 @@ class Update:
     actions: pl.DataFrame = field(default_factory=CORPORATE_ACTIONS.empty)
     restated: tuple[str, ...] = ()
     set_aside: int = 0
+    failures: Mapping[str, SourceError] = field(default_factory=dict)
+
+    def require_any(self) -> None:
+        """Raise the first failure if there is no other ticker."""
+        if self.failures and self.fetches.is_empty():
+            raise next(iter(self.failures.values()))
 
     def summary(self) -> dict[str, Any]:
         """The figures of the update, as metadata of a run."""
@@ -133,9 +141,9 @@ def update_bars(
 ) -> Update:
     """Update the bars of all requested tickers; see the module.
 
-    `second` is a source that may confirm outliers. Raises
-    :class:`~options_platform.errors.SourceError` if the source provides nothing usable, and
-    UsageError if the stored bars are of another market (`one_market`).
+    `second` is a source that may confirm outliers. A ticker of which the source provides nothing
+    usable is among the `failures`; :meth:`Update.require_any` raises if all are. Raises UsageError
+    if the stored bars are of another market (`one_market`).
     """
     require_same_market(warehouse, source.info)
     tables = {
@@ -143,6 +151,7 @@ def update_bars(
         for table in (RAW_OHLCV, QUARANTINE, CORPORATE_ACTIONS, FETCHES)
     }
     parts: dict[str, Update] = {}
+    failures: dict[str, SourceError] = {}
     is_part = set(request.tickers) < set(request.pool)
     source_sessions = HeldSessions(source, warehouse, index_counts=is_part)
     waiting = list(request.tickers)
@@ -163,11 +172,15 @@ def update_bars(
             ask = partial(source_sessions.bars, ticker, has_rows=stored.rows.height > 0)
             try:
                 parts[ticker] = _update_ticker(ticker, ask, source, second, stored, request, now)
-            except ShortHistoryError:
+            except ShortHistoryError as short:
                 if is_last_try:
-                    raise
+                    failures[ticker] = short
                 waiting.append(ticker)
-    return merged([parts[ticker] for ticker in request.tickers])
+            except SourceError as error:
+                failures[ticker] = error
+    in_order = {ticker: failures[ticker] for ticker in request.tickers if ticker in failures}
+    answered = [parts[ticker] for ticker in request.tickers if ticker in parts]
+    return replace(merged(answered), failures=in_order)
 
 
 def _update_ticker(
@@ -309,9 +322,13 @@ def request_rows(
 
 
 def merged(parts: Sequence[Update]) -> Update:
-    """The updates of several tickers combined into one."""
-    names = ("rows", "quarantine", "revisions", "fetches", "outside", "actions")
-    frames = {name: pl.concat([getattr(part, name) for part in parts]) for name in names}
+    """The updates of several tickers combined into one; without any, one that writes nothing."""
+    tables = {"rows": RAW_OHLCV, "quarantine": QUARANTINE, "revisions": REVISIONS,
+              "fetches": FETCHES, "outside": RAW_OHLCV, "actions": CORPORATE_ACTIONS}  # fmt: skip
+    frames: dict[str, Any] = {
+        name: pl.concat([getattr(part, name) for part in parts]) if parts else table.empty()
+        for name, table in tables.items()
+    }
     return Update(
         **frames,
         restated=tuple(name for part in parts for name in part.restated),

@@ -26,7 +26,8 @@ from options_platform.domain.earnings.record import (
     status_of,
 )
 from options_platform.domain.market.fetch_plan import FetchWindow
-from options_platform.errors import SourceError
+from options_platform.domain.market.index_series import may_be_stock
+from options_platform.errors import SourceError, UnknownSymbolError
 from options_platform.services.market_data.bars import request_rows
 from options_platform.services.market_data.earnings_answers import ask, earnings_sources
 from options_platform.services.market_data.one_market import require_same_market
@@ -40,13 +41,26 @@ AHEAD = timedelta(days=120)
 class EarningsUpdate:
     """What became of a run: the rows that were stored, and why others could not be.
 
-    `unknown` says by ticker why its dates could not be had; `nothing_given` says that the source
-    has none of any ticker, and is None where it has.
+    `unknown` says by ticker why its dates could not be had, and `not_listed` which of these tickers
+    no source has; `nothing_given` says that the source has none of any ticker, and is None where it
+    has.
     """
 
     rows: pl.DataFrame
     unknown: Mapping[str, str] = field(default_factory=dict)
     nothing_given: str | None = None
+    not_listed: frozenset[str] = frozenset()
+
+    def unanswered(self, funds: Sequence[str]) -> dict[str, str]:
+        """The tickers that need dates and got none, and why.
+
+        A known fund, as those that `funds` adds, needs none: it has no file of reports.
+        """
+        return {
+            ticker: f"no earnings dates: {why}"
+            for ticker, why in self.unknown.items()
+            if ticker not in self.not_listed or may_be_stock(ticker, funds)
+        }
 
 
 def update_earnings(platform: Platform, selected: PartitionRange) -> EarningsUpdate:
@@ -74,6 +88,7 @@ def update_earnings(platform: Platform, selected: PartitionRange) -> EarningsUpd
     asked = asked.filter(pl.col("table") == EARNINGS.name)
     stored = platform.warehouse.read(EARNINGS, columns=KEY, tickers=tickers)
     written, requests, unknown = [EARNINGS.empty()], [FETCHES.empty()], {}
+    not_listed: set[str] = set()
     for at, ticker in enumerate(tickers):
         platform.progress("fetching earnings dates", at, len(tickers))
         known = _Known(
@@ -86,11 +101,13 @@ def update_earnings(platform: Platform, selected: PartitionRange) -> EarningsUpd
             rows, request = _update(platform, sources, known, selected)
         except SourceError as error:
             unknown[ticker] = str(error)
+            if isinstance(error, UnknownSymbolError):
+                not_listed.add(ticker)
             continue
         written.append(rows)
         requests.append(request)
     platform.warehouse.upsert(FETCHES, pl.concat(requests))
-    return EarningsUpdate(pl.concat(written), unknown)
+    return EarningsUpdate(pl.concat(written), unknown, not_listed=frozenset(not_listed))
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,13 @@
 """Updates the volatility indices, with the same steps as `bars.py`.
 
-Each index is requested once per run, however many tickers use it.
+Each index is requested once per run, however many tickers use it. If the one of some tickers cannot
+be had, nothing of these is written; without the VIX nothing is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 
 import polars as pl
@@ -28,6 +30,7 @@ from options_platform.domain.market.index_series import (
 )
 from options_platform.domain.market.quarantine import merge_entries
 from options_platform.domain.market.revisions import changed_rows, find_revisions
+from options_platform.errors import SourceError
 from options_platform.services.market_data.bars import Update, UpdateRequest, request_rows
 from options_platform.services.market_data.modelled_iv import (
     differs,
@@ -52,7 +55,8 @@ def update_indices(
     Modelled ones (`MODEL:TICKER`) are computed once the VIX is judged; `earnings` says how they
     read the dates of reports.
 
-    Raises :class:`~options_platform.errors.SourceError` if the source provides nothing usable.
+    Tickers whose own index cannot be had are among the update's `failures`. Raises
+    :class:`~options_platform.errors.SourceError` without the VIX, and if all tickers fail.
     """
     require_same_market(warehouse, source.info)
     modelled = [t for t in request.tickers if iv_symbols[t].startswith(MODEL_PREFIX)]
@@ -69,7 +73,17 @@ def update_indices(
     requests: dict[str, list[tuple[FetchWindow, int]]] = {}
     fetched, restated = [], []
     for symbol in symbols:
-        frame, requests[symbol] = _fetch(source, symbol, window, stored_closes, request)
+        try:
+            frame, requests[symbol] = _fetch(source, symbol, window, stored_closes, request)
+        except SourceError as error:
+            others = tuple(t for t in request.tickers if iv_symbols[t] != symbol)
+            if symbol == "VIX" or not others:
+                raise
+            of_others = update_indices(
+                source, warehouse, replace(request, tickers=others), iv_symbols, now, earnings
+            )
+            failed = dict.fromkeys([t for t in request.tickers if t not in others], error)
+            return replace(of_others, failures={**failed, **of_others.failures})
         fetched.append(frame)
         if requests[symbol][-1][0].reason == "restated":
             restated.append(symbol)

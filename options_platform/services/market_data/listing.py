@@ -11,6 +11,7 @@ from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.common import KEY
 from options_platform.contracts import FETCHES, RAW_OHLCV
 from options_platform.domain.calendar.sessions import FIRST_DAY
+from options_platform.services.market_data.failed_tickers import withheld
 
 
 def first_bars(warehouse: Warehouse, tickers: Sequence[str]) -> dict[str, date]:
@@ -40,6 +41,9 @@ def unlisted(warehouse: Warehouse, tickers: Sequence[str], end: date) -> tuple[s
 
 
 def listed_pool(warehouse: Warehouse, pool: Sequence[str], end: date) -> tuple[str, ...]:
-    """The tickers of `pool` that are listed by `end` and so must have rows."""
-    absent = unlisted(warehouse, pool, end)
+    """The tickers of `pool` that are listed by `end` and so must have rows.
+
+    One whose source has failed by then need not; what is stored of it still counts.
+    """
+    absent = {*unlisted(warehouse, pool, end), *withheld(warehouse, pool, end)}
     return tuple(ticker for ticker in pool if ticker not in absent)

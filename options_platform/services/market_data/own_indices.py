@@ -53,20 +53,26 @@ def resolved_iv_symbols(
     warehouse: Warehouse,
     now: datetime,
     tickers: Sequence[str],
+    failures: dict[str, SourceError] | None = None,
 ) -> dict[str, str]:
     """The volatility index of each of the tickers, as rows of `vix` name it.
 
     The source is asked about a ticker's own index only where none is set or stored. What decides
     are the settings, the stored rows and the home's newest session, not the range of a run.
 
-    Raises :class:`SourceError` if the source fails: a failure does not show that it has no such
-    index, and the choice is for good.
+    If the source fails, that does not show that it has no such index, and the choice is for good:
+    then the ticker is left out and its error put into `failures`, or raised without them.
     """
     decided = named_or_stored(settings, warehouse)
     newest = newest_date(settings, now)
-    symbols = {
-        ticker: decided.get(ticker) or _published(source, ticker, newest) for ticker in tickers
-    }
+    symbols: dict[str, str | None] = {}
+    for ticker in tickers:
+        try:
+            symbols[ticker] = decided.get(ticker) or _published(source, ticker, newest)
+        except SourceError as error:
+            if failures is None:
+                raise
+            failures[ticker] = error
     stocks = reporting_stocks(settings, warehouse)
     return series_names({t: symbol or _otherwise(t, stocks) for t, symbol in symbols.items()})
 
