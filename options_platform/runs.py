@@ -24,6 +24,7 @@ from options_platform.defs.market_data.answers import NAME as ANSWERED
 from options_platform.defs.shared.partitions import BACKFILL_TAG, neighbours, range_tags
 from options_platform.errors import PlatformError, UsageError
 from options_platform.services.market_data.failed_tickers import failed as failed_tickers
+from options_platform.services.market_data.failed_tickers import withheld
 from options_platform.services.market_data.family_inputs import companies
 from options_platform.services.market_data.own_chains import by_chain, may_be_modelled
 from options_platform.serving.instance import open_instance
@@ -57,6 +58,10 @@ class RunOutcome:
 class RunFailedError(PlatformError):
     """A run failed; the message is the cause that the failing step reported."""
 
+    def __init__(self, message: str, run_id: str = "") -> None:
+        super().__init__(message)
+        self.run_id = run_id
+
 
 def run_job(
     settings: Settings,
@@ -70,10 +75,11 @@ def run_job(
     """Materialise the assets over the range, in as few runs as Dagster can express.
 
     A run covers neighbouring tickers of the settings, so other selections take one run per group;
-    the data assets of all groups then come before the models, which read every ticker.
+    the data assets of all groups then come before the models, which read every ticker. A group
+    whose sources all fail does not stop the others.
 
-    Raises :class:`RunFailedError` with the failing step's message, and :class:`UsageError` for an
-    asset that the source or the tickers do not have.
+    Raises :class:`RunFailedError` with the failing step's message, also if the sources of all
+    tickers fail, and :class:`UsageError` for an asset that the source or the tickers do not have.
     """
     if progress is not None:
         overrides["progress"] = progress
@@ -87,9 +93,17 @@ def run_job(
         for phase in phases:
             for tickers in groups:
                 part = PartitionRange(selected.start, selected.end, tickers)
-                outcomes.append(
-                    _run(definitions, instance, part, phase, backfill=backfill, warehouse=warehouse)
-                )
+                try:
+                    outcome = _run(
+                        definitions, instance, part, phase, backfill=backfill, warehouse=warehouse
+                    )
+                except RunFailedError as error:
+                    failed = withheld(warehouse, selected.tickers, selected.end)
+                    if set(failed) >= set(selected.tickers) or not set(failed) >= set(tickers):
+                        raise
+                    of_group = {ticker: failed[ticker] for ticker in tickers}
+                    outcome = RunOutcome(error.run_id, part, (), of_group)
+                outcomes.append(outcome)
     return outcomes
 
 
@@ -212,7 +226,7 @@ def _run(
         )
     steps = {event.step_key for event in outcome.all_events if event.is_step_failure}
     if not outcome.success and steps != {ANSWERS_STEP}:
-        raise RunFailedError(_cause(outcome))
+        raise RunFailedError(_cause(outcome), outcome.run_id)
     failed = [
         f"{e.asset_key.to_user_string()}.{e.check_name}: {e.description or 'not passed'}"
         for e in outcome.get_asset_check_evaluations()

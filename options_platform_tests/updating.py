@@ -31,6 +31,8 @@ class Market:
         self.source.forget()
         asked = UpdateRequest(start, end, tuple(tickers), FIRST, overlap)
         update = update_bars(self.source, self.warehouse, asked, self.now, second=self.second)
+        if len(update.failures) == len(tickers):
+            raise next(iter(update.failures.values()))
         self.warehouse.write(update.frames(RAW_OHLCV))
         return update
 

@@ -26,7 +26,7 @@ FILLED_BY_DAILY = 5
 def backfill(args: argparse.Namespace) -> int:
     """Materialise a range of sessions; never sends an order.
 
-    `--rebuild` drops stored tables first, as one whose schema has changed. Raises
+    3 if a source has not given what a ticker needs; the others are done. `--rebuild` drops stored tables first, as one whose schema has changed. Raises
     :class:`UsageError` for sessions, tickers or assets that the settings do not have, for a table
     that is not computed, or that would be computed in part, and
     :class:`SettingsError` for a set of `budgets` that cannot be read.
@@ -96,7 +96,8 @@ def _drop_computed(settings: Settings, args: argparse.Namespace) -> None:
 def daily(args: argparse.Namespace) -> int:
     """Materialise one session for all tickers and send its orders.
 
-    1 if a set of `budgets` could not be read and so entered nothing; all else is done.
+    1 if a set of `budgets` could not be read and so entered nothing, 3 if a source has not given
+    what a ticker needs; all else is done.
     """
     from options_platform.common import PartitionRange
 
@@ -170,9 +171,14 @@ def _session_from(day: date, settings: Settings, newest: date) -> date:
 
 
 def _missing_history(settings: Settings, day: date) -> list[date]:
-    """Sessions before `day` for which a ticker has no bar though it was listed or not asked for."""
+    """Sessions before `day` for which a ticker has no bar though it was listed or not asked for.
+
+    Those of a ticker whose source has failed do not count: the run asks for them each time, and
+    fills them once they are given.
+    """
     from options_platform.adapters.storage.warehouse import Warehouse
     from options_platform.contracts import RAW_OHLCV
+    from options_platform.services.market_data.failed_tickers import withheld
     from options_platform.services.market_data.listing import asked_until
     from options_platform.services.market_data.session_bounds import first_date
 
@@ -181,8 +187,11 @@ def _missing_history(settings: Settings, day: date) -> list[date]:
         RAW_OHLCV, columns=["date", "ticker"], tickers=settings.tickers, end=day
     )
     asked = asked_until(warehouse, settings.tickers)
+    failed = withheld(warehouse, settings.tickers, day)
     missing: set[date] = set()
     for ticker in settings.tickers:
+        if ticker in failed:
+            continue
         with_bar = set(stored.filter(stored["ticker"] == ticker)["date"].to_list())
         # A ticker that was asked for and has no bar was not listed up to then.
         unasked_from = shift(asked[ticker], 1) if ticker in asked else first_date(settings)

@@ -20,7 +20,7 @@ START, END = date(2015, 1, 2), date(2015, 6, 30)
 DAY = date(2015, 3, 17)
 MARKET = ("raw_ohlcv", "vix")
 DATA = ("raw_ohlcv", "vix", "features", "labels")
-HISTORY = ("fresh", "adjusted_closes", "as_traded", "actions_known")
+HISTORY = ("fresh", "adjusted_closes", "as_traded", "actions_known", "answered")
 
 
 class Sabotaged(Warehouse):

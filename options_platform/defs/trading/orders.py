@@ -26,6 +26,7 @@ from options_platform.defs.shared.context import answered_range, report_earlier_
 from options_platform.defs.shared.partitions import BACKFILL_TAG
 from options_platform.defs.shared.sending import begin_sending
 from options_platform.services.earnings.trade_evidence import with_proven
+from options_platform.services.market_data.failed_tickers import withheld
 from options_platform.services.market_data.learned_surface import with_fits
 from options_platform.services.market_data.platform import Platform
 from options_platform.services.market_data.session_bounds import newest_date
@@ -120,13 +121,15 @@ def trade_session(platform: Platform, ledger: Ledger, session: date, plans: pl.D
 def with_carried(platform: Platform, since: date, session: date) -> pl.DataFrame:
     """Rows of `raw_ohlcv` from `since` to `session`, with a carried close for halted tickers.
 
-    A ticker without a good bar in these sessions, as one whose source has failed, gets its last
-    good row, so that its position is marked at its last close and the other tickers still trade.
+    A ticker without a good bar in these sessions gets its last good row, so that its position is
+    marked at its last close and the other tickers still trade. So does one whose source has failed:
+    its close is of an earlier session, by which only the calendar closes a position.
     """
     bars = platform.warehouse.read(RAW_OHLCV, start=since, end=session)
     good = bars.filter(pl.col("bad_reason").is_null())
-    with_close = set(good["ticker"].to_list())
-    halted = [t for t in platform.settings.tickers if t not in with_close]
+    failed = withheld(platform.warehouse, platform.settings.tickers, session)
+    asked = {*bars.filter(pl.col("date") == session)["ticker"].to_list(), *failed}
+    halted = sorted(asked - set(good["ticker"].to_list()))
     if not halted:
         return bars
     before = platform.warehouse.read(RAW_OHLCV, tickers=halted, end=since)

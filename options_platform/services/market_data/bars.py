@@ -93,11 +93,6 @@ class Update:
     set_aside: int = 0
     failures: Mapping[str, SourceError] = field(default_factory=dict)
 
-    def require_any(self) -> None:
-        """Raise the first failure if there is no other ticker."""
-        if self.failures and self.fetches.is_empty():
-            raise next(iter(self.failures.values()))
-
     def summary(self) -> dict[str, Any]:
         """The figures of the update, as metadata of a run."""
         return {
@@ -142,8 +137,8 @@ def update_bars(
     """Update the bars of all requested tickers; see the module.
 
     `second` is a source that may confirm outliers. A ticker of which the source provides nothing
-    usable is among the `failures`; :meth:`Update.require_any` raises if all are. Raises UsageError
-    if the stored bars are of another market (`one_market`).
+    usable is among the `failures`. Raises UsageError if the stored bars are of another market
+    (`one_market`).
     """
     require_same_market(warehouse, source.info)
     tables = {

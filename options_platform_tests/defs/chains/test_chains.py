@@ -186,7 +186,7 @@ def test_a_source_without_chains_has_no_such_assets(tmp_path):
         run(settings, Plain(), SPAN[0], SPAN[0])
 
 
-def test_using_a_tickers_chain_without_a_source_of_chains_is_refused(tmp_path):
+def test_a_ticker_on_its_own_chain_fails_alone_without_a_source_of_chains(tmp_path):
     settings = platform_of(tmp_path / "refused")
 
     class Plain(ChainSource):
@@ -195,8 +195,9 @@ def test_using_a_tickers_chain_without_a_source_of_chains_is_refused(tmp_path):
             kinds = frozenset({"bars", "index"})
             self.info = type(self.info)(**{**self.info.__dict__, "kinds": kinds})
 
-    with pytest.raises(RunFailedError, match="iv_symbol of QQQ is CHAIN"):
-        run(settings, Plain(), SPAN[0], SPAN[0], assets=("raw_ohlcv", "vix"))
+    (outcome,) = run(settings, Plain(), SPAN[0], SPAN[0], assets=("raw_ohlcv", "vix"))
+    assert set(outcome.failed) == {"QQQ"}
+    assert "iv_symbol of QQQ is CHAIN" in outcome.failed["QQQ"]
 
 
 def test_a_real_chain_in_a_file_goes_all_the_way_to_the_tickers_volatility(

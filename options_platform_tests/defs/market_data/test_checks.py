@@ -56,7 +56,7 @@ def source():
 
 def test_sound_bars_pass_every_check(source, tmp_path):
     found = checked(tmp_path / "home", source, source)
-    assert len(found) == 13
+    assert len(found) == 14
     assert all(passed for passed, _ in found.values())
 
 

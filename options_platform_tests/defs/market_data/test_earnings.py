@@ -51,13 +51,16 @@ def stored(settings):
     return Warehouse(settings.warehouse_path).read(EARNINGS)
 
 
-def told(settings):
-    """The metadata of the newest partition of SPY."""
+def told(settings, ticker="SPY"):
+    """The metadata of the ticker's newest partition; None if it was not materialised."""
+    key = f"2017-01-31|{ticker}"
     with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
-        newest = instance.fetch_materializations(
-            dg.AssetRecordsFilter(dg.AssetKey("earnings"), asset_partitions=["2017-01-31|SPY"]), 1
-        ).records[0]
-    return {name: value.value for name, value in newest.asset_materialization.metadata.items()}
+        found = instance.fetch_materializations(
+            dg.AssetRecordsFilter(dg.AssetKey("earnings"), asset_partitions=[key]), 1
+        ).records
+    if not found:
+        return None
+    return {name: value.value for name, value in found[0].asset_materialization.metadata.items()}
 
 
 def test_the_run_stores_past_reports_and_planned_ones_and_tells_dagster(home):
@@ -105,7 +108,14 @@ def test_a_ticker_that_cannot_be_had_keeps_its_rows_and_does_not_stop_the_others
     source = Moving()
     update_earnings(platform_of(home, source), SPAN)
     source.broken, source.planned = ("SPY",), date(2017, 5, 3)
-    run_job(home, SPAN, assets=["earnings"], source=lambda: source, now=lambda: NOW)
+    asked = dict(assets=["earnings"], source=lambda: source, now=lambda: NOW)
+    (outcome,) = run_job(home, SPAN, **asked)
     ends = dict(stored(home).group_by("ticker").agg(pl.col("date").max()).iter_rows())
     assert ends == {"SPY": date(2017, 4, 29), "QQQ": date(2017, 5, 3)}
-    assert "SPY: no answer about SPY" in told(home)["not_known"]
+    assert told(home) is None
+    assert "SPY: no answer about SPY" in told(home, "QQQ")["not_known"]
+    assert outcome.failed == {"SPY": "no earnings dates: no answer about SPY"}
+    source.broken = ()
+    (outcome,) = run_job(home, SPAN, **asked)
+    assert outcome.failed == {}
+    assert told(home) is not None

@@ -8,7 +8,7 @@ import pytest
 from options_platform.adapters.sources.fallback import FallbackSource
 from options_platform.contracts import QUARANTINE, RAW_OHLCV
 from options_platform.domain.calendar.sessions import sessions, shift
-from options_platform.errors import ShortHistoryError, SourceError
+from options_platform.errors import ShortHistoryError
 from options_platform.services.market_data.bars import UpdateRequest, update_bars
 from options_platform.services.market_data.listing import listed_pool, unlisted
 from options_platform_tests.scripted import FIRST, LAST, ScriptedSource
@@ -40,7 +40,8 @@ def market(tmp_path):
 def run(market, start=FIRST, end=LAST, tickers=("SPY", "QQQ")):
     asked = UpdateRequest(start, end, tuple(tickers), FIRST, 10, pool=("SPY", "QQQ"))
     update = update_bars(market.source, market.warehouse, asked, NOW)
-    market.warehouse.write(update.frames(RAW_OHLCV))
+    if len(update.failures) < len(tickers):
+        market.warehouse.write(update.frames(RAW_OHLCV))
     return update
 
 
@@ -82,8 +83,9 @@ def test_if_no_ticker_has_the_session_the_source_is_late_and_nothing_is_stored(m
     before = values(market)
     for ticker in ("SPY", "QQQ"):
         market.source.cut(ticker, last=shift(LAST, -1))
-    with pytest.raises(SourceError, match=f"SPY ends {shift(LAST, -1)}"):
-        run(market, LAST, LAST)
+    update = run(market, LAST, LAST)
+    assert set(update.failures) == {"SPY", "QQQ"}
+    assert f"SPY ends {shift(LAST, -1)}" in str(update.failures["SPY"])
     assert values(market).equals(before)
 
 
@@ -102,8 +104,8 @@ def test_a_run_of_one_ticker_of_a_pool_relies_on_bars_of_the_others_or_the_vix(m
 def test_a_pool_of_one_ticker_does_not_trade_on_the_vix_alone(market):
     market.source.cut("SPY", last=shift(LAST, -1))
     asked = UpdateRequest(FIRST, LAST, ("SPY",), FIRST, 10, pool=("SPY",))
-    with pytest.raises(SourceError, match="SPY ends"):
-        update_bars(market.source, market.warehouse, asked, NOW)
+    update = update_bars(market.source, market.warehouse, asked, NOW)
+    assert "SPY ends" in str(update.failures["SPY"])
 
 
 def test_a_backfill_spans_a_delisted_and_a_newly_listed_ticker(market):
@@ -158,10 +160,13 @@ def test_a_run_of_an_unlisted_ticker_stores_only_its_request(market):
     assert unlisted(market.warehouse, ("SPY",), date(2023, 10, 31)) == ("SPY",)
 
 
-def test_a_ticker_without_any_bar_ever_is_refused(market):
+def test_a_ticker_without_any_bar_ever_fails_and_the_others_are_stored(market):
     market.source.history["TYPO"] = market.source.history["SPY"].clear()
-    with pytest.raises(SourceError, match="TYPO ends None"):
-        run(market, tickers=["SPY", "TYPO"])
+    update = run(market, tickers=["SPY", "TYPO"])
+    assert {t: str(error) for t, error in update.failures.items()} == {
+        "TYPO": f"TYPO ends None, before {LAST}"
+    }
+    assert set(market.rows()["ticker"]) == {"SPY"}
 
 
 def test_a_fallback_provides_the_bar_that_the_first_source_is_missing(market):
