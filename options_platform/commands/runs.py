@@ -26,10 +26,10 @@ FILLED_BY_DAILY = 5
 def backfill(args: argparse.Namespace) -> int:
     """Materialise a range of sessions; never sends an order.
 
-    3 if a source has not given what a ticker needs; the others are done. `--rebuild` drops stored tables first, as one whose schema has changed. Raises
-    :class:`UsageError` for sessions, tickers or assets that the settings do not have, for a table
-    that is not computed, or that would be computed in part, and
-    :class:`SettingsError` for a set of `budgets` that cannot be read.
+    3 if a source has not given what a ticker needs; the others are done. `--rebuild` drops stored
+    tables first, as one whose schema has changed. Raises :class:`UsageError` for sessions, tickers
+    or assets that the settings do not have, for a table that is not computed, or that would be
+    computed in part, and :class:`SettingsError` for a set of `budgets` that cannot be read.
     """
     from options_platform.adapters.storage.tables import (
         ASSET_TABLES,

@@ -14,7 +14,7 @@ from options_platform.contracts import EARNINGS, IV_HISTORY, OPTION_CHAIN, VIX
 from options_platform.defs.shared.partitions import partition_key
 from options_platform.domain.calendar.sessions import sessions
 from options_platform.errors import UsageError
-from options_platform.runs import RunFailedError, run_job
+from options_platform.runs import run_job
 from options_platform_tests.chain_files import read_chain_file
 from options_platform_tests.fakes.chain_source import ChainSource
 from options_platform_tests.platform import make_platform_settings, warehouse_held

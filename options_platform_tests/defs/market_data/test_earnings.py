@@ -108,7 +108,7 @@ def test_a_ticker_that_cannot_be_had_keeps_its_rows_and_does_not_stop_the_others
     source = Moving()
     update_earnings(platform_of(home, source), SPAN)
     source.broken, source.planned = ("SPY",), date(2017, 5, 3)
-    asked = dict(assets=["earnings"], source=lambda: source, now=lambda: NOW)
+    asked = {"assets": ["earnings"], "source": lambda: source, "now": lambda: NOW}
     (outcome,) = run_job(home, SPAN, **asked)
     ends = dict(stored(home).group_by("ticker").agg(pl.col("date").max()).iter_rows())
     assert ends == {"SPY": date(2017, 4, 29), "QQQ": date(2017, 5, 3)}
