@@ -29,7 +29,7 @@ from options_platform.defs.jobs import make_backtest_job, make_job, make_reporti
 from options_platform.defs.models.checks import make_model_checks
 from options_platform.defs.models.mlflow_run import make_mlflow
 from options_platform.defs.reports.assets import make_marts, make_report
-from options_platform.defs.reports.sensor import make_reports_sensor
+from options_platform.defs.reports.sensor import make_reports_sensors
 from options_platform.defs.schedules import make_backtest_schedule, make_schedule
 from options_platform.defs.shared.publication import make_platform_resource
 from options_platform.defs.trading.intraday import make_intraday_job, make_intraday_schedule
@@ -105,7 +105,7 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
                 *([make_snapshot_schedule(settings)] if has_chains else []),
             ],
             sensors=[
-                make_reports_sensor([daily, backtest], reporting),
+                *make_reports_sensors([daily, backtest], reporting),
                 *make_alert_sensors(settings),
             ],
             resources={

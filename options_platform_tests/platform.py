@@ -51,8 +51,11 @@ def make_platform_settings(home, **changes):
 
 
 def run(settings, start=None, end=None, tickers=None, assets=None, *, backfill=True, now=None,
-        alone=True):  # fmt: skip
-    """Materialise assets; `alone` keeps the warehouse open, so no other process can read it."""
+        alone=True, **resources):  # fmt: skip
+    """Materialise assets; `alone` keeps the warehouse open, so no other process can read it.
+
+    `resources` take the place of the platform's, as a `source` of a test.
+    """
     selected = PartitionRange(
         start or settings.start, end or settings.end, tuple(tickers or settings.tickers)
     )
@@ -62,7 +65,9 @@ def run(settings, start=None, end=None, tickers=None, assets=None, *, backfill=T
     if assets is None or set(assets) & MODELS:
         give_store(settings.home)
     with warehouse_held(settings) if alone else nullcontext():
-        return run_job(settings, selected, assets=assets, backfill=backfill, now=lambda: moment)
+        return run_job(
+            settings, selected, assets=assets, backfill=backfill, now=lambda: moment, **resources
+        )
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The sensor that rebuilds the marts and the report after a daily run or a backtest."""
+"""The sensors that rebuild the marts and the report after a daily run or a backtest."""
 
 from collections.abc import Sequence
 
@@ -7,11 +7,17 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
     UnresolvedAssetJobDefinition,
 )
 
+from options_platform.defs.market_data.answers import ANSWERS_STEP
 
-def make_reports_sensor(
+
+def make_reports_sensors(
     jobs: Sequence[UnresolvedAssetJobDefinition], reporting: UnresolvedAssetJobDefinition
-) -> dg.SensorDefinition:
-    """The sensor that requests one run of `reporting` after each successful run of `jobs`."""
+) -> list[dg.SensorDefinition]:
+    """The sensors that request a run of `reporting` after each run of `jobs` that has ended.
+
+    One follows runs that succeeded, the other those that failed only because a source did not give
+    what a ticker needs: the others are computed and traded, and belong into the report.
+    """
 
     @dg.run_status_sensor(
         name="reports_after_daily",
@@ -23,4 +29,19 @@ def make_reports_sensor(
     def reports_after_daily(context: dg.RunStatusSensorContext) -> dg.RunRequest:
         return dg.RunRequest(run_key=context.dagster_run.run_id)
 
-    return reports_after_daily
+    @dg.run_failure_sensor(
+        name="reports_after_failed_ticker",
+        monitored_jobs=list(jobs),
+        request_job=reporting,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Rebuilds them as well after a run from which a source left out a ticker.",
+    )
+    def reports_after_failed_ticker(
+        context: dg.RunFailureSensorContext,
+    ) -> dg.RunRequest | dg.SkipReason:
+        failed = {event.step_key for event in context.get_step_failure_events()}
+        if failed != {ANSWERS_STEP}:
+            return dg.SkipReason("the run did not compute everything")
+        return dg.RunRequest(run_key=context.dagster_run.run_id)
+
+    return [reports_after_daily, reports_after_failed_ticker]

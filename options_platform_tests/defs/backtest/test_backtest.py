@@ -172,5 +172,5 @@ def test_the_backtest_has_a_separate_job_and_the_report_follows_it(settings):
     daily = definitions.resolve_job_def("daily")
     keys = {key.to_user_string() for key in daily.asset_layer.executable_asset_keys}
     assert "backtest" not in keys
-    sensor = definitions.get_repository_def().get_sensor_def("reports_after_daily")
-    assert sensor.job_name == "reporting"
+    for name in ("reports_after_daily", "reports_after_failed_ticker"):
+        assert definitions.get_repository_def().get_sensor_def(name).job_name == "reporting"
