@@ -122,7 +122,7 @@ def test_a_ticker_that_changed_its_name_is_named_with_the_present_one(folder, to
     alone = {"TICKERS": "SPY,FB", "HOME": tmp_path / "home"}
     (folder / "FB.csv").rename(folder / "META.csv")
     try:
-        absent = said(folder, "backfill", "--select", "raw_ohlcv", code=1, **alone)
+        absent = said(folder, "backfill", "--select", "raw_ohlcv", code=3, **alone)
         assert f"no FB.csv or FB.parquet in {folder}; {advice}" in absent
         # The file may name each bar by the ticker of its time.
         old = calm_bars("FB", START, date(2022, 6, 8)).with_columns(ticker=pl.lit("FB"))

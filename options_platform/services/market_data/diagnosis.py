@@ -310,6 +310,7 @@ def _tables(settings: Settings, *, strict: bool) -> Iterator[Diagnosis]:
         return
     yield from _reports(settings, warehouse)
     yield from _actions(settings, warehouse)
+    yield from _failed_tickers(settings, warehouse)
     state = Diagnosis.NOTE if aside else Diagnosis.OK
     yield Diagnosis(
         "quarantine", state, f"{count(aside, 'row')} set aside, {count(warnings, 'warning')} open"
@@ -334,6 +335,18 @@ def _reports(settings: Settings, warehouse: Warehouse) -> Iterator[Diagnosis]:
             f"{FEWEST_WEIGHT:.0%} and stays empty"
         )
         yield Diagnosis("weights", Diagnosis.NOTE, detail)
+
+
+def _failed_tickers(settings: Settings, warehouse: Warehouse) -> Iterator[Diagnosis]:
+    """The tickers that runs leave out, since their source has failed."""
+    from options_platform.contracts import EARNINGS
+    from options_platform.services.market_data.failed_tickers import failed_rows
+
+    for row in failed_rows(warehouse, settings.tickers, date.max).sort("ticker").to_dicts():
+        left_out = f"left out of runs from {row['start']} on until its source answers"
+        without = "no trade of it" if row["table"] == EARNINGS.name else left_out
+        detail = f"{row['ticker']}: {row['reason']}; {without}"
+        yield Diagnosis("failed ticker", Diagnosis.NOTE, detail)
 
 
 def _actions(settings: Settings, warehouse: Warehouse) -> Iterator[Diagnosis]:

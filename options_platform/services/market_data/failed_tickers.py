@@ -19,6 +19,7 @@ from options_platform.contracts import EARNINGS, FAILED_TICKERS, RAW_OHLCV, VIX,
 from options_platform.errors import PlatformError
 
 WITHOUT_WHICH_NOTHING_IS_COMPUTED = (RAW_OHLCV, VIX)
+EVERY = (*WITHOUT_WHICH_NOTHING_IS_COMPUTED, EARNINGS)
 
 
 def record_failures(
@@ -32,7 +33,7 @@ def record_failures(
 
     One that failed before keeps its first session.
     """
-    stored = _rows(warehouse, (table,), asked.tickers, date.max)
+    stored = failed_rows(warehouse, asked.tickers, date.max, (table,))
     since = {row["ticker"]: row["start"] for row in stored.to_dicts()}
     reasons = {t: _one_line(reason) for t, reason in failures.items()}
     rows = [
@@ -45,6 +46,15 @@ def record_failures(
         )
 
 
+def failed_rows(
+    warehouse: Warehouse, tickers: Sequence[str], end: date, tables: Sequence[Table] = EVERY
+) -> pl.DataFrame:
+    """The rows of `failed_tickers` of those that lack something of `tables` up to `end`."""
+    rows = warehouse.read(FAILED_TICKERS, tickers=tickers)
+    is_failed = pl.col("reason").is_not_null() & (pl.col("start") <= end)
+    return rows.filter(pl.col("table").is_in([table.name for table in tables]) & is_failed)
+
+
 def withheld(
     warehouse: Warehouse,
     tickers: Sequence[str],
@@ -55,7 +65,7 @@ def withheld(
 
     Those of which `tables` lack what was asked for; a run of sessions before that has them.
     """
-    rows = _rows(warehouse, tables, tickers, end)
+    rows = failed_rows(warehouse, tickers, end, tables)
     # Of a ticker that failed twice, what failed first is the cause.
     order = {table.name: at for at, table in enumerate(tables)}
     first = sorted(rows.to_dicts(), key=lambda row: order[row["table"]], reverse=True)
@@ -65,8 +75,7 @@ def withheld(
 
 def failed(warehouse: Warehouse, tickers: Sequence[str], end: date) -> dict[str, str]:
     """The same with the tickers that are computed although their earnings dates failed."""
-    every = (*WITHOUT_WHICH_NOTHING_IS_COMPUTED, EARNINGS)
-    return withheld(warehouse, tickers, end, every)
+    return withheld(warehouse, tickers, end, EVERY)
 
 
 def without(selected: PartitionRange, tickers: Mapping[str, object]) -> PartitionRange:
@@ -77,17 +86,6 @@ def without(selected: PartitionRange, tickers: Mapping[str, object]) -> Partitio
 def in_words(failures: Mapping[str, str]) -> str:
     """The tickers with their reasons, in one line."""
     return "; ".join(f"{ticker} failed: {reason}" for ticker, reason in failures.items())
-
-
-def _rows(
-    warehouse: Warehouse, tables: Sequence[Table], tickers: Sequence[str], end: date
-) -> pl.DataFrame:
-    if not warehouse.path.exists():
-        return FAILED_TICKERS.empty()
-    rows = warehouse.read(FAILED_TICKERS, tickers=tickers)
-    names = [table.name for table in tables]
-    is_failed = pl.col("reason").is_not_null() & (pl.col("start") <= end)
-    return rows.filter(pl.col("table").is_in(names) & is_failed)
 
 
 def _one_line(reason: PlatformError | str) -> str:
