@@ -6,7 +6,8 @@ to 1 / a is at most a, however long the record and whatever the distribution of 
 1939; Waudby-Smith and Ramdas 2024, "Estimating means of bounded random variables by betting"). So
 the inverse of the largest stake so far is a p-value that may be looked at after every trade.
 
-The size of the bets is the one that grows fastest if the edge has halved. By Wald's equation the
+The size of the bets is the one that grows fastest if the edge has halved: against the trades of the
+backtest in other proportions, with half their mean (:func:`tilted`). By Wald's equation the
 stake then needs about log(1 / a) over its mean growth a trade to reach 1 / a; Lorden's bound on the
 overshoot (1970) gives the most that it takes on average. With the small edges of options this is
 hundreds of trades or more, and :func:`trades_to_find` says how many.
@@ -74,28 +75,51 @@ def bet_against(backtest: Sequence[float]) -> Bet | None:
     from scipy.optimize import minimize_scalar
 
     shares = np.asarray(backtest, dtype=np.float64)
-    if len(shares) < FEWEST_EXPECTED or shares.mean() <= 0.0:
+    if len(shares) < FEWEST_EXPECTED or shares.mean() <= 0.0 or np.ptp(shares) == 0.0:
         return None
     expected = float(shares.mean())
-    surprise = shares - HALF * expected - expected
-    most = LARGEST_STAKE / float((shares - expected).max())
+    weights = tilted(shares, HALF * expected)
+    below = expected - shares
+    most = LARGEST_STAKE / -float(below.min())
     found = minimize_scalar(
-        lambda size: -float(np.log1p(-size * surprise).mean()), bounds=(0.0, most), method="bounded"
+        lambda size: -float(weights @ np.log1p(size * below)), bounds=(0.0, most), method="bounded"
     )
     size = float(found.x)
-    return Bet(expected, size, trades_to_find(np.log1p(-size * surprise)))
+    return Bet(expected, size, trades_to_find(np.log1p(size * below), weights))
 
 
-def trades_to_find(growth: Floats) -> float:
+def tilted(shares: Floats, mean: float) -> Floats:
+    """Weights of `shares`, which sum to 1, that give them the `mean` by exponential tilting.
+
+    Of all records with that mean it is the one that is hardest to tell from the given one (Csiszar
+    1975). `mean` lies strictly between the least and the largest of `shares`.
+    """
+    from scipy.optimize import brentq
+
+    scaled = (shares - mean) / np.std(shares)
+
+    def weighted(tilt: float) -> Floats:
+        exponents = tilt * scaled
+        weights = np.exp(exponents - exponents.max())
+        return np.asarray(weights / weights.sum())
+
+    furthest = 1.0
+    while weighted(-furthest) @ scaled > 0.0 or weighted(furthest) @ scaled < 0.0:
+        furthest *= 2.0
+    return weighted(float(brentq(lambda tilt: weighted(tilt) @ scaled, -furthest, furthest)))
+
+
+def trades_to_find(growth: Floats, weights: Floats) -> float:
     """The average number of trades until the stake has grown to 1 / `LEVEL`, at most.
 
-    `growth` are logarithmic growths of the stake by trade, of the alternative; infinite unless
-    their mean is positive. Wald's equation with Lorden's bound on the mean overshoot.
+    `growth` are logarithmic growths of the stake by trade and `weights` their probabilities under
+    the alternative; infinite unless their mean is positive. Wald's equation with Lorden's bound on
+    the mean overshoot.
     """
-    mean = float(growth.mean())
+    mean = float(weights @ growth)
     if mean <= 0.0:
         return math.inf
-    overshoot = float((np.maximum(growth, 0.0) ** 2).mean()) / mean
+    overshoot = float(weights @ np.maximum(growth, 0.0) ** 2) / mean
     return (math.log(1.0 / LEVEL) + overshoot) / mean
 
 

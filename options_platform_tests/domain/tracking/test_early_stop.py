@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from options_platform.domain.tracking.early_stop import (
@@ -12,6 +12,7 @@ from options_platform.domain.tracking.early_stop import (
     LEVEL,
     bet_against,
     early_stop,
+    tilted,
     trades_to_find,
 )
 
@@ -25,9 +26,9 @@ def backtest():
     return [WIN] * 850 + [LOSS] * 150
 
 
-def drawn(wins, seed):
+def drawn(wins, seed, trades=TRADES):
     """Records of trades, of which the share `wins` make money."""
-    hit = np.random.default_rng(seed).random((RECORDS, TRADES)) < wins
+    hit = np.random.default_rng(seed).random((RECORDS, trades)) < wins
     return np.where(hit, WIN, LOSS)
 
 
@@ -45,27 +46,37 @@ def test_a_halved_edge_is_found_within_lordens_bound(backtest):
     expected = WINS * WIN + (1 - WINS) * LOSS
     halved = (expected / 2 - LOSS) / (WIN - LOSS)
     bet = bet_against(backtest)
-    found = stops(drawn(halved, 2), backtest)
-    assert sum(at is not None for at in found) > 0.99 * RECORDS
-    mean = np.mean([at or TRADES for at in found])
-    assert 0.6 * bet.to_find < mean < 1.1 * bet.to_find
+    found = stops(drawn(halved, 2, 12_000), backtest)
+    assert None not in found
+    mean, error = np.mean(found), np.std(found) / math.sqrt(RECORDS)
+    assert bet.to_find / 2 < mean < bet.to_find + 2.6 * error
 
 
 def test_the_best_bet_on_a_coin_is_kellys():
     """Of two outcomes the fastest growing bet is known in closed form (Kelly 1956)."""
     backtest = [1.0] * 60 + [-1.0] * 40
     bet = bet_against(backtest)
-    # Halved, the coin pays 0.9 or -1.1 with the same chances; the bet pays below 0.2.
-    up, down = 0.9 - 0.2, 1.1 + 0.2
-    best = (0.4 * down - 0.6 * up) / (up * down)
+    # With half the edge 55 of 100 win; the bet pays below 0.2.
+    up, down = 1.0 - 0.2, 1.0 + 0.2
+    best = (0.45 * down - 0.55 * up) / (up * down)
     assert bet.expected == pytest.approx(0.2)
     assert bet.size == pytest.approx(best, abs=1e-3)
 
 
 def test_growth_that_is_the_same_each_trade_takes_walds_number_and_one_more():
-    growth = np.full(10, 0.01)
-    assert trades_to_find(growth) == pytest.approx(math.log(20) / 0.01 + 1.0)
-    assert trades_to_find(-growth) == math.inf
+    growth, weights = np.full(10, 0.01), np.full(10, 0.1)
+    assert trades_to_find(growth, weights) == pytest.approx(math.log(20) / 0.01 + 1.0)
+    assert trades_to_find(-growth, weights) == math.inf
+
+
+@given(st.lists(st.floats(-1.0, 3.0), min_size=3, max_size=50), st.floats(0.05, 0.95))
+def test_tilted_trades_have_the_mean_that_was_asked_for(shares, place):
+    shares = np.array(shares)
+    assume(np.ptp(shares) > 0.01)
+    mean = shares.min() + place * np.ptp(shares)
+    weights = tilted(shares, mean)
+    assert weights.sum() == pytest.approx(1.0)
+    assert weights @ shares == pytest.approx(mean, abs=1e-6)
 
 
 @given(st.lists(st.floats(-1.0, 2.0), max_size=200))
