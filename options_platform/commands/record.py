@@ -21,6 +21,7 @@ from options_platform.commands.common import (
     say,
 )
 from options_platform.commands.forward import forward_json, show_forward, verify
+from options_platform.commands.tracking import show_tracking, tracking_json
 from options_platform.domain.accounting.trading_record import (
     DIFFERS,
     ONLY_BACKTEST,
@@ -33,6 +34,7 @@ from options_platform.domain.accounting.trading_record import (
 from options_platform.domain.forward.verification import Chain
 from options_platform.errors import IncompleteDataError, UsageError
 from options_platform.formats import count, metric, usd
+from options_platform.services.accounting.tracking import tracking
 from options_platform.services.accounting.trading_record import paper_record
 from options_platform.services.backtesting.outlook import outlook_or_problem, until_text
 from options_platform.services.forward.recording import forward_record
@@ -67,9 +69,13 @@ def record(args: argparse.Namespace) -> int:
         raise IncompleteDataError("no session was traded yet; run: options-platform daily")
     if paper is not None and args.csv:
         write_journal(paper, Path(args.csv))
+    beside = (
+        None if paper is None or args.replay else tracking(settings, warehouse, copy.ledger, paper)
+    )
     if args.json:
         forward = forward_json(settings, warehouse, chain, datetime.now(UTC))
-        print_json({**_paper_json(paper), "forward": forward})
+        found = {**_paper_json(paper), "tracking": tracking_json(beside), "forward": forward}
+        print_json(found)
         return 0 if chain.fault is None else 1
     if paper is None:
         say("No session was traded yet.")
@@ -80,6 +86,9 @@ def record(args: argparse.Namespace) -> int:
         if args.csv:
             say(f"Journal of {count(paper.journal.height, 'trade')}: {args.csv}")
     if not args.replay:
+        if paper is not None:
+            say()
+            show_tracking(beside)
         say()
         show_forward(settings, warehouse, chain)
     return 0

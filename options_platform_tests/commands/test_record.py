@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from datetime import date
 
 import polars as pl
 import pytest
@@ -10,7 +11,17 @@ import pytest
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.cli import main
-from options_platform.contracts import MARKET_SERIES, RAW_OHLCV, TRADE_PLAN, TRADE_PLAN_LEGS, VIX
+from options_platform.contracts import (
+    BACKTEST_EQUITY,
+    BACKTEST_TRADES,
+    MARKET_SERIES,
+    RAW_OHLCV,
+    TRADE_PLAN,
+    TRADE_PLAN_LEGS,
+    VIX,
+)
+from options_platform.contracts.backtest import CONFIGURED
+from options_platform.domain.calendar.sessions import sessions
 from options_platform.services.accounting.portfolio_views import ledger_snapshot
 from options_platform.testing.market import NOW
 from options_platform_tests.domain.accounting.test_portfolio import filled_after
@@ -102,3 +113,66 @@ def test_a_home_without_trading_gives_advice(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("OPTIONS_SOURCE", "simulated")
     assert main(["record"]) != 0
     assert "options-platform daily" in capsys.readouterr().err
+
+
+def backtested(home, first="2015-01-02", days=300, gain=200.0):
+    """Store a backtest that gains `gain` USD a session, give or take, and of which trades earn."""
+    days = sessions(date.fromisoformat(first), date(2016, 12, 30))[:days]
+    steps = [gain + (900.0 if at % 2 else -900.0) for at in range(len(days))]
+    equity = pl.DataFrame({"date": days}).with_columns(
+        run=pl.lit(CONFIGURED), fill_model=pl.lit("default"), rule_set=pl.lit("plan"),
+        equity_usd=100_000.0 + pl.Series(steps).cum_sum(), cash_usd=0.0, positions_usd=0.0,
+        interest_usd=0.0, fees_usd=0.0, open_positions=0, reserved_usd=0.0, buying_power_usd=0.0,
+        yield_stale=False,
+    )  # fmt: skip
+    warehouse = Warehouse(home / "warehouse.duckdb", wait_seconds=10.0)
+    warehouse.upsert(BACKTEST_EQUITY, frame_of(BACKTEST_EQUITY, equity))
+    trades = pl.DataFrame({"plan_id": [f"t{at}" for at in range(100)]}).with_columns(
+        run=pl.lit(CONFIGURED), fill_model=pl.lit("default"), rule_set=pl.lit("plan"),
+        ticker=pl.lit("AAA"), strategy=pl.lit("bull_put_spread"), planned_on=days[0],
+        opened_on=days[1], closed_on=days[5], expiry=days[9], contracts=1, entry_price=-0.5,
+        max_loss_usd=400.0, pnl_usd=pl.Series([80.0] * 90 + [-400.0] * 10), days_held=6,
+        fees_usd=0.0, slippage_usd=0.0, delta_usd=0.0, gamma_usd=0.0, theta_usd=0.0, vega_usd=0.0,
+        other_usd=0.0,
+    )  # fmt: skip
+    warehouse.upsert(BACKTEST_TRADES, frame_of(BACKTEST_TRADES, trades))
+
+
+def frame_of(table, rows):
+    absent = [pl.lit(None, kind).alias(name) for name, kind in table.schema.items()
+              if name not in rows.columns]  # fmt: skip
+    return rows.with_columns(absent).select(
+        pl.col(name).cast(kind) for name, kind in table.schema.items()
+    )
+
+
+def test_without_a_stored_backtest_the_record_says_how_to_get_one(home, capsys):
+    assert main(["record"]) == 0
+    assert "No backtest is stored to compare it with" in flat(capsys.readouterr().out)
+
+
+def test_the_account_is_held_beside_its_backtest(home, traded, tmp_path, monkeypatch, capsys):
+    for name in ("warehouse.duckdb", "ledger.duckdb"):
+        shutil.copy(home / name, tmp_path / name)
+    monkeypatch.setenv("OPTIONS_HOME", str(tmp_path))
+    backtested(tmp_path)
+    assert main(["record", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["tracking"]
+    marks = traded.ledger.table("marks").sort("session")
+    start = float(found["start_usd"])
+    gained = (marks["equity_usd"] / marks["equity_usd"].shift(1, fill_value=start) - 1).sum()
+    assert len(found["chart"]["profit"]) == marks.height
+    assert found["chart"]["profit"][-1] == pytest.approx(gained)
+    closed = [p for p in traded.ledger.positions() if p.closed_on is not None]
+    assert found["stop"]["trades"] == len(closed)
+    assert found["stop"]["mean"] == pytest.approx(
+        sum(p.profit_usd / p.max_loss_usd for p in closed) / len(closed)
+    )
+    assert found["fills"]["entered"] == found["fills"]["filled"] == len(traded.ledger.positions())
+    assert main(["record"]) == 0
+    shown = flat(capsys.readouterr().out)
+    for text in ("Beside the backtest of plan, 2015-01-02 to", "as many sessions of the backtest",
+                 "Of honest records at most 5% ever fall below", "A halved edge would be found",
+                 "of the same plans were filled: 100%"):  # fmt: skip
+        assert text in shown
+    assert ("A HALT IS PROPOSED" in shown) == found["proposes_halt"]
