@@ -67,9 +67,11 @@ def _installation(settings: Settings) -> list[Diagnosis]:
     from options_platform.services.installation.copies import copy_findings
     from options_platform.services.installation.helpers import dagster_findings, mlflow_findings
     from options_platform.services.installation.machine import machine_findings
+    from options_platform.services.installation.stored_schemas import schema_findings
 
     now = datetime.now(UTC)
     return [
+        *schema_findings(settings),
         *machine_findings(settings, now),
         *copy_findings(settings),
         *broker_findings(settings),

@@ -1,0 +1,69 @@
+"""The machine is lost: its home is restored on another one, and the broker's orders are found."""
+
+import shutil
+from datetime import datetime, timedelta
+
+import pytest
+
+from options_platform.domain.calendar.sessions import NEW_YORK, sessions
+from options_platform.fake_alpaca import FakeAlpaca
+from options_platform.testing.alpaca_account import trader
+from options_platform_tests.drills.account import enter, sent_orders, trading_in
+from options_platform_tests.drills.followed import Drill
+from options_platform_tests.faults.world import assert_sound
+
+
+def short_history():
+    """The first of the last sessions, so that the daily run has little to fetch."""
+    today = datetime.now(NEW_YORK).date()
+    return str(sessions(today - timedelta(days=30), today)[-5])
+
+
+@pytest.mark.long
+def test_a_lost_machine_is_replaced_without_losing_or_doubling_an_order(tmp_path):
+    """At the backup one entry has filled and one rests; later another is sent, and both fill."""
+    backups, first, second = (tmp_path / name for name in ("backups", "first", "second"))
+    backups.mkdir()
+    with FakeAlpaca() as fake:
+        made = trading_in(first, fake)
+        enter(made, "SPY", fake=fake)
+        enter(made, "SPY", "QQQ", fills="rest", fake=fake)
+        drill = Drill(
+            "The machine is lost",
+            first,
+            BACKUPS=str(backups),
+            OPTIONS_ALPACA__FAKE_ADDRESS=fake.address,
+            OPTIONS_START=short_history(),
+            OPTIONS_BASELINES="none",
+        )
+        drill.run('options-platform backup "$BACKUPS/options.tar.gz"')
+        enter(made, "SPY", "QQQ", "IWM", fake=fake)
+        (resting,) = made.ledger.working_orders()
+        shutil.rmtree(first)
+        fake.script("fill", {"client_order_id": resting.client_order_id})
+        at_broker = sent_orders(fake)
+
+        second.mkdir()
+        drill.folder = second
+        restored = drill.run('options-platform restore "$BACKUPS/options.tar.gz"')
+        assert "New entries are halted (RESTORED from options.tar.gz" in restored
+        assert "to use them: cp " in restored
+        drill.run("cp .options/options.toml .")
+        assert "equity 100,000.00 USD" in drill.run("options-platform doctor")
+        assert "Ledger and broker agree." in drill.run("options-platform reconcile")
+        orders = drill.run("options-platform orders")
+        assert "IWM entry adopted" in orders
+        assert orders.count("filled 8/8") == 3
+        positions = drill.run("options-platform positions")
+        assert all(f"-{ticker}…" in positions for ticker in ("SPY", "QQQ", "IWM"))
+        again = trader(second / ".options", fake.address)
+        assert again.ledger.halted().startswith("LEDGER_OLDER")
+        enter(again, "SPY", "QQQ", "IWM", fake=fake)
+        assert sent_orders(fake) == at_broker
+        assert_sound(again, fake)
+
+        drill.run('options-platform resume --reason "restored, and compared with the broker"')
+        assert "done in" in drill.run("options-platform daily")
+        drill.done()
+        assert sent_orders(fake) == at_broker
+        assert again.ledger.halted() is None
