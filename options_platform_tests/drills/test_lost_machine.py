@@ -10,7 +10,7 @@ from options_platform.fake_alpaca import FakeAlpaca
 from options_platform.testing.alpaca_account import trader
 from options_platform_tests.drills.account import enter, sent_orders, trading_in
 from options_platform_tests.drills.followed import Drill
-from options_platform_tests.faults.world import assert_sound
+from options_platform_tests.faults.world import assert_sound, contracts
 
 
 def short_history():
@@ -39,6 +39,7 @@ def test_a_lost_machine_is_replaced_without_losing_or_doubling_an_order(tmp_path
         drill.run('options-platform backup "$BACKUPS/options.tar.gz"')
         enter(made, "SPY", "QQQ", "IWM", fake=fake)
         (resting,) = made.ledger.working_orders()
+        wanted = resting.contracts
         shutil.rmtree(first)
         fake.script("fill", {"client_order_id": resting.client_order_id})
         at_broker = sent_orders(fake)
@@ -53,7 +54,7 @@ def test_a_lost_machine_is_replaced_without_losing_or_doubling_an_order(tmp_path
         assert "Ledger and broker agree." in drill.run("options-platform reconcile")
         orders = drill.run("options-platform orders")
         assert "IWM entry adopted" in orders
-        assert orders.count("filled 8/8") == 3
+        assert orders.count(f"filled {wanted}/{wanted}") == 3
         positions = drill.run("options-platform positions")
         assert all(f"-{ticker}…" in positions for ticker in ("SPY", "QQQ", "IWM"))
         again = trader(second / ".options", fake.address)
@@ -67,3 +68,29 @@ def test_a_lost_machine_is_replaced_without_losing_or_doubling_an_order(tmp_path
         drill.done()
         assert sent_orders(fake) == at_broker
         assert again.ledger.halted() is None
+
+
+@pytest.mark.long
+def test_without_a_backup_the_positions_are_adopted_from_the_brokers_orders_and_closed(tmp_path):
+    with FakeAlpaca() as fake:
+        made = trading_in(tmp_path / "first", fake)
+        enter(made, "SPY", "QQQ", fake=fake)
+        paid = {order.avg_price for order in made.ledger.orders()}
+        shutil.rmtree(tmp_path / "first")
+        second = trading_in(tmp_path / "second", fake)
+        drill = Drill(
+            "Without a backup",
+            tmp_path / "second",
+            OPTIONS_ALPACA__FAKE_ADDRESS=fake.address,
+            OPTIONS_START=short_history(),
+        )
+        drill.run("options-platform backfill --select raw_ohlcv,vix")
+        assert "Ledger and broker agree." in drill.run("options-platform reconcile")
+        assert second.ledger.halted().startswith("LEDGER_OLDER")
+        positions = drill.run("options-platform positions")
+        assert all(f"-{ticker}…" in positions for ticker in ("SPY", "QQQ"))
+        assert all(f"debit {price:.2f}" in positions for price in paid)
+        assert "2 positions closed, none open." in drill.run("options-platform flatten --yes")
+        drill.done()
+        assert contracts(fake) == {}
+        assert_sound(second, fake)
