@@ -1,6 +1,6 @@
 """An account at the fake Alpaca whose home lies where the commands of the page look for it."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from options_platform.domain.trading.repricing import deciding_session
 from options_platform.testing.alpaca_account import trader
@@ -35,7 +35,3 @@ def sent_orders(fake):
     """How many orders the broker has, by their ids."""
     with fake.lock:
         return sorted(order["client_order_id"] for order in fake.book.orders.values())
-
-
-def moment_ago(**span):
-    return datetime.now(UTC) - timedelta(**span)

@@ -9,7 +9,11 @@ from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.contracts import QUARANTINE, REVISIONS
 from options_platform.domain.calendar.sessions import shift
 from options_platform.domain.features.table import FEATURES_TABLE
+from options_platform.errors import LedgerError
+from options_platform.fake_alpaca import FakeAlpaca
+from options_platform_tests.drills.account import enter, sent_orders, trading_in
 from options_platform_tests.drills.followed import Drill
+from options_platform_tests.faults.world import trade
 from options_platform_tests.scripted import calm_bars, calm_index, changed
 
 FIRST, LAST = date(2022, 5, 2), date(2022, 8, 31)
@@ -74,3 +78,18 @@ def test_a_bad_print_is_set_aside_and_a_wrong_day_is_corrected_with_what_rests_o
     for day in (WRONG, PRINT):
         expected = close[day] / close[shift(day, -1)] - 1
         assert corrected[day] == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_trade_on_wrong_data_stays_the_only_one_when_its_session_is_repeated_on_right_data(
+    tmp_path,
+):
+    with FakeAlpaca() as fake:
+        made = trading_in(tmp_path, fake)
+        enter(made, "SPY", fake=fake)
+        (sent,) = made.ledger.orders()
+        now = datetime.now(UTC)
+        with pytest.raises(LedgerError, match=r"PLAN_CHANGED.*SPY"):
+            trade(made, session=sent.session, now=now, spot=300.0, close=300.0)
+        assert made.ledger.orders() == [sent]
+        assert sent_orders(fake) == [sent.client_order_id]
+        assert made.reconcile(now) == []
