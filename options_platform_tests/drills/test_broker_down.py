@@ -13,8 +13,6 @@ from options_platform_tests.drills.followed import Drill
 from options_platform_tests.faults.world import assert_sound, contracts, trade
 
 FRIDAY = 4
-SPOTS = {"SPY": 255.0, "QQQ": 240.0}
-"""SPY ends between the strikes 253 and 258, whose bought call is exercised, QQQ below both."""
 
 
 def last_friday_expiry():
@@ -27,11 +25,17 @@ def last_friday_expiry():
     raise AssertionError("no such expiry")
 
 
-def nightly_run(made, session, fake):
+def spots_at_expiry(made):
+    """SPY ends between its strikes, whose bought call is exercised, and QQQ below both."""
+    strikes = [leg.strike for leg in made.ledger.orders()[0].legs]
+    return {"SPY": sum(strikes) / len(strikes), "QQQ": min(strikes) - 10}
+
+
+def nightly_run(made, session, spots, fake):
     """The daily run of a session, in the night after it, by the stored closes."""
     midnight = datetime.combine(shift(session, 1), time(0), NEW_YORK)
     plans, legs = plans_of(("SPY",), session)
-    closes = {t: MarketClose(spot, 0.18, ticker=t) for t, spot in SPOTS.items()}
+    closes = {t: MarketClose(spot, 0.18, ticker=t) for t, spot in spots.items()}
     now = at_time(fake, midnight + timedelta(minutes=30))
     made.run_session(session, plans, legs, {session: closes}, now)
 
@@ -44,10 +48,11 @@ def test_nothing_is_concluded_from_a_silent_weekend_and_what_expired_ends_by_evi
         opened = at_time(fake, datetime.combine(shift(session, 1), time(10), NEW_YORK))
         trade(made, ("SPY", "QQQ"), session=session, now=opened)
         held = contracts(fake)
+        spots = spots_at_expiry(made)
         spreads = made.ledger.orders()[0].contracts
         fake.script("faults", {"on": "", "do": "status", "status": 503, "times": 10**6})
         for night in (shift(expiry, -2), shift(expiry, -1), expiry):
-            nightly_run(made, night, fake)
+            nightly_run(made, night, spots, fake)
         at_time(fake, datetime.now(NEW_YORK))
 
         drill = Drill(
@@ -60,7 +65,7 @@ def test_nothing_is_concluded_from_a_silent_weekend_and_what_expired_ends_by_evi
         halted = drill.run('options-platform halt --reason "the broker is down"')
         assert "New orders are halted (the broker is down)" in halted
         shown = drill.run("options-platform positions")
-        assert all(f"-{ticker}…" in shown for ticker in SPOTS)
+        assert all(f"-{ticker}…" in shown for ticker in spots)
         assert contracts(fake) == held
         assert {order.reason for order in made.ledger.orders() if order.purpose == "exit"} == {
             "EXPIRY_NEAR"
@@ -68,13 +73,13 @@ def test_nothing_is_concluded_from_a_silent_weekend_and_what_expired_ends_by_evi
         before = sent_orders(fake)
 
         fake.faults.clear()
-        fake.script("expire", {"date": str(expiry), "spots": SPOTS})
+        fake.script("expire", {"date": str(expiry), "spots": spots})
         assert "Ledger and broker agree." in drill.run("options-platform reconcile")
         shown = drill.run("options-platform positions")
         assert f"+{100 * spreads} shares" in shown
         assert "-QQQ…" not in shown
         orders = drill.run("options-platform orders")
-        assert orders.count(f"expired 0/{spreads}") == len(SPOTS)
+        assert orders.count(f"expired 0/{spreads}") == len(spots)
         assert f"not sent 0/{spreads} halted" in orders
         drill.run('options-platform resume --reason "the broker is back, and agrees"')
         drill.done()
