@@ -2,10 +2,13 @@
 
 import ast
 import re
+import textwrap
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from options_platform.settings import make_settings
 from options_platform_tests.drills.followed import PAGE, commands_of
 
 PACKAGE = Path(__file__).parents[1] / "options_platform"
@@ -104,3 +107,14 @@ def test_each_drill_of_the_page_is_followed_by_a_test():
     page = PAGE.read_text(encoding="utf-8")
     drills = page.split("\n## Disaster drills\n")[1].split("\n## ")[0]
     assert re.findall(r"^### (.*)$", drills, flags=re.MULTILINE) == list(DRILLS[:-1])
+
+
+def test_the_settings_of_a_small_account_are_accepted():
+    (block,) = re.findall(
+        r"^ *```toml\n(.*?)^ *```$",
+        PAGE.read_text(encoding="utf-8"),
+        flags=re.MULTILINE | re.DOTALL,
+    )
+    settings = make_settings(tomllib.loads(textwrap.dedent(block)) | {"source": "simulated"})
+    assert settings.risk.max_positions == 1
+    assert settings.alpaca.live_max_order_usd == settings.max_risk_usd
