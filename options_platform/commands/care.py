@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,9 +67,11 @@ def _installation(settings: Settings) -> list[Diagnosis]:
     from options_platform.services.installation.copies import copy_findings
     from options_platform.services.installation.helpers import dagster_findings, mlflow_findings
     from options_platform.services.installation.machine import machine_findings
+    from options_platform.services.installation.stored_schemas import schema_findings
 
     now = datetime.now(UTC)
     return [
+        *schema_findings(settings),
         *machine_findings(settings, now),
         *copy_findings(settings),
         *broker_findings(settings),
@@ -132,10 +135,12 @@ def _forward_findings(settings: Settings) -> list[Diagnosis]:
 def backup(args: argparse.Namespace) -> int:
     """Write the home to one archive: a consistent copy of each database, a hash of each file.
 
+    The `options.toml` of the working directory, which lies beside the home, is in it too.
+
     Raises :class:`UsageError` for an archive inside the home, :class:`DiskFullError` without
     space, :class:`HomeError` if the archive cannot be written.
     """
-    from options_platform.adapters.storage.backups.archive import write_archive
+    from options_platform.adapters.storage.backups.archive import SETTINGS, write_archive
     from options_platform.adapters.storage.home import require_home
     from options_platform.adapters.storage.storage_faults import FULL_ERRNOS
 
@@ -150,6 +155,7 @@ def backup(args: argparse.Namespace) -> int:
             archive,
             wait_seconds=settings.warehouse_wait_seconds,
             now=datetime.now(UTC),
+            settings_file=Path.cwd() / SETTINGS,
         )
     except OSError as error:
         if error.errno in FULL_ERRNOS:
@@ -164,6 +170,7 @@ def restore(args: argparse.Namespace) -> int:
 
     Raises :class:`UsageError` if the archive is no file.
     """
+    from options_platform.adapters.storage.backups.archive import SETTINGS
     from options_platform.adapters.storage.backups.restoring import restore_archive
 
     # The file of the set that trades may be in the archive alone.
@@ -183,6 +190,10 @@ def restore(args: argparse.Namespace) -> int:
         say(f"The former content is now in {restored.aside}")
     parts = ", ".join(args.only) + " of " if args.only else ""
     say(f"Restored {parts}{settings.home} from {archive}")
+    kept, used = settings.home / SETTINGS, Path.cwd() / SETTINGS
+    if kept.is_file() and not used.exists():
+        copy = shlex.join(["cp", str(kept), "."])
+        say(f"The backup has the settings too, which this folder lacks; to use them: {copy}")
     if restored.forward_note is not None:
         say(restored.forward_note)
     if restored.halted:

@@ -1,7 +1,9 @@
 """A real HTTP server on 127.0.0.1 with faults on demand, to fake data providers."""
 
 import threading
+import time
 from collections import deque
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlparse
 
@@ -14,6 +16,7 @@ class FakeServer:
 
     A fault is (status, body), (status, body, headers), or one of HANG (no answer), DROP (the
     connection closes at once), BREAK_OFF (it closes inside the body) and DRIP (a byte at a time).
+    Its answers are dated `seconds_ahead` of this machine's clock.
     """
 
     def __init__(self):
@@ -21,6 +24,7 @@ class FakeServer:
         self.requests = []
         self.queries = []
         self.headers = []
+        self.seconds_ahead = 0.0
         self.closing = threading.Event()
         self._lock = threading.Lock()
         outer = self
@@ -58,6 +62,9 @@ class FakeServer:
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(body.encode())
+
+            def date_time_string(self, timestamp=None):
+                return formatdate((timestamp or time.time()) + outer.seconds_ahead, usegmt=True)
 
             def log_message(self, *_):
                 """Keep the test's output clean."""

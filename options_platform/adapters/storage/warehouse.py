@@ -18,6 +18,7 @@ import polars as pl
 from options_platform.adapters.storage.changes import begin_change
 from options_platform.adapters.storage.duck import held
 from options_platform.adapters.storage.stored_columns import (
+    columns_by_table,
     columns_to_add,
     select_list,
     sql_type,
@@ -184,6 +185,19 @@ class Warehouse:
             return False
         with self._connection() as connection:
             return bool(stored_columns(connection, table.name))
+
+    def other_schemas(self) -> list[ContractError]:
+        """Why each stored table that this version can neither read nor write is refused."""
+        refused = []
+        with self._connection() as connection:
+            stored = columns_by_table(connection)
+            for name, table in tables().items():
+                if columns := stored.get(("main", name)):
+                    try:
+                        columns_to_add(table, columns)
+                    except ContractError as error:
+                        refused.append(error)
+        return refused
 
     def drop(self, names: Sequence[str]) -> None:
         """Drop tables, whatever their stored schema, in one transaction; none that is missing."""

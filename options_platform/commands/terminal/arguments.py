@@ -291,7 +291,7 @@ def _add_care(add: AddCommand, reading: AddCommand) -> None:
         help="only whether the daemon lives and the daily schedule fires, for a health check",
     )
     doctor.add_argument("--strict", action="store_true", help=STRICT)
-    backup = add("backup", "write the home to one archive")
+    backup = add("backup", "write the home and options.toml to one archive")
     backup.add_argument("archive", help="file to write, e.g. options-backup.tar.gz")
     restore = add("restore", "restore a home from an archive")
     restore.add_argument("archive", help="file written by backup")

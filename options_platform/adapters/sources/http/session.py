@@ -2,19 +2,22 @@
 
 Both libraries check answers late or not at all: one takes an error page for a chart, the other
 repeats requests by itself and shows its secret in errors. This session checks every answer first.
-An error status, an HTML page, truncated JSON, a lost connection and a time-out become a
-:class:`FetchError`, which carries neither request nor headers. Import it late: curl_cffi is heavy.
+An error status, an HTML page, truncated JSON, a lost connection, a time-out and an answer of
+another time than this machine's become a :class:`FetchError`, which carries neither request nor
+headers. Import it late: curl_cffi is heavy.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from curl_cffi import requests
 
+from options_platform.adapters.sources.http.machine_clock import require_right_clock
 from options_platform.adapters.sources.http.pace import Pace
 from options_platform.adapters.sources.http.retry import LATER, FetchError, status_fault
 
@@ -106,6 +109,8 @@ class SourceSession(requests.Session):  # type: ignore[type-arg]
                 body=self._redacted(response.text),
             )
         self.check_body(path, response)
+        host = urlsplit(response.url).hostname or "the source"
+        require_right_clock(response.headers, host, datetime.now(UTC))
 
     def check_body(self, path: str, response: Any) -> None:  # noqa: ARG002
         """Raise :class:`FetchError` if the body of a successful answer is not valid data."""

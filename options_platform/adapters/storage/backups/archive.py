@@ -22,10 +22,12 @@ from typing import IO, Any
 from options_platform import __version__
 from options_platform.adapters.storage.duck import held
 from options_platform.errors import DamagedError
+from options_platform.settings.loading import FILE_NAME
 
 MARK, HASHES = "options-platform-backup.json", "options-platform-hashes.json"
 FORMAT = 1
 RECORD = "backups.json"
+SETTINGS = FILE_NAME
 MOST_RECORDED = 20
 # Not in a backup: files that can be created again, and former files set aside by a restore.
 NOT_KEPT = frozenset({"cache", "locks", "published", RECORD})
@@ -37,8 +39,18 @@ PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
 CHUNK = 1 << 20
 
 
-def write_archive(home: Path, archive: Path, *, wait_seconds: float, now: datetime) -> None:
+def write_archive(
+    home: Path,
+    archive: Path,
+    *,
+    wait_seconds: float,
+    now: datetime,
+    settings_file: Path | None = None,
+) -> None:
     """Write the home to `archive`, readable only by its owner; replaces a file of that name.
+
+    The `settings_file`, if there is one, is kept with it: without its tickers and its broker the
+    home of a lost machine would be of little use.
 
     Raises :class:`WarehouseBusyError` for a database that another process uses,
     :class:`DamagedError` for one that cannot be read, and OSError; `archive` is then unchanged.
@@ -47,7 +59,7 @@ def write_archive(home: Path, archive: Path, *, wait_seconds: float, now: dateti
     try:
         with _private(new) as raw:
             with tarfile.open(fileobj=raw, mode="w:gz", compresslevel=3) as tar:
-                _write(tar, home, new.with_suffix(".copy"), wait_seconds, now)
+                _write(tar, home, new.with_suffix(".copy"), wait_seconds, now, settings_file)
             raw.flush()
             os.fsync(raw.fileno())
         new.replace(archive)
@@ -62,10 +74,18 @@ def _private(path: Path) -> IO[bytes]:
 
 
 def _write(
-    tar: tarfile.TarFile, home: Path, copy: Path, wait_seconds: float, now: datetime
+    tar: tarfile.TarFile,
+    home: Path,
+    copy: Path,
+    wait_seconds: float,
+    now: datetime,
+    settings_file: Path | None,
 ) -> None:
     hashes: dict[str, str] = {}
     _add_text(tar, MARK, {"format": FORMAT, "version": __version__, "made_at": now.isoformat()})
+    if settings_file is not None and settings_file.is_file():
+        # One that lies in the home itself, as after a restore, may be older: this one is in use.
+        hashes[SETTINGS] = _add_file(tar, settings_file, SETTINGS)
     trading = sorted([*home.glob("ledger*.duckdb"), *home.glob("simulated_broker*.duckdb")])
     with ExitStack() as stack:
         # Copies ledger and simulated broker at the same moment.

@@ -14,6 +14,7 @@ from options_platform.domain.trading.reconciliation.adoption import (
     adopted_exit,
     successor,
 )
+from options_platform.formats import count
 
 LEDGER_OLDER = "LEDGER_OLDER"
 REPLACED = "REPLACED"
@@ -41,8 +42,8 @@ class Adopting:
         if ours:
             # First, since nothing shows it any more once they are recorded.
             self.ledger.halt(
-                f"{LEDGER_OLDER}: the broker has {len(ours)} orders of this account that the "
-                "ledger did not know; they were taken over",
+                f"{LEDGER_OLDER}: the broker has {count(len(ours), 'order')} of this account that "
+                "the ledger did not know; taken over",
                 now,
             )
         for order in sorted(ours, key=lambda o: (o.session, o.purpose, o.attempt)):

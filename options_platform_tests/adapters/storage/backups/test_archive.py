@@ -42,6 +42,19 @@ def test_a_backup_leaves_out_files_that_a_restore_set_aside(home, archive, tmp_p
                     "warehouse.duckdb"}  # fmt: skip
 
 
+def test_the_settings_in_use_are_in_the_archive_and_not_older_ones_in_the_home(home, tmp_path):
+    (home / "options.toml").write_text('tickers = ["SPY"]\n')
+    used, archive = tmp_path / "options.toml", tmp_path / "with-settings.tar.gz"
+    used.write_text('tickers = ["QQQ"]\n')
+    write_archive(home, archive, wait_seconds=5, now=NOW, settings_file=used)
+    used.unlink()
+    restore(archive, home)
+    assert (home / "options.toml").read_text() == 'tickers = ["QQQ"]\n'
+    write_archive(home, archive, wait_seconds=5, now=LATER, settings_file=used)
+    restore(archive, home.with_name("other"))
+    assert (home.with_name("other") / "options.toml").read_text() == 'tickers = ["QQQ"]\n'
+
+
 def test_an_archive_and_its_restored_files_are_private(home, archive):
     assert archive.stat().st_mode & 0o777 == 0o600
     restore(archive, home)
