@@ -106,6 +106,7 @@ def daily(args: argparse.Namespace) -> int:
     day = _session_from(args.date or newest, settings, newest)
 
     from options_platform.runs import history_assets, run_job
+    from options_platform.services.alerting.after_run import after_run
 
     progress = ConsoleProgress()
     missing = _missing_history(settings, day)
@@ -122,6 +123,7 @@ def daily(args: argparse.Namespace) -> int:
     _show_plans(settings, day)
     _show_head(settings, day)
     say(f"{day} done in {time.monotonic() - began:.1f} s.")
+    _report_outcomes(after_run(settings, outcomes[-1].run_id, datetime.now(UTC)))
     for name in settings.lost_sets:
         say(f"Rule set {name} entered nothing: it cannot be read; see: options-platform doctor")
     return 1 if settings.lost_sets else 0

@@ -244,9 +244,13 @@ def _add_trading(reading: AddCommand) -> None:
 
 def _add_alerts(reading: AddCommand) -> None:
     alerts = reading(
-        "alerts", "show what is wrong now, or send a test message to the addresses of alerts"
+        "alerts", "show what is wrong now, acknowledge it, or send a test to the addresses"
     )
     alerts.add_argument("action", nargs="?", choices=("show", "test"), default="show")
+    alerts.add_argument(
+        "--acknowledge", metavar="ID", help="note that somebody has seen the alert; it is quiet now"
+    )
+    alerts.add_argument("--by", metavar="NAME", help="who has seen it (default: this user)")
 
 
 def _add_rehearse(reading: AddCommand) -> None:
