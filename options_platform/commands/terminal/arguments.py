@@ -317,6 +317,9 @@ def _add_ui(add: AddCommand) -> None:
     dashboard.add_argument(
         "--password-file", metavar="FILE", help="file with the password for those who use it"
     )
+    metrics = add("metrics", "print the figures for Prometheus, or serve them on 127.0.0.1")
+    metrics.add_argument("--serve", action="store_true", help="serve them until interrupted")
+    metrics.add_argument("--port", type=int, default=9465)
     mlflow = add("mlflow", "serve MLflow's UI, opened on the newest scores of the models")
     mlflow.add_argument("--host", default="127.0.0.1", help="address to listen on")
     mlflow.add_argument("--port", type=int, default=5000)

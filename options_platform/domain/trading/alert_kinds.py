@@ -15,13 +15,17 @@ SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
 
 @dataclass(frozen=True)
 class AlertKind:
-    """`prefix` begins the keys of its alerts; `name` is what metrics and pages call it."""
+    """`prefix` begins the keys of its alerts; `name` is what metrics and pages call it.
+
+    An event is said once, and does not last.
+    """
 
     prefix: str
     name: str
     severity: Severity
     meaning: str
     action: str
+    is_event: bool = False
 
 
 RECORD = "options-platform record --verify"
@@ -116,11 +120,13 @@ KINDS = (
         "forward head lost", "forward_head_lost", "critical",
         "The forward record lacks a head that had left: it was deleted, cut off or chained anew.",
         f"Bring back the record that has this head from a backup; then `{RECORD}`.",
+        is_event=True,
     ),
     AlertKind(
         "forward head", "forward_head", "info",
         "The newest head of the forward record. Not a fault.",
         "Keep the message: it proves the record up to this link.",
+        is_event=True,
     ),
     AlertKind(
         "forward unreadable", "forward_unreadable", "critical",
@@ -147,6 +153,7 @@ KINDS = (
         "A run of Dagster has failed.",
         "The text names the step and its error; after mending, run the command again. What fails "
         "of a daily run also raises `daily_missing`, if the account was not marked.",
+        is_event=True,
     ),
 )  # fmt: skip
 OTHER = AlertKind("", "other", "warning", "A condition of another kind.", "Its text says what.")
