@@ -49,6 +49,10 @@ class RunOutcome:
 class RunFailedError(PlatformError):
     """A run failed; the message is the cause that the failing step reported."""
 
+    def __init__(self, message: str, run_id: str = "") -> None:
+        super().__init__(message)
+        self.run_id = run_id
+
 
 def run_job(
     settings: Settings,
@@ -199,7 +203,7 @@ def _run(
             instance=instance, tags=tags, asset_selection=keys, raise_on_error=False
         )
     if not outcome.success:
-        raise RunFailedError(_cause(outcome))
+        raise RunFailedError(_cause(outcome), outcome.run_id)
     failed = [
         f"{e.asset_key.to_user_string()}.{e.check_name}: {e.description or 'not passed'}"
         for e in outcome.get_asset_check_evaluations()

@@ -5,15 +5,17 @@ The sensors of the daemon do the same for runs of the schedule.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from options_platform.adapters.heartbeat import heartbeat_url, is_watched
 from options_platform.adapters.notifier import is_configured
-from options_platform.errors import PlatformError
+from options_platform.domain.trading.alerts import Alert
+from options_platform.errors import PlatformError, WarehouseBusyError
 from options_platform.settings import Settings
 
 HEARTBEAT_TRIES = 3
+MOST_CHARACTERS = 500
 
 
 def after_run(settings: Settings, run_id: str, now: datetime) -> list[str]:
@@ -22,14 +24,25 @@ def after_run(settings: Settings, run_id: str, now: datetime) -> list[str]:
     Nothing that fails here fails the run: it is kept, and tried again by the next run or the
     daemon.
     """
-    problems: list[str] = []
-    for is_wanted, step in ((is_watched(), _beat), (is_configured(), _alert)):
-        if is_wanted:
-            try:
-                problems += step(settings, run_id, now)
-            except PlatformError as error:
-                problems.append(str(error))
-    return problems
+    problems = _tried(lambda: _beat(settings, run_id, now)) if is_watched() else []
+    return problems + (_tried(lambda: _alert(settings, (), now)) if is_configured() else [])
+
+
+def after_failure(settings: Settings, run_id: str, why: str, now: datetime) -> list[str]:
+    """Alert to a failed run, whose silence the watcher notices; what did not work, in a line.
+
+    The daemon's sensor sees the run too, and does not report it again.
+    """
+    text = f"{why.strip()[:MOST_CHARACTERS]} (run {run_id})"
+    failed = Alert(f"run {run_id}", "run of daily failed", text)
+    return _tried(lambda: _alert(settings, [failed], now)) if is_configured() else []
+
+
+def _tried(step: Callable[[], Iterator[str]]) -> list[str]:
+    try:
+        return list(step())
+    except PlatformError as error:
+        return [str(error)]
 
 
 def _beat(settings: Settings, run_id: str, now: datetime) -> Iterator[str]:
@@ -46,7 +59,7 @@ def _beat(settings: Settings, run_id: str, now: datetime) -> Iterator[str]:
         yield "the heartbeat was not answered; the next run or the daemon asks again"
 
 
-def _alert(settings: Settings, _run_id: str, now: datetime) -> Iterator[str]:
+def _alert(settings: Settings, events: Sequence[Alert], now: datetime) -> Iterator[str]:
     from options_platform.adapters.notifier import open_notifier
     from options_platform.services.alerting.conditions import look, outbox_of
     from options_platform.services.alerting.deliveries import deliver, record
@@ -55,5 +68,11 @@ def _alert(settings: Settings, _run_id: str, now: datetime) -> Iterator[str]:
     if (sender := open_notifier()) is None:
         return
     outbox = outbox_of(settings)
-    record(outbox, look(settings, outbox, forward_record(settings), now), sender, now, settings)
+    outbox.record_events(events, sender.addresses, now)
+    try:
+        found = look(settings, outbox, forward_record(settings), now)
+        record(outbox, found, sender, now, settings)
+    except WarehouseBusyError as busy:
+        # What waits can be delivered all the same.
+        yield str(busy)
     yield from deliver(outbox, sender, now, settings.alerts).problems[:1]

@@ -13,7 +13,7 @@ from options_platform.adapters.storage.published.refreshing import publish_chang
 from options_platform.cli import main
 from options_platform.domain.trading.alert_rules import AlertRules
 from options_platform.domain.trading.alerts import Alert
-from options_platform.services.alerting.after_run import after_run
+from options_platform.services.alerting.after_run import after_failure, after_run
 from options_platform.services.alerting.conditions import outbox_of
 from options_platform.services.alerting.deliveries import MOST_FAILURES, deliver
 from options_platform.settings import ESCALATION_URLS, HEARTBEAT_URL, make_settings
@@ -151,6 +151,11 @@ def test_a_run_from_the_shell_alerts_and_reports_to_the_watcher(halted, there, m
     assert outbox_of(halted).newest_run(answered=True).run_id == "run-2"
     kept = (halted.home / "alerts.db").read_bytes()
     assert there.password.encode() not in kept
+    # A run that failed is an alert, once, and no sign of life.
+    for _ in range(2):
+        assert after_failure(halted, "run-9", "no source", now + timedelta(minutes=1)) == []
+    assert there.got[1:] == [("run of daily failed", "no source (run run-9)")]
+    assert len(there.asked) == 2
     # What cannot be used fails no run.
     monkeypatch.setenv(HEARTBEAT_URL, "ftp://canary")
     (problem,) = after_run(halted, "run-3", now + timedelta(minutes=2))
