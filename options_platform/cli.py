@@ -54,6 +54,7 @@ COMMANDS = {
     "chain-snapshot": ("market", "chain_snapshot"),
     "ui": ("ui", "ui"),
     "dashboard": ("dashboard", "dashboard"),
+    "metrics": ("metrics", "metrics"),
     "mlflow": ("mlflow", "mlflow"),
     "config": ("config", "config"),
     "new": ("extending.new", "new"),

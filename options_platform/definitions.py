@@ -14,6 +14,7 @@ from options_platform.adapters.storage.tables import (
     EVENT_TABLES,
     REPORT_TABLES,
 )
+from options_platform.defs.alerts.heartbeat import make_heartbeat_sensor
 from options_platform.defs.alerts.sensors import make_alert_sensors
 from options_platform.defs.assets import make_assets
 from options_platform.defs.backtest.assets import make_backtest
@@ -107,6 +108,7 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
             sensors=[
                 *make_reports_sensors([daily, backtest], reporting),
                 *make_alert_sensors(settings),
+                make_heartbeat_sensor(settings),
             ],
             resources={
                 "platform": make_platform_resource(platform),

@@ -1,12 +1,10 @@
-"""docs/operations.md has a row for each alert and each difference that the code can raise."""
+"""docs/operations.md has a row for each difference that the code can raise."""
 
 import ast
 import re
 import textwrap
 import tomllib
 from pathlib import Path
-
-import pytest
 
 from options_platform.settings import make_settings
 from options_platform_tests.drills.followed import PAGE, commands_of
@@ -70,30 +68,10 @@ def first_cells(heading):
     return re.findall(r"^\| `([^`]+)` \|", text, flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize(
-    ("heading", "raised_by_the_code"),
-    [
-        ("What each alert means", ("Alert", 1, "title")),
-        ("Ledger and broker differ", ("Difference", 0, "code")),
-    ],
-    ids=["alerts", "differences"],
-)
-def test_each_has_one_row_that_says_what_to_do_and_no_row_is_of_a_former_one(
-    heading, raised_by_the_code
-):
-    rows = first_cells(heading)
+def test_each_difference_has_one_row_that_says_what_to_do_and_no_row_is_of_a_former_one():
+    rows = first_cells("Ledger and broker differ")
     assert len(rows) > 10
-    assert sorted(rows) == sorted(raised(*raised_by_the_code))
-
-
-def test_a_new_alert_without_a_row_is_seen_however_its_title_is_made():
-    source = """
-def f(n):
-    title = f"{n}: late"
-    first = Alert("key", title, "")
-    return [first, Alert("key", f"{n} is" + (" low" if n else ""), ""), Alert(title="x", key="")]
-"""
-    assert made_of(source, "Alert", 1, "title") == {"...: late", "... is...", "x"}
+    assert sorted(rows) == sorted(raised("Difference", 0, "code"))
 
 
 def test_each_drill_of_the_page_is_followed_by_a_test():

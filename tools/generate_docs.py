@@ -30,6 +30,7 @@ from options_platform.domain.features.report_features import EARNINGS
 from options_platform.domain.features.spec import Feature
 from options_platform.domain.features.table import FAMILY_TABLES
 from options_platform.domain.planning.reasons import REASONS
+from tools.alerts_page import alerts_page
 from tools.layouts_page import layouts_page
 from tools.markdown import table as markdown_table
 from tools.reference_pages import commands_page, settings_page
@@ -248,6 +249,7 @@ def _with_bounds(
 PAGES: dict[str, Callable[[], str]] = {
     "feature-dictionary.md": feature_dictionary,
     "data-dictionary.md": data_dictionary,
+    "alerts.md": lambda: alerts_page(GENERATED),
     "rules.md": lambda: rules_page(GENERATED),
     "file-layouts.md": lambda: layouts_page(GENERATED),
     "settings.md": lambda: settings_page(GENERATED),

@@ -28,7 +28,17 @@ PLAIN_TYPES: dict[Any, str] = {
     Path: "folder",
 }
 OUTSIDE = (
-    ("OPTIONS_ALERT_URLS", "where alerts go, addresses in Apprise's notation", "trading.md#alerts"),
+    ("OPTIONS_ALERT_URLS", "where alerts go, addresses in Apprise's notation", "alerts.md"),
+    (
+        "OPTIONS_ALERT_ESCALATION_URLS",
+        "where critical alerts go that nobody has acknowledged",
+        "alerts.md#how-a-message-is-sent",
+    ),
+    (
+        "OPTIONS_HEARTBEAT_URL",
+        "the watcher that is asked after each daily run",
+        "alerts.md#heartbeat",
+    ),
     ("OPTIONS_LIVE_MONEY", "the third switch of live trading", "trading.md#real-money"),
     ("APCA_API_KEY_ID, APCA_API_SECRET_KEY", "Alpaca's keys", "data-sources.md#alpaca"),
     ("NO_COLOR", "no colour, whatever its value", "commands.md#all-commands"),

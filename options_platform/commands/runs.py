@@ -106,7 +106,8 @@ def daily(args: argparse.Namespace) -> int:
     newest = _newest(settings)
     day = _session_from(args.date or newest, settings, newest)
 
-    from options_platform.runs import history_assets, run_job
+    from options_platform.runs import RunFailedError, history_assets, run_job
+    from options_platform.services.alerting.after_run import after_failure, after_run
 
     progress = ConsoleProgress()
     missing = _missing_history(settings, day)
@@ -118,11 +119,16 @@ def daily(args: argparse.Namespace) -> int:
         run_job(settings, history, assets=assets, progress=progress, backfill=True)
     began = time.monotonic()
     selected = PartitionRange(day, day, settings.tickers)
-    outcomes = run_job(settings, selected, progress=progress)
+    try:
+        outcomes = run_job(settings, selected, progress=progress)
+    except RunFailedError as error:
+        _report_outcomes(after_failure(settings, error.run_id, str(error), datetime.now(UTC)))
+        raise
     _report_outcomes([w for o in outcomes for w in o.warnings])
     _show_plans(settings, day)
     _show_head(settings, day)
     say(f"{day} done in {time.monotonic() - began:.1f} s.")
+    _report_outcomes(after_run(settings, outcomes[-1].run_id, datetime.now(UTC)))
     for name in settings.lost_sets:
         say(f"Rule set {name} entered nothing: it cannot be read; see: options-platform doctor")
     failed = _report_failed({t: why for o in outcomes for t, why in o.failed.items()})

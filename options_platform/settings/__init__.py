@@ -7,6 +7,8 @@ Other folders import them from here. Rules of the domain bring settings of their
 from options_platform.settings.keys import field_names, names_of
 from options_platform.settings.loading import (
     ALERT_URLS,
+    ESCALATION_URLS,
+    HEARTBEAT_URL,
     STARTED_BY,
     load_settings,
     make_settings,
@@ -17,6 +19,8 @@ from options_platform.settings.settings import Settings
 
 __all__ = [
     "ALERT_URLS",
+    "ESCALATION_URLS",
+    "HEARTBEAT_URL",
     "STARTED_BY",
     "Settings",
     "field_names",

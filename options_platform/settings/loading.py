@@ -51,13 +51,18 @@ STARTED_BY = "OPTIONS_STARTED_BY"
 # Variables with our prefix that steer the tests or mark a container, and those that no options.toml
 # may hold: the switch of live trading, and the addresses of alerts, which are secrets.
 ALERT_URLS = "OPTIONS_ALERT_URLS"
+ESCALATION_URLS = "OPTIONS_ALERT_ESCALATION_URLS"
+HEARTBEAT_URL = "OPTIONS_HEARTBEAT_URL"
 NOT_SETTINGS = frozenset(
     {
         "OPTIONS_REFERENCE_DATA",
         "OPTIONS_REQUIRE_ALL",
         LIVE_SWITCH,
-        ALERT_URLS,
-        f"{ALERT_URLS}{FILE_SUFFIX}",
+        *(
+            f"{name}{suffix}"
+            for name in (ALERT_URLS, ESCALATION_URLS, HEARTBEAT_URL)
+            for suffix in ("", FILE_SUFFIX)
+        ),
         STARTED_BY,
     }
 )

@@ -27,7 +27,7 @@ from options_platform.domain.feature_engine.regime import RegimeRules
 from options_platform.domain.forward.links import FILE_NAME
 from options_platform.domain.planning.plan import PlanRules
 from options_platform.domain.risk import FreshnessRules, RiskRules, SetLimits
-from options_platform.domain.trading.alerts import AlertRules
+from options_platform.domain.trading.alert_rules import AlertRules
 from options_platform.domain.trading.exits.exit_rules import ExitRules
 from options_platform.domain.trading.exits.expiry_policy import ExpiryRules
 from options_platform.domain.trading.fill_prices import FillRules

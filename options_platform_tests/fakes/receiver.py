@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback that receives alerts."""
+"""A real HTTP server on loopback that receives alerts, and is a watcher of heartbeats."""
 
 import json
 from contextlib import contextmanager
@@ -8,11 +8,15 @@ from threading import Thread
 
 class Receiver:
     def __init__(self):
-        self.status, self.got = 200, []
+        self.status, self.got, self.asked = 200, [], []
 
     @property
     def url(self):
         return f"json://user:{self.password}@127.0.0.1:{self.port}/alerts"
+
+    @property
+    def watcher(self):
+        return f"http://127.0.0.1:{self.port}/ping/{self.password}"
 
     password = "canary-password"
 
@@ -28,6 +32,13 @@ def receiver():
             if found.status == 200:
                 found.got.append((body["title"], body["message"]))
             self.send_response(found.status)
+            self.end_headers()
+
+        def do_GET(self):
+            found.asked.append(self.path)
+            self.send_response(found.status)
+            self.send_header("Location", "/login")
+            self.send_header("Content-Length", "0")
             self.end_headers()
 
         def log_message(self, *arguments):

@@ -25,7 +25,7 @@ PLATFORM_ENTRIES = (
     "*.duckdb*", "mlflow.db*", "mlflow.lock", "search.db*", "mlartifacts", "dagster", "reports",
     "logs", "chains", "cache", "locks", "exports", "backups.json", "demo.sha256", LAYOUT_FILE,
     "published", "before-*", ".restoring-*", "replay-*", "rule_sets", "forward_record.chain*",
-    "pages.secret*", "dashboard.secret*",
+    "pages.secret*", "dashboard.secret*", "metrics.secret*", "alerts.db*", "alerts.lock",
 )  # fmt: skip
 NO_DATA = ("lost+found", "options.toml", ".env")
 """What a folder may hold before it becomes a home."""

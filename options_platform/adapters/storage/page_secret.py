@@ -18,6 +18,9 @@ FILE = "pages.secret"
 DASHBOARD = "dashboard.secret"
 """Apart from the other, which stands in the links of Dagster's event log."""
 
+METRICS = "metrics.secret"
+"""Opens the figures for Prometheus, and nothing else."""
+
 SECRET = re.compile(r"[0-9a-f]{32}")
 
 

@@ -244,9 +244,13 @@ def _add_trading(reading: AddCommand) -> None:
 
 def _add_alerts(reading: AddCommand) -> None:
     alerts = reading(
-        "alerts", "show what is wrong now, or send a test message to the addresses of alerts"
+        "alerts", "show what is wrong now, acknowledge it, or send a test to the addresses"
     )
     alerts.add_argument("action", nargs="?", choices=("show", "test"), default="show")
+    alerts.add_argument(
+        "--acknowledge", metavar="ID", help="note that somebody has seen the alert; it is quiet now"
+    )
+    alerts.add_argument("--by", metavar="NAME", help="who has seen it (default: this user)")
 
 
 def _add_rehearse(reading: AddCommand) -> None:
@@ -313,6 +317,9 @@ def _add_ui(add: AddCommand) -> None:
     dashboard.add_argument(
         "--password-file", metavar="FILE", help="file with the password for those who use it"
     )
+    metrics = add("metrics", "print the figures for Prometheus, or serve them on 127.0.0.1")
+    metrics.add_argument("--serve", action="store_true", help="serve them until interrupted")
+    metrics.add_argument("--port", type=int, default=9465)
     mlflow = add("mlflow", "serve MLflow's UI, opened on the newest scores of the models")
     mlflow.add_argument("--host", default="127.0.0.1", help="address to listen on")
     mlflow.add_argument("--port", type=int, default=5000)

@@ -1,13 +1,13 @@
-"""Failed runs that still have to be reported, by address.
+"""Failed runs that are not in the outbox of alerts yet.
 
-Dagster's sensor for failed runs advances even if a message could not be delivered. This one
-remembers the delivered messages, so that none is lost while an address does not work.
+Dagster's sensor for failed runs advances even if a message could not be delivered. This one hands
+each failed run to the outbox, which keeps its messages until they are delivered.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -30,49 +30,47 @@ class FailedRun:
 
 
 @dataclass(frozen=True)
-class Delivered:
-    """Delivered failures: all before `since` (Unix seconds), and later ones in `run_ids`."""
+class Recorded:
+    """Recorded failures: all before `since` (Unix seconds), and later ones in `run_ids`."""
 
     since: float
     run_ids: tuple[str, ...] = ()
 
-    def after(self, failed: Sequence[FailedRun], sent: Collection[str]) -> Delivered:
-        """The delivered failures after those of the run ids `sent`, out of `failed`."""
-        waiting = [run.ended for run in failed if run.run_id not in sent]
+    def after(self, failed: Sequence[FailedRun]) -> Recorded:
+        """The recorded failures after those of `failed` were recorded too."""
         newest = max([self.since, *(run.ended - OVERLAP_SECONDS for run in failed)])
-        return Delivered(min([newest, *waiting]), (*self.run_ids, *sent)[-MOST_REMEMBERED:])
+        run_ids = (*self.run_ids, *(run.run_id for run in failed))
+        return Recorded(newest, run_ids[-MOST_REMEMBERED:])
 
 
-def write_cursor(delivered: Mapping[int, Delivered]) -> str:
-    """The delivered failures of each address number as a sensor's cursor (JSON)."""
-    return json.dumps({number: asdict(each) for number, each in delivered.items()})
+def write_cursor(recorded: Recorded) -> str:
+    """The recorded failures as a sensor's cursor (JSON)."""
+    return json.dumps(asdict(recorded))
 
 
-def read_cursor(cursor: str | None, numbers: Iterable[int], now: datetime) -> dict[int, Delivered]:
-    """The delivered failures of each address number; a new address gets only failures after `now`.
+def read_cursor(cursor: str | None, now: datetime) -> Recorded:
+    """The recorded failures; only failures after `now` are news for a new or unreadable cursor.
 
-    A cursor without address numbers applies to all of them; an unreadable one counts as none.
+    Of an older cursor, which has the delivered failures of each address, what every address has
+    counts as recorded.
     """
     try:
         stored = json.loads(cursor or "{}")
-        by_address = stored if "since" not in stored else dict.fromkeys(map(str, numbers), stored)
-        return {
-            number: Delivered(float(fields["since"]), tuple(fields["run_ids"]))
-            if (fields := by_address.get(str(number)))
-            else Delivered(now.timestamp())
-            for number in numbers
-        }
+        parts = [stored] if "since" in stored else list(stored.values())
+        since = min(float(part["since"]) for part in parts)
+        common = set.intersection(*({*part["run_ids"]} for part in parts))
+        return Recorded(since, tuple(run for run in parts[0]["run_ids"] if run in common))
     except (AttributeError, KeyError, TypeError, ValueError):
         # A cursor that Dagster's sensor for failed runs wrote.
-        return {number: Delivered(now.timestamp()) for number in numbers}
+        return Recorded(now.timestamp())
 
 
-def failed_runs(instance: dg.DagsterInstance, delivered: Delivered) -> list[FailedRun]:
-    """The failed runs that are not yet delivered, in the order in which they ended."""
+def failed_runs(instance: dg.DagsterInstance, recorded: Recorded) -> list[FailedRun]:
+    """The failed runs that are not yet recorded, in the order in which they ended."""
     records = instance.get_run_records(
         dg.RunsFilter(
             statuses=[dg.DagsterRunStatus.FAILURE],
-            updated_after=datetime.fromtimestamp(delivered.since, UTC),
+            updated_after=datetime.fromtimestamp(recorded.since, UTC),
         )
     )
     failed = [
@@ -83,9 +81,9 @@ def failed_runs(instance: dg.DagsterInstance, delivered: Delivered) -> list[Fail
             _first_error(instance, record.dagster_run.run_id),
         )
         for record in records
-        if record.dagster_run.run_id not in delivered.run_ids
+        if record.dagster_run.run_id not in recorded.run_ids
     ]
-    return sorted((run for run in failed if run.ended >= delivered.since), key=lambda r: r.ended)
+    return sorted((run for run in failed if run.ended >= recorded.since), key=lambda r: r.ended)
 
 
 def _first_error(instance: dg.DagsterInstance, run_id: str) -> str:

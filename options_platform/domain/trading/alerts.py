@@ -6,11 +6,14 @@ ended, it is reported when it comes back.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 
 from options_platform.domain.calendar.sessions import NEW_YORK, newest_session, shift
+from options_platform.domain.trading.alert_kinds import Severity, kind_of
+from options_platform.domain.trading.alert_rules import AlertRules
 from options_platform.domain.trading.equity_refusals import EquityRefusals
 from options_platform.domain.trading.orders import Order
 from options_platform.domain.trading.reconciliation.differences import Difference
@@ -18,32 +21,6 @@ from options_platform.formats import pct, usd
 
 DUE = time(0, 30)
 """When the daily run of a session starts, in New York, on the day after it."""
-
-
-GROWN = 2.0
-"""A condition is reported again at this many times the size that was reported."""
-
-
-@dataclass(frozen=True)
-class AlertRules:
-    """When to alert.
-
-    At a fall of equity from its peak by `drawdown_pct` (a fraction) or more; and for a session
-    whose daily run has recorded nothing `missed_after_hours` hours after its start. The account is
-    checked every `every_seconds`.
-    """
-
-    drawdown_pct: float = 0.05
-    missed_after_hours: float = 3.0
-    every_seconds: int = 60
-
-    def __post_init__(self) -> None:
-        if not 0 < self.drawdown_pct < 1:
-            raise ValueError("drawdown_pct is a fraction such as 0.05")
-        if self.missed_after_hours <= 0:
-            raise ValueError("missed_after_hours is more than 0")
-        if self.every_seconds < 1:
-            raise ValueError("every_seconds is at least 1")
 
 
 @dataclass(frozen=True)
@@ -57,6 +34,16 @@ class Alert:
     title: str
     text: str
     size: float = 0.0
+
+    @property
+    def severity(self) -> Severity:
+        """How severe alerts of its kind are."""
+        return kind_of(self.key).severity
+
+    @property
+    def id(self) -> str:
+        """Six hex digits made from the key, by which a person acknowledges it."""
+        return hashlib.sha256(self.key.encode()).hexdigest()[:6]
 
 
 @dataclass(frozen=True)
@@ -191,27 +178,6 @@ def newest_due(now: datetime, rules: AlertRules) -> date:
     begins = datetime.combine(day + timedelta(days=1), DUE, NEW_YORK)
     late = begins + timedelta(hours=rules.missed_after_hours)
     return day if now >= late else shift(day, -1)
-
-
-def unsent(alerts: Sequence[Alert], sizes: Mapping[str, float]) -> list[Alert]:
-    """The alerts that were not sent yet, or have grown since; `sizes` were sent, by key."""
-    return [
-        alert
-        for alert in alerts
-        if alert.key not in sizes or alert.size >= GROWN * sizes[alert.key] > 0
-    ]
-
-
-def sent_sizes(
-    alerts: Sequence[Alert], before: Mapping[str, float], sent: Collection[str]
-) -> dict[str, float]:
-    """By key the size that was sent, before or now, of the conditions that still hold."""
-    now = {alert.key: alert.size for alert in alerts}
-    return {
-        key: now[key] if key in sent else before[key]
-        for key in sorted(now)
-        if key in {*before, *sent}
-    }
 
 
 def _drawdown(equities_usd: Sequence[float]) -> float:

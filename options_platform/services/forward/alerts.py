@@ -7,7 +7,7 @@ that the record was not chained anew.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from options_platform.domain.calendar.sessions import sessions
@@ -28,7 +28,7 @@ def head_text(link: Link) -> str:
 HEAD, LOST = "forward head", "forward head lost"
 """What the keys of these alerts begin with; number and hash of the link follow."""
 
-OF_HEAD = re.compile(rf"({HEAD}|{LOST}) (?P<number>\d+) (?P<hash>[0-9a-f]{{64}})")
+OF_HEAD = re.compile(rf"{HEAD} (?P<number>\d+) (?P<hash>[0-9a-f]{{64}})")
 
 
 def head_message(chain: Chain) -> Alert | None:
@@ -44,48 +44,26 @@ def head_message(chain: Chain) -> Alert | None:
     )
 
 
-def lost_heads(chain: Chain, sent: Iterable[str]) -> dict[str, Alert]:
-    """By key of `sent`, the alerts that were sent: heads that left and are not in the chain now.
+def lost_head(chain: Chain, sent: Sequence[str]) -> Alert | None:
+    """That the record has lost the newest head that left; `sent` are keys of alerts, newest first.
 
-    The record was then deleted, cut off, restored from an older backup or chained anew. Nothing of
-    one that was altered, which has an alert of its own.
+    The record was then deleted, cut off, restored from an older backup or chained anew. None of
+    one that was altered, which has an alert of its own, and where the loss was said since.
     """
     if chain.fault is not None:
-        return {}
-    hashes = {link.hash for link in chain.links}
-    lost: dict[str, Alert] = {}
-    for key in sent:
-        match = OF_HEAD.fullmatch(key)
-        if match is not None and match["hash"] not in hashes:
-            number, own = match["number"], match["hash"]
-            lost[key] = Alert(
-                f"{LOST} {number} {own}",
-                "CRITICAL: the forward record has lost a head that had left",
-                f"link {number}, head {own}, was sent and is not in the record, which has "
-                f"{len(chain.links)} links: it was deleted, cut off, restored from an older backup "
-                "or chained anew; bring back the record that has this head from a backup, or know "
-                "that a new record has begun",
-            )
-    return lost
-
-
-def with_head(
-    before: Mapping[str, float], after: Mapping[str, float], lost: Mapping[str, Alert]
-) -> dict[str, float]:
-    """The sizes `after`, by key, with the head among those `before` that has to be remembered.
-
-    It is, until a later head has been sent; one that the record has lost, until that was said.
-    """
-    later = any(_is_head(key) for key in after)
-    return {**after} | {
-        key: size
-        for key, size in before.items()
-        if _is_head(key) and (lost[key].key not in after if key in lost else not later)
-    }
-
-
-def _is_head(key: str) -> bool:
-    return key.startswith(f"{HEAD} ") and not key.startswith(f"{LOST} ")
+        return None
+    match = next((found for key in sent if (found := OF_HEAD.fullmatch(key))), None)
+    if match is None or match["hash"] in {link.hash for link in chain.links}:
+        return None
+    number, own = match["number"], match["hash"]
+    return Alert(
+        f"{LOST} {number} {own}",
+        "CRITICAL: the forward record has lost a head that had left",
+        f"link {number}, head {own}, was sent and is not in the record, which has "
+        f"{len(chain.links)} links: it was deleted, cut off, restored from an older backup "
+        "or chained anew; bring back the record that has this head from a backup, or know "
+        "that a new record has begun",
+    )
 
 
 def forward_alerts(settings: Settings, chain: Chain, now: datetime) -> list[Alert]:

@@ -18,10 +18,10 @@ from pathlib import Path
 
 from options_platform.adapters.storage.page_secret import DASHBOARD, secret_of
 from options_platform.errors import UsageError
+from options_platform.serving.metrics import FORWARDED
 
 HOST = "127.0.0.1"
 SHORTEST_PASSWORD = 12
-FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from options_platform.errors import PlatformError
 from options_platform.reporting.dashboard.pages import PAGES, render_answer
 from options_platform.serving.dashboard.actions import ACTIONS, carry_out, refusal
 from options_platform.serving.dashboard.made_pages import ASKED, MadePages
+from options_platform.serving.metrics import PATH, Scrapes
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -125,6 +126,7 @@ def make_app(pages: MadePages) -> Starlette:
             Route("/state/{name}", guarded(state), methods=["GET"]),
             Route("/static/{file}", guarded(static), methods=["GET"]),
             Route("/actions/{action}", act, methods=["POST"]),
+            Route(PATH, Scrapes(pages.settings, pages.as_stored).answer, methods=["GET"]),
             Route("/{name}", guarded(page), methods=["GET"]),
         ],
         middleware=[

@@ -1,5 +1,6 @@
 """The alert sensors, with a real ledger, Dagster instance and receiver."""
 
+import json
 from dataclasses import replace
 from datetime import datetime
 
@@ -9,6 +10,7 @@ import pytest
 from options_platform.adapters.notifier import VARIABLE, open_notifier
 from options_platform.adapters.storage.ledger import open_ledger
 from options_platform.definitions import build_defs
+from options_platform.defs.alerts.failed_runs import Recorded, read_cursor
 from options_platform.defs.alerts.sensors import make_alert_sensors
 from options_platform.domain.calendar.sessions import NEW_YORK, newest_session, shift
 from options_platform.domain.forward.verification import read_chain
@@ -288,6 +290,27 @@ def test_more_failures_than_are_sent_at_once_are_all_sent(look, there, instance,
     for _ in range(4):
         look()
     assert [text[-37:-1] for _, text in there.got] == runs
+
+
+def test_what_an_earlier_version_has_delivered_is_not_sent_again(settings, urls, there, ledger):
+    """Its memory was the sensors' cursors: keys with sizes for each address, or keys alone."""
+    ledger.halt("by hand", NOW)
+    head = read_chain(chain_bytes(1, first=NEWEST)).links[-1]
+    settings.forward_record_path.write_bytes(chain_bytes(1, first=NEWEST))
+    key = f"forward head {head.number} {head.hash}"
+    definitions = build_defs(settings, now=lambda: NOW)
+    _, sensor = make_alert_sensors(settings, lambda: open_notifier({VARIABLE: " ".join(urls)}))
+    cursor = json.dumps({"1": {"halted": 0.0, key: 0.0}})
+    for _ in range(2):
+        context = dg.build_sensor_context(
+            cursor=cursor, resources=definitions.resources, sensor_name=sensor.name
+        )
+        with context:
+            cursor = sensor.evaluate_tick(context).cursor
+    assert there.got == []
+    old = {"1": {"since": 5.0, "run_ids": ["a", "b"]}, "2": {"since": 4.0, "run_ids": ["b"]}}
+    assert read_cursor(json.dumps(old), NOW) == Recorded(4.0, ("b",))
+    assert read_cursor("2024-07-05", NOW) == read_cursor(None, NOW) == Recorded(NOW.timestamp())
 
 
 @pytest.mark.parametrize(("urls", "state"), [("", "STOPPED"), ("json://127.0.0.1/", "RUNNING")])

@@ -1,20 +1,16 @@
 from dataclasses import replace
-from datetime import date, datetime, timedelta
-from itertools import pairwise
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from options_platform.domain.calendar.sessions import NEW_YORK
+from options_platform.domain.trading.alert_kinds import OTHER, kind_of
 from options_platform.domain.trading.alerts import (
     AccountState,
-    Alert,
     AlertRules,
     account_alerts,
     newest_due,
-    sent_sizes,
-    unsent,
 )
 from options_platform.domain.trading.equity_refusals import EquityRefusals
 from options_platform.domain.trading.orders import Order, OrderLeg
@@ -97,52 +93,54 @@ def test_a_home_that_never_ran_misses_nothing():
     assert keys(replace(CALM, newest_run=None)) == []
 
 
-@given(st.lists(st.sets(st.sampled_from("abcd")), max_size=12))
-def test_each_spell_of_a_condition_is_told_once(spells):
-    told, before = {}, set()
-    for holding in spells:
-        found = [Alert(key, "", "") for key in sorted(holding)]
-        fresh = [alert.key for alert in unsent(found, told)]
-        assert set(fresh) == holding - before
-        told = sent_sizes(found, told, fresh)
-        before = holding
-
-
-@given(st.lists(st.floats(5.0, 1e6), min_size=1, max_size=20))
-def test_a_difference_in_cash_is_told_again_each_time_it_has_doubled(amounts):
-    told, rung = {}, []
-    for amount in amounts:
-        differ = (Difference("CASH", "cash", "the broker has less", -amount),)
-        found = account_alerts(replace(CALM, differences=differ), SATURDAY_NOON, RULES)
-        fresh = unsent(found, told)
-        rung += [alert.size for alert in fresh]
-        assert max(amounts[: amounts.index(amount) + 1]) < 2 * rung[-1]
-        told = sent_sizes(found, told, [alert.key for alert in fresh])
-    assert rung[0] == amounts[0]
-    assert all(later >= 2 * earlier for earlier, later in pairwise(rung))
-
-
-def test_cents_do_not_ring_and_a_difference_that_grew_does():
-    told = {"difference CASH cash": 100.0}
-    for amount, count in ((100.04, 0), (199.99, 0), (5_100.0, 1), (40.0, 0)):
-        alert = Alert("difference CASH cash", "", "", amount)
-        assert len(unsent([alert], told)) == count, amount
-
-
-@given(st.lists(st.booleans(), min_size=1, max_size=8))
-def test_what_was_not_delivered_is_tried_again_until_it_is(delivered):
-    found, told, count = [Alert("halted", "", "")], {}, 0
-    for works in delivered:
-        fresh = [alert.key for alert in unsent(found, told)]
-        sent = fresh if works else []
-        count += len(sent)
-        told = sent_sizes(found, told, sent)
-    assert count == (1 if any(delivered) else 0)
-
-
 @pytest.mark.parametrize(
-    "wrong", [{"drawdown_pct": 5.0}, {"missed_after_hours": 0.0}, {"every_seconds": 0}]
-)
+    "wrong",
+    [
+        {"drawdown_pct": 5.0}, {"missed_after_hours": 0.0}, {"every_seconds": 0},
+        {"escalations": -1}, {"escalate_after_minutes": -1.0}, {"same_within_minutes": -1.0},
+        {"quiet_hours": "22 to 7"}, {"quiet_hours": "22:00-22:00"}, {"quiet_hours": "25:00-07:00"},
+        {"quiet_zone": "Mars/Olympus"},
+    ],
+)  # fmt: skip
 def test_settings_that_make_no_sense_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         AlertRules(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("hours", "quiet", "loud"),
+    [
+        ("22:00-07:00", ("22:00", "23:59", "00:00", "06:59"), ("21:59", "07:00", "12:00")),
+        ("12:00-13:30", ("12:00", "13:29"), ("11:59", "13:30", "00:00")),
+        ("", (), ("00:00", "03:00")),
+    ],
+)
+def test_quiet_hours_are_those_of_their_zone_and_may_pass_midnight(hours, quiet, loud):
+    rules = AlertRules(quiet_hours=hours, quiet_zone="Europe/Berlin")
+    berlin = ZoneInfo("Europe/Berlin")
+    for clock, is_quiet in (*((t, True) for t in quiet), *((t, False) for t in loud)):
+        now = datetime.combine(FRIDAY, time.fromisoformat(clock), berlin).astimezone(UTC)
+        assert rules.is_quiet(now) is is_quiet, clock
+
+
+def test_every_alert_is_of_a_listed_kind_with_its_severity():
+    state = replace(
+        CALM, halted="by hand", paused="a loss", unsure={"id-1": "wide"}, orders=(ORDER,),
+        differences=(Difference("CASH", "cash", "5 USD less"),), equities_usd=(100.0, 50.0),
+        newest_run=date(2024, 7, 3), refused=EquityRefusals(3, 8, 9_120.5, 10_000.0),
+        market_priced={"QQQ": "off"}, without_bars=(("OLD", None),), lost_sets={"mine": "lost"},
+        assigned={"id-1": "100 shares"}, moved_reports={"id-1 2024-07-20": "moved"},
+    )  # fmt: skip
+    alerts = account_alerts(state, SATURDAY_NOON, RULES)
+    kinds = {kind_of(alert.key).name: alert.severity for alert in alerts}
+    assert "other" not in kinds
+    assert len(kinds) == len(alerts) == 13
+    critical = {name for name, severity in kinds.items() if severity == "critical"}
+    assert critical == {"halted", "rule_set_lost", "assigned", "difference", "daily_missing"}
+    assert len({alert.id for alert in alerts}) == len(alerts)
+
+
+def test_a_longer_beginning_of_a_key_decides_its_kind():
+    assert kind_of("forward head lost 3 ab").severity == "critical"
+    assert kind_of("forward head 3 ab").severity == "info"
+    assert kind_of("something new") is OTHER

@@ -24,7 +24,8 @@ from options_platform.defs.alerts.sensors import make_alert_sensors
 from options_platform.domain.calendar.sessions import NEW_YORK
 from options_platform.errors import PlatformError
 from options_platform.fake_alpaca import FakeAlpaca
-from options_platform.settings import ALERT_URLS
+from options_platform.services.alerting.after_run import after_run
+from options_platform.settings import ALERT_URLS, ESCALATION_URLS, HEARTBEAT_URL
 from options_platform.settings.broker_rules import LIVE_SWITCH
 from options_platform_tests.adapters.sources.test_secrets import everything_behind
 from options_platform_tests.fakes.receiver import receiver
@@ -154,6 +155,8 @@ def test_no_canary_is_in_any_file_exception_output_or_page(tmp_path, monkeypatch
             "APCA_API_KEY_ID": KEYS.key,
             "APCA_API_SECRET_KEY": KEYS.secret,
             ALERT_URLS: there.url,
+            ESCALATION_URLS: there.url,
+            HEARTBEAT_URL: there.watcher,
             LIVE_SWITCH: NUMBER,
         }
         for name, value in secrets.items():
@@ -197,6 +200,10 @@ def test_no_canary_is_in_any_file_exception_output_or_page(tmp_path, monkeypatch
             heard.texts[command] = shell(environment, tmp_path, command, "--json")
         heard.texts["alerts test"] = shell(environment, tmp_path, "alerts", "test")
         assert b"did not accept the alert" in heard.texts["alerts test"]
+        heard.texts["metrics"] = shell(environment, tmp_path, "metrics")
+        assert b"options_platform_alert_messages_waiting " in heard.texts["metrics"]
+        heard.texts["after a run"] = "\n".join(after_run(settings, "run-1", now)).encode()
+        assert b"the heartbeat was not answered" in heard.texts["after a run"]
         not_listed = tmp_path / "options.toml"
         not_listed.write_text('[alpaca]\naccounts = ["other"]\n')
         refused = shell(environment, tmp_path, "reconcile")
