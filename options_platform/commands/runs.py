@@ -128,11 +128,12 @@ def daily(args: argparse.Namespace) -> int:
     _show_plans(settings, day)
     _show_head(settings, day)
     say(f"{day} done in {time.monotonic() - began:.1f} s.")
-    _report_outcomes(after_run(settings, outcomes[-1].run_id, datetime.now(UTC)))
+    failed = {ticker: why for outcome in outcomes for ticker, why in outcome.failed.items()}
+    _report_outcomes(after_run(settings, outcomes[-1].run_id, failed, datetime.now(UTC)))
     for name in settings.lost_sets:
         say(f"Rule set {name} entered nothing: it cannot be read; see: options-platform doctor")
-    failed = _report_failed({t: why for o in outcomes for t, why in o.failed.items()})
-    return 1 if settings.lost_sets else failed
+    code = _report_failed(failed)
+    return 1 if settings.lost_sets else code
 
 
 def chosen_tickers(wanted: Sequence[str] | None, settings: Settings) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import dagster as dg
 
 from options_platform.adapters.heartbeat import heartbeat_url, is_watched
 from options_platform.defs.jobs import JOB_NAME
+from options_platform.defs.market_data.answers import left_out_only
 from options_platform.defs.shared.partitions import BACKFILL_TAG
 from options_platform.services.alerting.conditions import outbox_of
 from options_platform.services.alerting.heartbeat import beat
@@ -43,10 +44,17 @@ def make_heartbeat_sensor(
 
 
 def _newest_run(instance: dg.DagsterInstance) -> tuple[str, datetime] | None:
-    """The newest daily run that succeeded, and when it ended; backfills of its job are none."""
-    succeeded = dg.RunsFilter(job_name=JOB_NAME, statuses=[dg.DagsterRunStatus.SUCCESS])
-    for record in instance.get_run_records(succeeded, limit=NEWEST):
-        if BACKFILL_TAG not in record.dagster_run.tags:
+    """The newest daily run that succeeded, and when it ended; backfills of its job are none.
+
+    One that only left out a ticker whose source has failed is a sign of life, and an alert.
+    """
+    success, failure = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE
+    ended_runs = dg.RunsFilter(job_name=JOB_NAME, statuses=[success, failure])
+    for record in instance.get_run_records(ended_runs, limit=NEWEST):
+        run = record.dagster_run
+        if BACKFILL_TAG in run.tags:
+            continue
+        if run.status is success or left_out_only(instance, run.run_id):
             ended = record.end_time or record.update_timestamp.timestamp()
-            return record.dagster_run.run_id, datetime.fromtimestamp(ended, UTC)
+            return run.run_id, datetime.fromtimestamp(ended, UTC)
     return None

@@ -55,3 +55,9 @@ def make_answers_check(settings: Settings) -> dg.AssetChecksDefinition:
             raise FailedTickersError(text)
 
     return source_answers
+
+
+def left_out_only(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Whether a failed run computed and traded all tickers whose sources answered."""
+    failures = instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+    return {entry.step_key for entry in failures} == {ANSWERS_STEP}

@@ -7,7 +7,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
     UnresolvedAssetJobDefinition,
 )
 
-from options_platform.defs.market_data.answers import ANSWERS_STEP
+from options_platform.defs.market_data.answers import left_out_only
 
 
 def make_reports_sensors(
@@ -39,9 +39,9 @@ def make_reports_sensors(
     def reports_after_failed_ticker(
         context: dg.RunFailureSensorContext,
     ) -> dg.RunRequest | dg.SkipReason:
-        failed = {event.step_key for event in context.get_step_failure_events()}
-        if failed != {ANSWERS_STEP}:
+        run_id = context.dagster_run.run_id
+        if not left_out_only(context.instance, run_id):
             return dg.SkipReason("the run did not compute everything")
-        return dg.RunRequest(run_key=context.dagster_run.run_id)
+        return dg.RunRequest(run_key=run_id)
 
     return [reports_after_daily, reports_after_failed_ticker]

@@ -5,27 +5,32 @@ The sensors of the daemon do the same for runs of the schedule.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from options_platform.adapters.heartbeat import heartbeat_url, is_watched
 from options_platform.adapters.notifier import is_configured
 from options_platform.domain.trading.alerts import Alert
 from options_platform.errors import PlatformError, WarehouseBusyError
+from options_platform.services.market_data.failed_tickers import in_words
 from options_platform.settings import Settings
 
 HEARTBEAT_TRIES = 3
 MOST_CHARACTERS = 500
 
 
-def after_run(settings: Settings, run_id: str, now: datetime) -> list[str]:
+def after_run(
+    settings: Settings, run_id: str, failed: Mapping[str, str], now: datetime
+) -> list[str]:
     """Ask the watcher and deliver alerts; what did not work, each in a line.
 
-    Nothing that fails here fails the run: it is kept, and tried again by the next run or the
+    `failed` has by ticker why its source left it out, which is an alert: to Dagster such a run has
+    failed, and the daemon's sensor would send the same one. Nothing that fails here fails the run: it is kept, and tried again by the next run or the
     daemon.
     """
     problems = _tried(lambda: _beat(settings, run_id, now)) if is_watched() else []
-    return problems + (_tried(lambda: _alert(settings, (), now)) if is_configured() else [])
+    events = [_failure(run_id, in_words(failed))] if failed else []
+    return problems + (_tried(lambda: _alert(settings, events, now)) if is_configured() else [])
 
 
 def after_failure(settings: Settings, run_id: str, why: str, now: datetime) -> list[str]:
@@ -33,9 +38,13 @@ def after_failure(settings: Settings, run_id: str, why: str, now: datetime) -> l
 
     The daemon's sensor sees the run too, and does not report it again.
     """
-    text = f"{why.strip()[:MOST_CHARACTERS]} (run {run_id})"
-    failed = Alert(f"run {run_id}", "run of daily failed", text)
+    failed = _failure(run_id, why)
     return _tried(lambda: _alert(settings, [failed], now)) if is_configured() else []
+
+
+def _failure(run_id: str, why: str) -> Alert:
+    text = f"{why.strip()[:MOST_CHARACTERS]} (run {run_id})"
+    return Alert(f"run {run_id}", "run of daily failed", text)
 
 
 def _tried(step: Callable[[], Iterator[str]]) -> list[str]:

@@ -7,8 +7,9 @@ import pytest
 
 from options_platform.adapters.heartbeat import ask, heartbeat_url
 from options_platform.defs.alerts.heartbeat import make_heartbeat_sensor
+from options_platform.defs.market_data.answers import ANSWERS_STEP
 from options_platform.defs.shared.partitions import BACKFILL_TAG
-from options_platform.errors import NotifyError, SettingsError
+from options_platform.errors import FailedTickersError, NotifyError, SettingsError
 from options_platform.settings import HEARTBEAT_URL, make_settings
 from options_platform_tests.fakes.receiver import receiver
 
@@ -28,6 +29,16 @@ def works_or_not(context):
 @dg.job(name="daily")
 def daily():
     works_or_not()
+
+
+@dg.op(name=ANSWERS_STEP)
+def answers():
+    raise FailedTickersError("QQQ failed: no answer")
+
+
+@dg.job(name="daily")
+def daily_without_a_ticker():
+    answers()
 
 
 @pytest.fixture
@@ -69,6 +80,12 @@ def test_the_watcher_is_asked_once_for_each_daily_run_that_succeeded(look, run, 
         assert look() == "the watcher has answered"
         assert look() == "nothing to report"
         assert there.asked == [f"/ping/{there.password}"] * number
+
+
+def test_a_run_that_only_left_out_a_ticker_is_a_sign_of_life(look, instance, there):
+    daily_without_a_ticker.execute_in_process(instance=instance, raise_on_error=False)
+    assert look() == "the watcher has answered"
+    assert len(there.asked) == 1
 
 
 @pytest.mark.parametrize("status", [302, 404, 500])

@@ -202,7 +202,7 @@ def test_no_canary_is_in_any_file_exception_output_or_page(tmp_path, monkeypatch
         assert b"did not accept the alert" in heard.texts["alerts test"]
         heard.texts["metrics"] = shell(environment, tmp_path, "metrics")
         assert b"options_platform_alert_messages_waiting " in heard.texts["metrics"]
-        heard.texts["after a run"] = "\n".join(after_run(settings, "run-1", now)).encode()
+        heard.texts["after a run"] = "\n".join(after_run(settings, "run-1", {}, now)).encode()
         assert b"the heartbeat was not answered" in heard.texts["after a run"]
         not_listed = tmp_path / "options.toml"
         not_listed.write_text('[alpaca]\naccounts = ["other"]\n')

@@ -134,18 +134,18 @@ def test_what_cannot_be_acknowledged_is_refused_with_what_to_do(halted, capsys, 
 
 def test_a_run_from_the_shell_alerts_and_reports_to_the_watcher(halted, there, monkeypatch):
     now = datetime.now(UTC)
-    assert after_run(halted, "run-1", now) == []
+    assert after_run(halted, "run-1", {}, now) == []
     assert not (halted.home / "alerts.db").exists()
     monkeypatch.setenv(VARIABLE, there.url)
     monkeypatch.setenv(HEARTBEAT_URL, there.watcher)
     monkeypatch.setattr("options_platform.services.alerting.after_run.HEARTBEAT_TRIES", 1)
     there.status = 503
-    heartbeat, alert = after_run(halted, "run-1", now)
+    heartbeat, alert = after_run(halted, "run-1", {}, now)
     assert heartbeat.startswith("the heartbeat was not answered")
     assert alert.startswith("address 1 of 1 in OPTIONS_ALERT_URLS did not accept the alert")
     there.status = 200
     for _ in range(2):
-        assert after_run(halted, "run-2", now + timedelta(minutes=1)) == []
+        assert after_run(halted, "run-2", {}, now + timedelta(minutes=1)) == []
     assert there.got == [("paper: new entries are halted", "by hand")]
     assert len(there.asked) == 2
     assert outbox_of(halted).newest_run(answered=True).run_id == "run-2"
@@ -156,7 +156,12 @@ def test_a_run_from_the_shell_alerts_and_reports_to_the_watcher(halted, there, m
         assert after_failure(halted, "run-9", "no source", now + timedelta(minutes=1)) == []
     assert there.got[1:] == [("run of daily failed", "no source (run run-9)")]
     assert len(there.asked) == 2
+    # One that left out a ticker is both.
+    left_out = {"QQQ": "no answer"}
+    assert after_run(halted, "run-10", left_out, now + timedelta(minutes=1)) == []
+    assert there.got[2:] == [("run of daily failed", "QQQ failed: no answer (run run-10)")]
+    assert len(there.asked) == 3
     # What cannot be used fails no run.
     monkeypatch.setenv(HEARTBEAT_URL, "ftp://canary")
-    (problem,) = after_run(halted, "run-3", now + timedelta(minutes=2))
+    (problem,) = after_run(halted, "run-3", {}, now + timedelta(minutes=2))
     assert "canary" not in problem
