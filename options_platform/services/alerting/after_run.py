@@ -25,8 +25,8 @@ def after_run(
     """Ask the watcher and deliver alerts; what did not work, each in a line.
 
     `failed` has by ticker why its source left it out, which is an alert: to Dagster such a run has
-    failed, and the daemon's sensor would send the same one. Nothing that fails here fails the run: it is kept, and tried again by the next run or the
-    daemon.
+    failed, and the daemon's sensor would send the same one. Nothing that fails here fails the run:
+    it is kept, and tried again by the next run or the daemon.
     """
     problems = _tried(lambda: _beat(settings, run_id, now)) if is_watched() else []
     events = [_failure(run_id, in_words(failed))] if failed else []

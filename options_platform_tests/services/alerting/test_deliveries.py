@@ -158,10 +158,10 @@ def test_a_run_from_the_shell_alerts_and_reports_to_the_watcher(halted, there, m
     assert len(there.asked) == 2
     # One that left out a ticker is both.
     left_out = {"QQQ": "no answer"}
-    assert after_run(halted, "run-10", left_out, now + timedelta(minutes=1)) == []
+    assert after_run(halted, "run-10", left_out, now + timedelta(minutes=2)) == []
     assert there.got[2:] == [("run of daily failed", "QQQ failed: no answer (run run-10)")]
     assert len(there.asked) == 3
     # What cannot be used fails no run.
     monkeypatch.setenv(HEARTBEAT_URL, "ftp://canary")
-    (problem,) = after_run(halted, "run-3", {}, now + timedelta(minutes=2))
+    (problem,) = after_run(halted, "run-3", {}, now + timedelta(minutes=3))
     assert "canary" not in problem
