@@ -51,6 +51,12 @@ def alerts(args: argparse.Namespace) -> int:
     for alert in sorted(conditions, key=lambda one: SEVERITIES.index(one.severity)):
         say(f"  {alert.title}: {alert.text}")
         say(f"    {_state(alert, noted)}")
+    if any(
+        alert.severity == "critical"
+        and ((known := noted.get(alert.key)) is None or known.acknowledged_at is None)
+        for alert in conditions
+    ):
+        say("To note that you have seen one: options-platform alerts --acknowledge ID")
     waiting = outbox_of(settings).undelivered()
     if waiting:
         say(

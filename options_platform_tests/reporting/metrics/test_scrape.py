@@ -143,6 +143,53 @@ def test_the_rules_are_sound_and_each_is_in_the_documents():
     assert all(f"`{name}`" in page for name in declared())
 
 
+HISTORIES = """
+rule_files: [RULES]
+evaluation_interval: 5m
+tests:
+  - interval: 5m
+    input_series:
+      - {series: 'up{job="options_platform"}', values: '1x3 0x40'}
+      - series: 'options_platform_run_ended_timestamp_seconds{job="daily",status="success"}'
+        values: '0x2000'
+      - {series: 'options_platform_daemon_heartbeat_timestamp_seconds{daemon="sensor"}',
+         values: '0 300 600 600x2000'}
+      - {series: 'options_platform_alerts_unacknowledged{severity="critical"}', values: '1x40'}
+      - {series: 'options_platform_alert_message_oldest_waiting_timestamp_seconds',
+         values: '0x2000'}
+      - {series: 'options_platform_risk_usd{of="open"}', values: '800x40'}
+      - {series: 'options_platform_risk_usd{of="working"}', values: '150x40'}
+      - {series: 'options_platform_risk_limit_usd', values: '1000x40'}
+      - {series: 'options_platform_greek_usd{greek="delta"}', values: '-900x40'}
+      - {series: 'options_platform_greek_limit_usd{greek="delta"}', values: '1000x40'}
+    promql_expr_test:
+"""
+FIRE_AT = (
+    ("Down", "15m", "25m"),
+    ("Unacknowledged", "1h55m", "2h"),
+    ("DaemonSilent", "20m", "30m"),
+    ("MessagesWaiting", "12h", "12h5m"),
+    ("NoDailyRun", "107h", "108h5m"),
+    ("RiskNearLimit", "55m", "60m"),
+)
+"""Each rule, a time at which it does not fire yet, and one at which it does."""
+
+
+def test_rules_fire_when_the_documents_say(tmp_path):
+    lines = [HISTORIES.strip().replace("RULES", str(MONITORING / "rules.yml"))]
+    for name, before, at in FIRE_AT:
+        for moment, fires in ((before, 0), (at, 1)):
+            rule = f'ALERTS{{alertname="OptionsPlatform{name}",alertstate="firing"}}'
+            lines.append(f"      - expr: 'count({rule}) or vector(0)'")
+            lines.append(f"        eval_time: {moment}")
+            lines.append(f"        exp_samples: [{{labels: '{{}}', value: {fires}}}]")
+    # A delta within its limit, either way, is none.
+    lines.append("""      - expr: 'count(ALERTS{alertname="OptionsPlatformGreekOverLimit"})'""")
+    lines += ["        eval_time: 3h", "        exp_samples: []"]
+    (tmp_path / "histories.yml").write_text("\n".join(lines) + "\n")
+    assert "SUCCESS" in promtool("test", "rules", str(tmp_path / "histories.yml"))
+
+
 def test_rules_and_dashboard_ask_for_nothing_but_declared_metrics():
     dashboard = json.loads((MONITORING / "grafana-dashboard.json").read_text())
     asked = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
