@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import pairwise
 
@@ -38,7 +38,7 @@ from options_platform.domain.backtest.entries import (
     with_alternates,
     with_gap,
 )
-from options_platform.domain.backtest.gap_losses import spread_gap_losses
+from options_platform.domain.backtest.gap_losses import GapLosses
 from options_platform.domain.backtest.legs import Bools, is_bounded, order_legs
 from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.backtest.netting import TradeSides
@@ -125,6 +125,7 @@ class EventLoop:
     switch: KillSwitch | None = None
     halted_at: int | None = None
     _reports_traded: dict[int, TakenTrade] = field(default_factory=dict)
+    _limits: tuple[int, RiskRules] | None = None
 
     def __post_init__(self) -> None:
         self.book = Book(self.trades, self.paths, self.market, self.rules)
@@ -138,6 +139,7 @@ class EventLoop:
             order = order[self.sent[order]]
         bounds = np.searchsorted(planned[order], np.arange(len(self.market.sessions) + 1))
         self._planned = [order[a:b].tolist() for a, b in pairwise(bounds)]
+        self._gaps = GapLosses(self.book.ticker, self._planned, self.paths, self.market, self.rules)
         self._expiry: list[date] = self.paths.legs.first_expiry.tolist()
         self._bounded = is_bounded(self.paths.legs)
         self._last_decision = [self.rules.expiry.last_decision(day) for day in self._expiry]
@@ -410,15 +412,15 @@ class EventLoop:
         limit_usd = gap.max_loss_pct * self.rules.account_usd(self.book.equity_usd)
         if self._loses_at_most(entries, session_number) <= FAR_BELOW * limit_usd:
             return dict.fromkeys(trades, (0.0,) * len(gap.moves))
-        tickers = {trade: self.book.ticker[trade] for trade in trades}
-        return spread_gap_losses(
-            tickers, session_number, self.paths, self.market,
-            replace(self.rules, risk=self._risk(session_number)),
-        )  # fmt: skip
+        last_sessions = {trade: own.last_session for trade, own in self.book.open.items()}
+        return self._gaps.after(session_number, last_sessions, entries)
 
     def _risk(self, session_number: int) -> RiskRules:
         """The limits, with the betas that the close knew."""
-        return self.rules.risk.filled(self.market.betas_at(session_number))
+        if self._limits is None or self._limits[0] != session_number:
+            filled = self.rules.risk.filled(self.market.betas_at(session_number))
+            self._limits = session_number, filled
+        return self._limits[1]
 
     def _loses_at_most(self, entries: Sequence[int], session_number: int) -> float:
         """What everything open and `entries` can lose from this close on, USD; infinite if unknown.
