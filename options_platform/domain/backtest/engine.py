@@ -77,6 +77,8 @@ def run_backtest(
     rules: BacktestRules,
     exit_on: Mapping[str, date] | None = None,
     alternates: pl.DataFrame | None = None,
+    *,
+    every_refusal: bool = True,
 ) -> BacktestResult:
     """Trade `plans` through the sessions of `market`.
 
@@ -89,6 +91,8 @@ def run_backtest(
             assignment; used to compare the same trades under other fills or costs.
         alternates: rows of `plan_alternates`, whose legs are among `legs`; None: an entry that
             another rule set is on the other side of is refused.
+        every_refusal: whether `refusals` have the entries that came to an account without room for
+            another position, too; without them a run takes less time and trades the same.
 
     Raises:
         IncompleteDataError: a trade has no legs, or its ticker has no bars.
@@ -99,7 +103,9 @@ def run_backtest(
     if alternates is not None and rules.sets:
         trades, instead = with_alternates(trades, alternates)
     paths = trade_paths(trades, legs, market, rules)
-    loop = EventLoop(trades, paths, market, rules, exit_on, instead=instead)
+    loop = EventLoop(
+        trades, paths, market, rules, exit_on, instead=instead, every_refusal=every_refusal
+    )
     for session_number in range(len(market.sessions)):
         loop.run_session(session_number)
     return loop.book.result()
@@ -120,6 +126,7 @@ class EventLoop:
     exit_on: Mapping[str, date] | None = None
     sent: Bools | None = None
     instead: Mapping[int, list[int]] = field(default_factory=dict)
+    every_refusal: bool = True
     book: Book = field(init=False)
     working: list[int] = field(default_factory=list)
     switch: KillSwitch | None = None
@@ -304,12 +311,14 @@ class EventLoop:
             self.switch, self.halted_at = self.switch.reset(), None
 
     def _decide_entries(self, session_number: int) -> None:
-        planned = self._planned[session_number]
+        planned = self._with_room(self._planned[session_number])
         if not planned:
             return
         others = [other for trade in planned for other in self.instead.get(trade, ())]
         account = self.account_for([*planned, *others], session_number)
         for trade in map(self._unopposed, planned):
+            if not self._with_room([trade]):
+                continue
             broken = next(self.entry_refusals(trade, session_number, account), [])
             for check in broken:
                 self._refuse(trade, session_number, check)
@@ -317,6 +326,20 @@ class EventLoop:
                 self.working.append(trade)
                 self._note_report(trade)
                 account.add(self.entry_exposure(trade, account), self.book.rule_set[trade])
+
+    def _with_room(self, entries: list[int]) -> list[int]:
+        """The entries that the numbers of positions leave room for; all, if each has to be asked.
+
+        What an entry may be replaced by is of the same ticker.
+        """
+        if self.every_refusal:
+            return entries
+        taken = [self.book.ticker[trade] for trade in (*self.book.open, *self.working)]
+        limits = self.rules.risk
+        if len(taken) + 1 > limits.max_positions:
+            return []
+        most = limits.max_positions_per_ticker
+        return [t for t in entries if taken.count(self.book.ticker[t]) + 1 <= most]
 
     def _note_report(self, trade: int) -> None:
         """Keep what the caps of trades of reports count, closed ones too."""

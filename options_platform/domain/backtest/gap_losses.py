@@ -89,7 +89,7 @@ class GapLosses:
         )
         rate = None if market.short_rate is None else float(market.short_rate[at])
         factors = market.factor[planned, column], market.factor[at, column]
-        split = whole_ratio(factors[0] / factors[1])
+        split = 1 if factors[0] == factors[1] else whole_ratio(factors[0] / factors[1])
         close = MarketClose(
             float(market.close[at, column] * factors[0] / split),
             float(market.index[at, column]),
