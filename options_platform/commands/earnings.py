@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
@@ -21,8 +21,8 @@ from options_platform.commands.common import (
     reading_settings,
     say,
 )
-from options_platform.contracts import EARNINGS_FORECAST, EARNINGS_KNOWN
-from options_platform.domain.calendar.sessions import NEW_YORK
+from options_platform.contracts import EARNINGS_FORECAST, EARNINGS_KNOWN, RAW_OHLCV
+from options_platform.domain.calendar.sessions import NEW_YORK, close_time
 from options_platform.domain.earnings.anchors import sessions_to
 from options_platform.domain.earnings.blackout import known_at
 from options_platform.domain.earnings.blackout_words import blackout_words
@@ -40,6 +40,10 @@ from options_platform.formats import pct
 from options_platform.services.market_data.session_bounds import newest_date
 from options_platform.services.planning.heavy_weeks import heavy_weeks
 from options_platform.settings import Settings
+from options_platform.settings.sources import proxy_sources
+
+if TYPE_CHECKING:
+    from options_platform.adapters.storage.warehouse import Warehouse
 
 COLUMNS = (
     "date", "timing", "status", "anchor", "reaction", "timing_source", "knowledge", "source",
@@ -55,14 +59,13 @@ def earnings(args: argparse.Namespace) -> int:
     settings = reading_settings()
     if args.trades:
         return _print_trades(args, settings)
-    moment = args.as_of or datetime.now(UTC)
-    day = moment.astimezone(NEW_YORK).date()
-    if args.as_of is None and settings.end is not None:
-        # A history that has ended is seen from its last session.
-        day = newest_date(settings, moment)
+    warehouse = read_home(settings).warehouse
+    settings = of_stored_source(settings, warehouse)
+    moment, day, newest = _view(args.as_of, settings, warehouse)
     tickers = [require_ticker(args.ticker)] if args.ticker else settings.tickers
-    reports = {ticker: dates.at(moment, day) for ticker, dates in _known(settings, tickers).items()}
-    forecasts = _forecasts(settings, tickers, newest_date(settings, moment))
+    record = warehouse.read(EARNINGS_KNOWN, tickers=tickers)
+    reports = {t: KnownDates(t, record, settings.earnings).at(moment, day) for t in tickers}
+    forecasts = warehouse.read(EARNINGS_FORECAST, tickers=tickers, end=newest)
     if args.ticker:
         _print_all(args, reports[tickers[0]])
         forecast = _forecast_of(forecasts, args.ticker, next_report(reports[tickers[0]], day))
@@ -73,7 +76,6 @@ def earnings(args: argparse.Namespace) -> int:
     if not args.json:
         _say_blackout(settings, reports, day)
         if not args.ticker:
-            warehouse = read_home(settings).warehouse
             for sentence in heavy_weeks(settings, warehouse, day, moment).values():
                 say(sentence)
     if not args.json and any(r.knowledge == ASSUMED for known in reports.values() for r in known):
@@ -84,12 +86,42 @@ def earnings(args: argparse.Namespace) -> int:
     return 0
 
 
+class _View(NamedTuple):
+    """From where the calendar is seen."""
+
+    moment: datetime
+    """By when dates were known."""
+    day: date
+    """From when on reports lie ahead."""
+    newest: date
+    """The newest session with a forecast."""
+
+
+def _view(as_of: datetime | None, settings: Settings, warehouse: Warehouse) -> _View:
+    """The view at `as_of`, by default the present.
+
+    An invented market ends with what the home has of it, whatever the calendar says of today: it
+    is seen from the close of its newest stored session.
+    """
+    if as_of is None and settings.source in proxy_sources():
+        bars = warehouse.read(RAW_OHLCV, columns=["date"])
+        if stored := bars["date"].unique().to_list():
+            return _View(close_time(max(stored)), max(stored), max(stored))
+    moment = as_of or datetime.now(UTC)
+    newest = newest_date(settings, moment)
+    if as_of is None and settings.end is not None:
+        # A history that has ended is seen from its last session.
+        return _View(moment, newest, newest)
+    return _View(moment, moment.astimezone(NEW_YORK).date(), newest)
+
+
 def _print_trades(args: argparse.Namespace, settings: Settings) -> int:
     """Print the verdict of the evidence gate on each earnings strategy."""
     from options_platform.services.earnings.trade_evidence import trade_verdicts
 
-    settings = of_stored_source(settings, read_home(settings).warehouse)
-    verdicts = trade_verdicts(settings, read_home(settings).warehouse)
+    warehouse = read_home(settings).warehouse
+    settings = of_stored_source(settings, warehouse)
+    verdicts = trade_verdicts(settings, warehouse)
     rows: list[dict[str, Any]] = [{"strategy": n} | asdict(v) for n, v in verdicts.items()]
     if args.json:
         print_json(rows)
@@ -107,11 +139,6 @@ def _print_trades(args: argparse.Namespace, settings: Settings) -> int:
         "tickers in one market."
     )
     return 0
-
-
-def _known(settings: Settings, tickers: Sequence[str]) -> dict[str, KnownDates]:
-    record = read_home(settings).warehouse.read(EARNINGS_KNOWN, tickers=tickers)
-    return {ticker: KnownDates(ticker, record, settings.earnings) for ticker in tickers}
 
 
 def _print_all(args: argparse.Namespace, reports: Sequence[Report]) -> None:
@@ -170,11 +197,6 @@ def _next_row(ticker: str, report: Report | None, day: date) -> dict[str, Any]:
     return {name: row.get(name) for name in NEXT_COLUMNS} | {
         "ticker": ticker, "sessions_left": left,
     }  # fmt: skip
-
-
-def _forecasts(settings: Settings, tickers: Sequence[str], newest: date) -> pl.DataFrame:
-    """The forecasts made up to the newest session that had closed."""
-    return read_home(settings).warehouse.read(EARNINGS_FORECAST, tickers=tickers, end=newest)
 
 
 def _forecast_of(

@@ -196,7 +196,11 @@ def _add_market(add: AddCommand, reading: AddCommand) -> None:
     bars.add_argument("--end", type=_date, help="last session (default: the last stored)")
     earnings = reading("earnings", "list the earnings reports of a ticker, or the next of each")
     earnings.add_argument("ticker", nargs="?", help="default: the next report of all tickers")
-    earnings.add_argument("--as-of", type=_moment, help="e.g. 2024-01-05T21:00Z (default: now)")
+    earnings.add_argument(
+        "--as-of",
+        type=_moment,
+        help="e.g. 2024-01-05T21:00Z (default: now; of an invented market its newest close)",
+    )
     earnings.add_argument(
         "--trades", action="store_true", help="what the records of earnings strategies prove"
     )

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import pairwise
 
@@ -38,7 +38,7 @@ from options_platform.domain.backtest.entries import (
     with_alternates,
     with_gap,
 )
-from options_platform.domain.backtest.gap_losses import spread_gap_losses
+from options_platform.domain.backtest.gap_losses import GapLosses
 from options_platform.domain.backtest.legs import Bools, is_bounded, order_legs
 from options_platform.domain.backtest.market import BacktestMarket
 from options_platform.domain.backtest.netting import TradeSides
@@ -77,6 +77,8 @@ def run_backtest(
     rules: BacktestRules,
     exit_on: Mapping[str, date] | None = None,
     alternates: pl.DataFrame | None = None,
+    *,
+    every_refusal: bool = True,
 ) -> BacktestResult:
     """Trade `plans` through the sessions of `market`.
 
@@ -89,6 +91,8 @@ def run_backtest(
             assignment; used to compare the same trades under other fills or costs.
         alternates: rows of `plan_alternates`, whose legs are among `legs`; None: an entry that
             another rule set is on the other side of is refused.
+        every_refusal: whether `refusals` have the entries that came to an account without room for
+            another position, too; without them a run takes less time and trades the same.
 
     Raises:
         IncompleteDataError: a trade has no legs, or its ticker has no bars.
@@ -99,7 +103,9 @@ def run_backtest(
     if alternates is not None and rules.sets:
         trades, instead = with_alternates(trades, alternates)
     paths = trade_paths(trades, legs, market, rules)
-    loop = EventLoop(trades, paths, market, rules, exit_on, instead=instead)
+    loop = EventLoop(
+        trades, paths, market, rules, exit_on, instead=instead, every_refusal=every_refusal
+    )
     for session_number in range(len(market.sessions)):
         loop.run_session(session_number)
     return loop.book.result()
@@ -120,11 +126,13 @@ class EventLoop:
     exit_on: Mapping[str, date] | None = None
     sent: Bools | None = None
     instead: Mapping[int, list[int]] = field(default_factory=dict)
+    every_refusal: bool = True
     book: Book = field(init=False)
     working: list[int] = field(default_factory=list)
     switch: KillSwitch | None = None
     halted_at: int | None = None
     _reports_traded: dict[int, TakenTrade] = field(default_factory=dict)
+    _limits: tuple[int, RiskRules] | None = None
 
     def __post_init__(self) -> None:
         self.book = Book(self.trades, self.paths, self.market, self.rules)
@@ -138,6 +146,7 @@ class EventLoop:
             order = order[self.sent[order]]
         bounds = np.searchsorted(planned[order], np.arange(len(self.market.sessions) + 1))
         self._planned = [order[a:b].tolist() for a, b in pairwise(bounds)]
+        self._gaps = GapLosses(self.book.ticker, self._planned, self.paths, self.market, self.rules)
         self._expiry: list[date] = self.paths.legs.first_expiry.tolist()
         self._bounded = is_bounded(self.paths.legs)
         self._last_decision = [self.rules.expiry.last_decision(day) for day in self._expiry]
@@ -302,12 +311,14 @@ class EventLoop:
             self.switch, self.halted_at = self.switch.reset(), None
 
     def _decide_entries(self, session_number: int) -> None:
-        planned = self._planned[session_number]
+        planned = self._with_room(self._planned[session_number])
         if not planned:
             return
         others = [other for trade in planned for other in self.instead.get(trade, ())]
         account = self.account_for([*planned, *others], session_number)
         for trade in map(self._unopposed, planned):
+            if not self._with_room([trade]):
+                continue
             broken = next(self.entry_refusals(trade, session_number, account), [])
             for check in broken:
                 self._refuse(trade, session_number, check)
@@ -315,6 +326,20 @@ class EventLoop:
                 self.working.append(trade)
                 self._note_report(trade)
                 account.add(self.entry_exposure(trade, account), self.book.rule_set[trade])
+
+    def _with_room(self, entries: list[int]) -> list[int]:
+        """The entries that the numbers of positions leave room for; all, if each has to be asked.
+
+        What an entry may be replaced by is of the same ticker.
+        """
+        if self.every_refusal:
+            return entries
+        taken = [self.book.ticker[trade] for trade in (*self.book.open, *self.working)]
+        limits = self.rules.risk
+        if len(taken) + 1 > limits.max_positions:
+            return []
+        most = limits.max_positions_per_ticker
+        return [t for t in entries if taken.count(self.book.ticker[t]) + 1 <= most]
 
     def _note_report(self, trade: int) -> None:
         """Keep what the caps of trades of reports count, closed ones too."""
@@ -410,15 +435,15 @@ class EventLoop:
         limit_usd = gap.max_loss_pct * self.rules.account_usd(self.book.equity_usd)
         if self._loses_at_most(entries, session_number) <= FAR_BELOW * limit_usd:
             return dict.fromkeys(trades, (0.0,) * len(gap.moves))
-        tickers = {trade: self.book.ticker[trade] for trade in trades}
-        return spread_gap_losses(
-            tickers, session_number, self.paths, self.market,
-            replace(self.rules, risk=self._risk(session_number)),
-        )  # fmt: skip
+        last_sessions = {trade: own.last_session for trade, own in self.book.open.items()}
+        return self._gaps.after(session_number, last_sessions, entries)
 
     def _risk(self, session_number: int) -> RiskRules:
         """The limits, with the betas that the close knew."""
-        return self.rules.risk.filled(self.market.betas_at(session_number))
+        if self._limits is None or self._limits[0] != session_number:
+            filled = self.rules.risk.filled(self.market.betas_at(session_number))
+            self._limits = session_number, filled
+        return self._limits[1]
 
     def _loses_at_most(self, entries: Sequence[int], session_number: int) -> float:
         """What everything open and `entries` can lose from this close on, USD; infinite if unknown.

@@ -71,12 +71,18 @@ class Baseline:
     def run(
         self, comparison: BaselineComparison, fills: Sequence[str] = (), seed: int = 0
     ) -> dict[str, BacktestResult]:
-        """The result under each of the fill models; by default the configured one."""
+        """The result under each of the fill models; by default the configured one.
+
+        Of its refusals those are left out that an account without room for more makes.
+        """
         plans = self.planned(comparison, seed)
         rules = self.traded_by(comparison.rules)
         return {
             fill: run_backtest(
-                *plans, comparison.market, replace(rules, fills=replace(rules.fills, model=fill))
+                *plans,
+                comparison.market,
+                replace(rules, fills=replace(rules.fills, model=fill)),
+                every_refusal=False,
             )
             for fill in fills or (rules.fills.model,)
         }

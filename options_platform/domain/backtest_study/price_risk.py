@@ -8,8 +8,9 @@ much as the middle; quoted indices stay as they are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import polars as pl
 
@@ -91,27 +92,37 @@ def scenarios(errors: pl.DataFrame, tickers: Sequence[str]) -> dict[str, Scenari
     }
 
 
-def price_risk(
-    comparison: BaselineComparison, scores: pl.DataFrame, errors: pl.DataFrame
-) -> Iterator[pl.DataFrame]:
-    """Rows of `backtest_price_risk` without `OF_RUN`, scenario by scenario.
+def scenario_runs(
+    errors: pl.DataFrame, tickers: Sequence[str]
+) -> list[Callable[[BaselineComparison], pl.DataFrame]]:
+    """What gives the rows of each scenario but `AS_MEASURED`; each may run in another process.
 
-    Args:
-        comparison: what was run as configured.
-        scores: rows of `backtest_scores` of that run, which are those of `AS_MEASURED`.
-        errors: the surface's measured errors at the strikes and tenors of the trades, rows of
-            `OWN_ERRORS`.
+    `errors` are the surface's measured errors at the strikes and tenors of the trades, rows of
+    `OWN_ERRORS`.
     """
+    return [
+        partial(scenario_rows, name=name, scenario=scenario)
+        for name, scenario in scenarios(errors, tickers).items()
+        if name != AS_MEASURED
+    ]
+
+
+def measured_rows(comparison: BaselineComparison, scores: pl.DataFrame) -> pl.DataFrame:
+    """The rows of `AS_MEASURED`, from rows of `backtest_scores` of the run as configured.
+
+    Like those of the scenarios rows of `backtest_price_risk` without `OF_RUN`.
+    """
+    shown = pl.col("name").is_in([MODEL, *BESIDE])
+    of_fill = pl.col("fill_model") == comparison.rules.fills.model
+    return _rows(scores.filter(of_fill & shown), AS_MEASURED, SCENARIOS[AS_MEASURED])
+
+
+def scenario_rows(comparison: BaselineComparison, name: str, scenario: Scenario) -> pl.DataFrame:
+    """The rows of one scenario: the model and `BESIDE` run anew at its prices."""
     fill = comparison.rules.fills.model
-    names = [MODEL, *BESIDE]
-    shown = (pl.col("fill_model") == fill) & pl.col("name").is_in(names)
-    for name, scenario in scenarios(errors, comparison.market.tickers).items():
-        own = scores.filter(shown)
-        if name != AS_MEASURED:
-            moved = with_scenario(comparison, scenario)
-            curves = curves_of({fill: _model(moved)}, _baselines(moved), {}, fill)
-            own = scorecard(curves, moved.market)
-        yield _rows(own, name, scenario)
+    moved = with_scenario(comparison, scenario)
+    curves = curves_of({fill: _model(moved)}, _baselines(moved), {}, fill)
+    return _rows(scorecard(curves, moved.market), name, scenario)
 
 
 def rests_on_surface(rows: pl.DataFrame) -> pl.DataFrame:

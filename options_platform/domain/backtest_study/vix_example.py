@@ -9,8 +9,9 @@ they are, so that the prices and the rules for stocks alone make the difference.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -39,29 +40,29 @@ def own_priced_stocks(iv_symbols: Mapping[str, str], funds: tuple[str, ...]) -> 
     ]
 
 
-def vix_examples(
-    comparison: BaselineComparison, iv_symbols: Mapping[str, str]
-) -> Iterator[pl.DataFrame]:
-    """Rows of `backtest_price_risk` without `OF_RUN` for each of `EXAMPLES`; none without a stock
-    that has prices of its own.
-
-    Args:
-        comparison: what was run as configured.
-        iv_symbols: the volatility index of each ticker, as stored.
+def example_runs(
+    iv_symbols: Mapping[str, str], funds: tuple[str, ...]
+) -> list[Callable[[BaselineComparison], pl.DataFrame]]:
+    """What gives the rows of each of `EXAMPLES`; nothing without a stock that has prices of its
+    own. Each may run in another process. `iv_symbols` is the volatility index of each ticker.
     """
-    stocks = own_priced_stocks(iv_symbols, comparison.plan.chain.surface.funds)
-    if not stocks:
-        return
-    on_vix = priced_on_vix(comparison, stocks)
-    for name, made in ((ON_VIX, on_vix), (NAIVE, without_stock_rules(on_vix))):
-        variants = vary(made.plan, made.rules, {})
-        ((_, result),) = run_variants(variants, made.inputs, made.market)
-        fill = made.rules.fills.model
-        scores = scorecard(curves_of({fill: result}, {}, {}, fill), made.market)
-        columns = [each for each in BACKTEST_PRICE_RISK.schema.names() if each not in OF_RUN]
-        yield scores.with_columns(
-            scenario=pl.lit(name), iv_points=pl.lit(0.0), iv_scale=pl.lit(1.0)
-        ).select(columns)
+    stocks = own_priced_stocks(iv_symbols, funds)
+    return [partial(example_rows, name=name, stocks=stocks) for name in EXAMPLES if stocks]
+
+
+def example_rows(comparison: BaselineComparison, name: str, stocks: list[str]) -> pl.DataFrame:
+    """The rows of one of `EXAMPLES`, with `stocks` priced on the VIX; rows of
+    `backtest_price_risk` without `OF_RUN`."""
+    made = priced_on_vix(comparison, stocks)
+    if name == NAIVE:
+        made = without_stock_rules(made)
+    ((_, result),) = run_variants(vary(made.plan, made.rules, {}), made.inputs, made.market)
+    fill = made.rules.fills.model
+    scores = scorecard(curves_of({fill: result}, {}, {}, fill), made.market)
+    columns = [each for each in BACKTEST_PRICE_RISK.schema.names() if each not in OF_RUN]
+    return scores.with_columns(
+        scenario=pl.lit(name), iv_points=pl.lit(0.0), iv_scale=pl.lit(1.0)
+    ).select(columns)
 
 
 def priced_on_vix(comparison: BaselineComparison, stocks: list[str]) -> BaselineComparison:

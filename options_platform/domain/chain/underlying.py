@@ -75,6 +75,14 @@ class Underlying:
         days = np.asarray(session, dtype="datetime64[D]")
         if isinstance(ticker, str):
             return cls((ticker,), np.zeros((), dtype=np.int64), days, spot, index, term)
+        if isinstance(ticker, list):
+            # A few rows at a time: a series takes longer to make than these are to look up.
+            place = {name: at for at, name in enumerate(sorted(set(ticker)))}
+            return cls(
+                tuple(place),
+                np.array([place[name] for name in ticker], dtype=np.int64),
+                days, spot, index, term,
+            )  # fmt: skip
         tickers = pl.Series(ticker, dtype=pl.String)
         names = tickers.unique().sort()
         position = tickers.cast(pl.Enum(names)).to_physical().to_numpy().astype(np.int64)

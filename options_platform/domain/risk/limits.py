@@ -186,21 +186,28 @@ def set_refusals(
 def _greek_checks(
     entry: Exposure, open_exposures: Sequence[Exposure], account_value_usd: float, rules: RiskRules
 ) -> Iterable[Check]:
-    limits = rules.greeks
-    shares = {
-        "delta": limits.delta_pct,
-        "gamma": limits.gamma_pct,
-        "vega": limits.vega_pct,
-        "theta": limits.theta_pct,
+    limits, betas = rules.greeks, [rules.betas.get(e.ticker, 1.0) for e in open_exposures]
+    beta = rules.betas.get(entry.ticker, 1.0)
+    # A market move of m moves the ticker by beta x m, so gamma is weighted by beta squared.
+    sums = {
+        "DELTA": (
+            limits.delta_pct,
+            sum([e.delta_usd * b for e, b in zip(open_exposures, betas, strict=True)]),
+            entry.delta_usd * beta,
+        ),
+        "GAMMA": (
+            limits.gamma_pct,
+            sum([e.gamma_usd * (b * b) for e, b in zip(open_exposures, betas, strict=True)]),
+            entry.gamma_usd * (beta * beta),
+        ),
+        "VEGA": (limits.vega_pct, sum([e.vega_usd for e in open_exposures]), entry.vega_usd),
+        "THETA": (limits.theta_pct, sum([e.theta_usd for e in open_exposures]), entry.theta_usd),
     }
-    for greek, share in shares.items():
-        before = sum(_weighted(e, greek, rules) for e in open_exposures)
-        after = before + _weighted(entry, greek, rules)
+    for greek, (share, before, added) in sums.items():
+        after = before + added
         eases = abs(after) <= abs(before)
         threshold = share * account_value_usd
-        yield Check(
-            f"MAX_{greek.upper()}", abs(after), max(threshold, abs(before)) if eases else threshold
-        )
+        yield Check(f"MAX_{greek}", abs(after), max(threshold, abs(before)) if eases else threshold)
 
 
 def _gap_checks(
@@ -216,13 +223,6 @@ def _gap_checks(
     after = max(sum(losses) for losses in zip(*each, strict=True))
     threshold = limit * account_value_usd
     yield Check("MAX_GAP_LOSS", after, max(threshold, before) if after <= before else threshold)
-
-
-def _weighted(exposure: Exposure, greek: str, rules: RiskRules) -> float:
-    value: float = getattr(exposure, f"{greek}_usd")
-    beta = rules.betas.get(exposure.ticker, 1.0)
-    # A market move of m moves the ticker by beta x m, so gamma is weighted by beta squared.
-    return value * {"delta": beta, "gamma": beta * beta}.get(greek, 1.0)
 
 
 def _loss(exposures: Iterable[Exposure]) -> float:

@@ -27,12 +27,13 @@ LOWEST_FACTOR = 0.05
 @dataclass(frozen=True)
 class HeldSpreads:
     """`contracts` spreads of `legs` at the newest close of their ticker; also one single position
-    of loose legs."""
+    of loose legs. `beta` is that of the ticker, by default the one of the rules."""
 
     ticker: str
     legs: Sequence[OrderLeg]
     contracts: int
     at: DatedClose
+    beta: float | None = None
 
 
 def gap_losses(
@@ -49,7 +50,7 @@ def gap_losses(
     if rules.gap.max_loss_pct is None or not held:
         return [()] * len(held)
     legs = [(number, own, leg) for number, own in enumerate(held) for leg in own.legs]
-    beta = np.array([rules.betas.get(own.ticker, 1.0) for _, own, _ in legs])
+    beta = np.array([_beta(own, rules) for _, own, _ in legs])
     moves = beta[:, None] * np.array([0.0, *rules.gap.moves])[None, :]
     factor = np.maximum(1.0 + moves, LOWEST_FACTOR)
     rise = 1.0 + rules.gap.vol_rise * np.maximum(-moves, 0.0)
@@ -60,6 +61,10 @@ def gap_losses(
     for row, (number, _, _) in enumerate(legs):
         total[number] += lost[row]
     return [tuple(row) for row in total.tolist()]
+
+
+def _beta(own: HeldSpreads, rules: RiskRules) -> float:
+    return rules.betas.get(own.ticker, 1.0) if own.beta is None else own.beta
 
 
 def _values(

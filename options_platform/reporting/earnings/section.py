@@ -14,6 +14,7 @@ from options_platform.domain.earnings.anchors import sessions_to
 from options_platform.domain.earnings.known_dates import KnownDates, next_report
 from options_platform.reporting import figures
 from options_platform.reporting.earnings.plots import implied_against_moves, moves_by_report
+from options_platform.reporting.earnings.trades import report_trades_section
 from options_platform.services.earnings.scores import (
     NAIVE,
     forecast_scores,
@@ -67,6 +68,7 @@ def earnings_section(
         "gate": _gate(scores, forecasts),
         "implied_scores": _scores(implied_scores(warehouse, settings.tickers)),
         "histories": _histories(events),
+        "trades": report_trades_section(settings, warehouse),
     }
 
 

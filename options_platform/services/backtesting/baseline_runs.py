@@ -1,4 +1,7 @@
-"""Runs the baselines of a backtest in parallel; results do not depend on the number of workers."""
+"""Runs the baselines of a backtest in parallel, and what else is run anew beside the model.
+
+Results do not depend on the number of workers.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,8 @@ from options_platform.domain.trading.fill_prices import FILL_MODELS
 
 Results = dict[str, BacktestResult]
 Done = Callable[[], None]
+Beside = Callable[[BaselineComparison], pl.DataFrame]
+"""Further runs of a comparison, reduced to rows; it is sent to a process."""
 
 # For fewer sessions of draws, starting processes takes longer than it saves.
 WORTH_PROCESSES = 20_000
@@ -27,21 +32,28 @@ class BaselineRuns:
     """The results of all baselines.
 
     `results` are by name and fill model; a random baseline has only its median draw, under the
-    configured fill model. `draws` are rows of `DRAW_SCHEMA`.
+    configured fill model. `draws` are rows of `DRAW_SCHEMA`; `beside` has the rows of each further
+    run, in the order in which they were given.
     """
 
     results: dict[str, Results]
     draws: pl.DataFrame
+    beside: list[pl.DataFrame]
 
 
 @dataclass(frozen=True)
 class _Task:
     name: str
     seed: int | None = None
+    beside: Beside | None = None
 
 
 def run_baselines(
-    comparison: BaselineComparison, seeds: int, workers: int, done: Done
+    comparison: BaselineComparison,
+    seeds: int,
+    workers: int,
+    done: Done,
+    beside: Sequence[Beside] = (),
 ) -> BaselineRuns:
     """Run every baseline under all fill models; random ones `seeds` times under the configured one.
 
@@ -49,13 +61,18 @@ def run_baselines(
         comparison: market, plan inputs and rules that the baselines share.
         seeds: number of draws of the random baselines.
         workers: number of processes.
-        done: called after each of the `len(baseline_tasks(seeds))` tasks.
+        done: called after each of the `len(baseline_tasks(seeds)) + len(beside)` tasks.
+        beside: further runs, which take their turn in the same processes.
     """
-    tasks = baseline_tasks(seeds)
+    longest = [_Task("beside", beside=each) for each in beside]
+    tasks = longest + baseline_tasks(seeds)
     rows: dict[_Task, dict[str, Any]] = {}
+    further: dict[_Task, pl.DataFrame] = {}
     results: dict[str, Results] = {}
     for task, outcome in _outcomes(tasks, comparison, workers):
-        if task.seed is None:
+        if task.beside is not None:
+            further[task] = outcome
+        elif task.seed is None:
             results[task.name] = outcome
         else:
             rows[task] = outcome
@@ -64,7 +81,9 @@ def run_baselines(
     draws = pl.DataFrame(in_order, schema=DRAW_SCHEMA).fill_nan(None)
     for name in draws["name"].unique():
         results[name] = BASELINES[name].run(comparison, seed=median_seed(draws, name))
-    return BaselineRuns({name: results[name] for name in BASELINES}, draws)
+    return BaselineRuns(
+        {name: results[name] for name in BASELINES}, draws, [further[task] for task in longest]
+    )
 
 
 def baseline_tasks(seeds: int) -> list[_Task]:
@@ -90,6 +109,8 @@ def _outcomes(
 
 
 def _run(task: _Task, comparison: BaselineComparison) -> Any:
+    if task.beside is not None:
+        return task.beside(comparison)
     baseline = BASELINES[task.name]
     if task.seed is None:
         return baseline.run(comparison, tuple(FILL_MODELS))

@@ -20,7 +20,11 @@ from options_platform.domain.backtest_study.baseline_registry import BaselineCom
 from options_platform.domain.backtest_study.baselines import buy_and_hold
 from options_platform.domain.backtest_study.draws import draw_bands
 from options_platform.domain.backtest_study.error_band import own_errors
-from options_platform.domain.backtest_study.price_risk import SCENARIO_NAMES, price_risk
+from options_platform.domain.backtest_study.price_risk import (
+    SCENARIO_NAMES,
+    measured_rows,
+    scenario_runs,
+)
 from options_platform.domain.backtest_study.refusal_prices import Refusals, price_refusals
 from options_platform.domain.backtest_study.scorecard import Curve, curves_of, scorecard
 from options_platform.domain.backtest_study.variants import (
@@ -30,7 +34,7 @@ from options_platform.domain.backtest_study.variants import (
     run_variants,
     score_variants,
 )
-from options_platform.domain.backtest_study.vix_example import vix_examples
+from options_platform.domain.backtest_study.vix_example import example_runs
 from options_platform.domain.earnings.rules import EarningsRules
 from options_platform.domain.planning.plan import PlanRules, build_plans
 from options_platform.errors import IncompleteDataError, UsageError
@@ -197,7 +201,8 @@ def run_with_baselines(
 
     Random baselines are drawn `seeds` times, only under the configured fill model.
     """
-    total = len(baseline_tasks(seeds)) + 2 + len(SCENARIO_NAMES)
+    examples = example_runs(data.iv_symbols, plan.chain.surface.funds)
+    total = len(baseline_tasks(seeds)) + 2 + len(SCENARIO_NAMES) + len(examples)
     finished = 0
     progress("backtests", 0, total)
 
@@ -213,18 +218,14 @@ def run_with_baselines(
     refusals = price_refusals(data.inputs, plan, rules, data.market)
     step()
     comparison = BaselineComparison(data.inputs, data.market, plan, rules)
-    baselines = run_baselines(comparison, seeds, workers, step)
+    own = _own_errors(data, plan, rules, band[rules.fills.model])
+    beside = [*scenario_runs(own, data.market.tickers), *examples]
+    baselines = run_baselines(comparison, seeds, workers, step, beside)
     holds = data.holdings(rules.start_usd)
     curves = curves_of(band, baselines.results, holds, rules.fills.model)
     scores = scorecard(curves, data.market)
     bands = draw_bands(baselines.draws, scores)
-    step()
-    own = _own_errors(data, plan, rules, band[rules.fills.model])
-    moved = []
-    for rows in price_risk(comparison, scores, own):
-        moved.append(rows)
-        step()
-    moved += vix_examples(comparison, data.iv_symbols)
+    moved = [measured_rows(comparison, scores), *baselines.beside]
     if finished < total:
         progress("backtests", total, total)
     return BacktestRun(

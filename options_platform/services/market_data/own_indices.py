@@ -183,7 +183,7 @@ def _published(source: MarketDataSource, ticker: str, newest: date) -> str | Non
     try:
         closes = source.index_bars(symbol, FIRST_DAY, newest)
     except UnknownSymbolError as error:
-        log.warning("%s is priced on the VIX: %s", ticker, error)
+        log.warning("%s is not priced on an index of its own: %s", ticker, error)
         return None
     except SourceError as error:
         raise SourceError(
@@ -193,6 +193,6 @@ def _published(source: MarketDataSource, ticker: str, newest: date) -> str | Non
     days = closes.filter(pl.col("close").is_finite())["date"].to_list()
     if not days or max(days) < shift(newest, 1 - RECENT_SESSIONS):
         ended = f"its last close is of {max(days)}" if days else "it has no close"
-        log.warning("%s is priced on the VIX: %s has ended, %s", ticker, symbol, ended)
+        log.warning("%s is not priced on its index: %s has ended, %s", ticker, symbol, ended)
         return None
     return symbol

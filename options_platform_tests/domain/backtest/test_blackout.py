@@ -19,6 +19,7 @@ from options_platform.testing.plan_inputs import plan_inputs
 from options_platform_tests.recorded_reports import answered
 
 STOCKS = ("AAPL", "NVDA")
+COMPANIES = ("AAPL", "AMZN", "GOOGL", "MSFT", "NVDA")
 FIRST, LAST = date(2022, 1, 3), date(2023, 12, 29)
 
 
@@ -40,22 +41,27 @@ def with_reports(inputs, market, days_of):
     return joined.with_columns(is_backtest=pl.lit(value=True)), market.with_reports(known)
 
 
-@pytest.fixture(scope="module")
-def stocks(reference_data):
-    """Two years of two stocks on the VIX, with their reports."""
+def real_stocks(reference_data, tickers, first, last):
+    """Plan inputs and market of stocks on the VIX, and the days of their reports."""
     from options_platform.adapters.sources import SourceOptions, open_source
 
     folders = f"{reference_data / 'prices'}:{reference_data / 'vol'}"
     source = open_source("csv", SourceOptions(csv_dir=folders))
-    bars, vix = from_source(source, 2019, 2023, STOCKS)
-    inside = pl.col("date").is_between(FIRST, LAST)
+    bars, vix = from_source(source, first.year - 3, last.year, tickers)
+    inside = pl.col("date").is_between(first, last)
     inputs, market = (
         plan_inputs(bars, vix).filter(inside),
         make_market(bars.filter(inside), vix.filter(inside)),
     )
     table = pl.read_csv(reference_data / "earnings/megacap_report_dates.csv", try_parse_dates=True)
-    days = {ticker: table.filter(symbol=ticker)["report_date"].to_list() for ticker in STOCKS}
+    days = {ticker: table.filter(symbol=ticker)["report_date"].to_list() for ticker in tickers}
     return inputs, market, days
+
+
+@pytest.fixture(scope="module")
+def stocks(reference_data):
+    """Two years of two stocks on the VIX, with their reports."""
+    return real_stocks(reference_data, STOCKS, FIRST, LAST)
 
 
 def traded(inputs, market, blackout):
@@ -63,13 +69,13 @@ def traded(inputs, market, blackout):
     return run_backtest(plans, legs, market, BacktestRules(blackout=blackout))
 
 
-def held_through(trades, days_of):
+def held_through(trades, days_of, last=LAST):
     """The trades that were open at the close before one of their ticker's reports."""
     return [
         row
         for row in trades.iter_rows(named=True)
         for day in days_of[row["ticker"]]
-        if spans(row["opened_on"], row["closed_on"] or LAST, anchor_of(day, "after_close"))
+        if spans(row["opened_on"], row["closed_on"] or last, anchor_of(day, "after_close"))
     ]
 
 
@@ -85,6 +91,16 @@ def test_no_trade_is_held_through_a_report(stocks):
     # Closed in the session that ends with the last close before the news, or before.
     anchors = {(ticker, anchor_of(day, "after_close")) for ticker in days for day in days[ticker]}
     assert anchors & set(left.select("ticker", "closed_on").iter_rows())
+
+
+@pytest.mark.long
+def test_no_trade_of_five_companies_in_fifteen_years_is_held_through_a_report(reference_data):
+    last = date(2024, 12, 31)
+    inputs, market, days = real_stocks(reference_data, COMPANIES, date(2010, 1, 4), last)
+    trades = traded(*with_reports(inputs, market, days), BlackoutRules()).trades
+    assert trades.height > 1500
+    assert held_through(trades, days, last) == []
+    assert trades.filter(exit_reason="EARNINGS").height > 50
 
 
 def test_a_date_that_moves_changes_no_trade_that_was_over_before_it_was_known(stocks):

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from options_platform.domain.backtest import engine, run_backtest
-from options_platform.domain.backtest.gap_losses import spread_gap_losses
+from options_platform.domain.backtest.gap_losses import GapLosses
 from options_platform.domain.backtest.legs import is_bounded, trade_legs
 from options_platform.domain.backtest.paths import trade_paths
 from options_platform.domain.risk import GapRules
@@ -100,7 +100,7 @@ def test_a_backtest_and_live_checks_see_the_same_losses():
     closes = [*CLOSES[:9], None]
     data, rules = market({"SPY": closes}), with_gap(0.05)
     paths = trade_paths(plans, legs, data, rules)
-    own = spread_gap_losses({0: "SPY", 1: "SPY"}, 9, paths, data, rules)
+    own = GapLosses(["SPY", "SPY"], [[]] * len(DAYS), paths, data, rules).after(9, {0: 12}, [1])
     at = DatedClose(DAYS[8], MarketClose(CLOSES[8], 0.2, ticker="SPY"))
     for trade in (0, 1):
         spread = (

@@ -190,3 +190,17 @@ def test_random_directions_are_confident_as_often_as_the_models(made):
         # A rank comes with its direction: a neutral one has none.
         neutral = plans.filter(pl.col("direction") == "neutral")
         assert neutral["call_rank"].null_count() == neutral.height
+
+
+def test_a_run_that_does_not_record_every_refusal_trades_the_same(made):
+    bars, vix, inputs = made
+    of_a_year = inputs.filter(pl.col("date") < date(2018, 1, 1))
+    plans, priced = always(of_a_year, "bull_put_spread", RULES), make_market(bars, vix)
+    whole, brief = (
+        run_backtest(*plans, priced, BacktestRules(), every_refusal=each) for each in (True, False)
+    )
+    assert brief.trades.equals(whole.trades)
+    assert brief.equity.equals(whole.equity)
+    left_out = whole.refusals.join(brief.refusals, on="plan_id", how="anti")
+    without_room = pl.col("rule").is_in(["MAX_POSITIONS", "MAX_POSITIONS_TICKER"])
+    assert left_out.filter(without_room)["plan_id"].n_unique() == left_out["plan_id"].n_unique() > 0

@@ -16,8 +16,9 @@ from options_platform.domain.backtest_study.price_risk import (
     BESIDE,
     SCENARIOS,
     Scenario,
-    price_risk,
+    measured_rows,
     rests_on_surface,
+    scenario_runs,
     scenarios,
     sentence,
     with_scenario,
@@ -66,7 +67,8 @@ def measured(**points):
 
 @pytest.fixture(scope="module")
 def rows(comparison, scores):
-    return pl.concat(price_risk(comparison, scores, NOT_MEASURED))
+    runs = scenario_runs(NOT_MEASURED, comparison.market.tickers)
+    return pl.concat([measured_rows(comparison, scores), *(run(comparison) for run in runs)])
 
 
 def test_a_scenario_moves_the_prices_of_plans_and_of_the_market_alike(comparison):

@@ -14,9 +14,9 @@ from options_platform.domain.backtest_study.baseline_registry import BaselineCom
 from options_platform.domain.backtest_study.price_risk import AS_MEASURED, rests_on_surface
 from options_platform.domain.backtest_study.vix_example import (
     EXAMPLES,
+    example_runs,
     own_priced_stocks,
     priced_on_vix,
-    vix_examples,
     without_stock_rules,
 )
 from options_platform.domain.chain.event_steps import TickerEvents
@@ -65,7 +65,7 @@ def test_stocks_alone_are_priced_on_the_vix_in_plans_and_market_and_nothing_else
 
 
 def test_each_example_has_a_row_of_the_model_and_no_verdict_rests_on_it(comparison):
-    rows = pl.concat(vix_examples(comparison, SYMBOLS))
+    rows = pl.concat(run(comparison) for run in example_runs(SYMBOLS, ()))
     columns = [name for name in BACKTEST_PRICE_RISK.schema.names() if name not in OF_RUN]
     assert rows.columns == columns
     assert rows["scenario"].to_list() == list(EXAMPLES)
@@ -79,6 +79,6 @@ def test_each_example_has_a_row_of_the_model_and_no_verdict_rests_on_it(comparis
 @pytest.mark.parametrize("symbol", ["VIX", "VXN"])
 def test_a_home_whose_stocks_have_no_prices_of_their_own_has_no_example(comparison, symbol):
     assert own_priced_stocks({"AAPL": symbol, "SPY": "VIX", "GLD": "GVZ"}, ()) == []
-    assert [*vix_examples(comparison, {"AAPL": symbol, "SPY": "VIX"})] == []
+    assert example_runs({"AAPL": symbol, "SPY": "VIX"}, ()) == []
     kept = {"AAPL": "MODEL:AAPL", "MSFT": "CHAIN:MSFT", "ABCD": "CHAIN:ABCD"}
     assert own_priced_stocks(kept, ("ABCD",)) == ["AAPL", "MSFT"]

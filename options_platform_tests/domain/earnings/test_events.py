@@ -65,6 +65,27 @@ def test_a_collapse_of_volatility_marks_a_report_and_little_else(market):
     assert located / reported >= 0.90
 
 
+def shares(market, ticker, bound):
+    """Of a ticker's reports and of its other sessions the shares with an excess up to `bound`."""
+    _, volatility, days = market[ticker]
+    falls = excess_falls(volatility).drop_nulls()
+    is_report = pl.col("date").is_in([shift(day, 1) for day in days])
+    is_fall = falls.group_by(is_report=is_report).agg(share=(pl.col("excess") <= bound).mean())
+    by_kind = dict(is_fall.iter_rows())
+    return by_kind[True], by_kind[False]
+
+
+@pytest.mark.parametrize(("ticker", "teacher"), [("AAPL", "AMZN"), ("AMZN", "AAPL")])
+def test_the_bound_that_one_ticker_teaches_finds_the_reports_of_the_other(market, ticker, teacher):
+    """The highest whole percentage with at most 1.3% false on the teacher is that of `CRUSH`."""
+    bounds = [math.log(percent / 100) for percent in range(80, 99)]
+    taught = max(bound for bound in bounds if shares(market, teacher, bound)[1] <= 0.013)
+    assert taught == pytest.approx(CRUSH)
+    found, false = shares(market, ticker, taught)
+    assert found >= 0.84
+    assert false <= 0.013
+
+
 def test_a_report_without_an_hour_a_day_early_is_dated_by_the_fall_of_volatility(market):
     _, volatility, days = market["AMZN"]
     days = [day for day in days if volatility["date"][5] < day < date(2022, 4, 1)]

@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -22,6 +23,7 @@ from options_platform.contracts import (
 )
 from options_platform.domain.backtest_study.baseline_registry import BaselineComparison
 from options_platform.domain.backtest_study.choices import make_variants
+from options_platform.domain.backtest_study.price_risk import SCENARIOS, scenario_rows
 from options_platform.domain.planning.plan import build_plans
 from options_platform.errors import IncompleteDataError, UsageError
 from options_platform.services.backtesting import baseline_runs as backtest_baselines
@@ -198,8 +200,10 @@ def test_draws_in_several_processes_are_those_of_one(simulated_home, data, monke
     monkeypatch.setattr(backtest_baselines, "WORTH_PROCESSES", 0)
     rules = simulated_home.backtest_rules
     own = BaselineComparison(data.inputs, data.market, simulated_home.plan, rules)
-    one, two = (run_baselines(own, 2, workers, lambda: None) for workers in (1, 2))
+    beside = [partial(scenario_rows, name="iv_minus_1pt", scenario=SCENARIOS["iv_minus_1pt"])]
+    one, two = (run_baselines(own, 2, workers, lambda: None, beside) for workers in (1, 2))
     assert one.draws.equals(two.draws)
+    assert one.beside[0].equals(two.beside[0])
     for name, results in one.results.items():
         for fill, result in results.items():
             assert result.equity.equals(two.results[name][fill].equity)
