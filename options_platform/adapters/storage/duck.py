@@ -20,6 +20,7 @@ from threading import RLock, get_ident, local
 from typing import TYPE_CHECKING
 
 from options_platform.adapters.storage import readers
+from options_platform.adapters.storage.duck_instances import BUSY, Opened, open_file
 from options_platform.adapters.storage.processes import is_running
 from options_platform.errors import (
     DamagedError,
@@ -36,9 +37,6 @@ LONGEST_PAUSE_SECONDS = 0.5
 PATIENCE_SECONDS = 0.3
 """How long a file that others only read is waited for, before they are left the file."""
 
-# DuckDB 1.5 has one class for all of these, so only the texts distinguish them. A word such as
-# "lock" also occurs in "block" and in file names, so whole sentences are matched.
-BUSY = re.compile(r"IO Error: Could not set lock on file ")
 DAMAGED = re.compile(
     r"IO Error: (Corrupt (database|WAL) file"
     r"|Failure while replaying WAL file"
@@ -91,17 +89,20 @@ def held(path: Path, *, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConnecti
         if key in _open_now:
             yield _open_now[key]
             return
-        connection = _opened(path, wait_seconds, _connect)
-        _open_now[key] = connection
+        opened = _opened(path, wait_seconds, _open)
+        _open_now[key] = opened.connection
         if path.is_absolute():
-            _of_this_thread.held[path] = connection
+            _of_this_thread.held[path] = opened.connection
+        is_sound = False
         try:
             with _faults_named(path):
-                yield connection
+                yield opened.connection
+            is_sound = True
         finally:
             _of_this_thread.held.pop(path, None)
             del _open_now[key]
-            connection.close()
+            # After an error the instance may be of no further use.
+            opened.close(keep=is_sound)
 
 
 def held_by_thread(path: Path) -> duckdb.DuckDBPyConnection | None:
@@ -123,12 +124,12 @@ def looked_at(path: Path, *, wait_seconds: float) -> Iterator[duckdb.DuckDBPyCon
         if key in _open_now:
             yield _open_now[key]
             return
-        connection = _opened(path, wait_seconds, _connect_to_read)
+        opened = _opened(path, wait_seconds, _open_to_read)
         try:
             with _faults_named(path):
-                yield connection
+                yield opened.connection
         finally:
-            connection.close()
+            opened.close(keep=False)
 
 
 @contextmanager
@@ -163,22 +164,22 @@ def is_held_here(path: Path) -> bool:
     return path.resolve() in _open_now
 
 
-def _connect_to_read(path: Path) -> duckdb.DuckDBPyConnection | None:
+def _open_to_read(path: Path) -> Opened | None:
     import duckdb
 
     before = _inode(path)
-    connection = duckdb.connect(str(path), read_only=True)
+    opened = Opened(path, duckdb.connect(str(path), read_only=True), None)
     if _inode(path) != before:
-        connection.close()
+        opened.close(keep=False)
         return None
-    return connection
+    return opened
 
 
 def _opened(
     path: Path,
     wait_seconds: float,
-    connect: Callable[[Path], duckdb.DuckDBPyConnection | None],
-) -> duckdb.DuckDBPyConnection:
+    open_once: Callable[[Path], Opened | None],
+) -> Opened:
     import duckdb
 
     started = time.monotonic()
@@ -186,9 +187,9 @@ def _opened(
     pause, is_last_try = FIRST_PAUSE_SECONDS, False
     while True:
         try:
-            connection = connect(path)
-            if connection is not None:
-                return connection
+            opened = open_once(path)
+            if opened is not None:
+                return opened
         except duckdb.Error as error:
             if BUSY.match(str(error)) is None:
                 raise known_fault(path, error) or HomeError(
@@ -217,10 +218,8 @@ def _opened(
         pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
 
 
-def _connect(path: Path) -> duckdb.DuckDBPyConnection | None:
-    """A connection, or None if the file was replaced at this moment. Raises as DuckDB does."""
-    import duckdb
-
+def _open(path: Path) -> Opened | None:
+    """The open file, or None if it was replaced at this moment. Raises as DuckDB does."""
     if readers.is_waiting(path):
         _replaced_by(readers.finish, path)
     if path not in _swept:
@@ -229,11 +228,11 @@ def _connect(path: Path) -> duckdb.DuckDBPyConnection | None:
     if not path.exists():
         _create(path)
     before = _inode(path)
-    connection = duckdb.connect(str(path))
+    opened = open_file(path)
     if readers.is_waiting(path) or _inode(path) != before:
-        connection.close()
+        opened.close(keep=True)
         return None
-    return connection
+    return opened
 
 
 def _inode(path: Path) -> tuple[int, ...] | None:

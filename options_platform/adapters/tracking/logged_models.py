@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from options_platform.adapters.tracking.client import clear_errors
+from options_platform.models.base import Artifacts
 
 if TYPE_CHECKING:
     from mlflow.models.model import ModelInfo
@@ -25,7 +26,7 @@ SERVING = ("numpy", "pandas", "polars", "scikit-learn", "xgboost-cpu")
 def log_fold(
     home: Path,
     run_id: str,
-    fold: Path,
+    fold: Artifacts,
     *,
     config: Mapping[str, str],
     inputs: Sequence[str],
@@ -39,7 +40,7 @@ def log_fold(
     Args:
         home: the home of the store.
         run_id: the run that the model belongs to.
-        fold: folder of the fold's files.
+        fold: the fold's files, which the model has uncompressed.
         config: `target` and `variant`, which the served model reads.
         inputs: names of the inputs, in their order; all are numbers, and may be missing.
         outputs: names of the predicted columns, in their order; all are numbers.
@@ -58,11 +59,15 @@ def log_fold(
         warnings.simplefilter("ignore", UserWarning)
         with mlflow_run(home, run_id), tempfile.TemporaryDirectory() as folder:
             # MLflow copies permissions too, and files of the package are readable by all.
+            files = Path(folder, "fold")
+            files.mkdir()
+            for name, data in fold.items():
+                (files / name).write_bytes(data)
             served = shutil.copyfile(SERVED_FOLD, Path(folder, SERVED_FOLD.name))
             logged: ModelInfo = mlflow.pyfunc.log_model(
                 name="model",
                 python_model=str(served),
-                artifacts={"fold": str(fold)},
+                artifacts={"fold": str(files)},
                 model_config=dict(config),
                 signature=signature,
                 input_example=None if example is None else example.to_pandas(),

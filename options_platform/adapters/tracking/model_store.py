@@ -22,7 +22,12 @@ from options_platform.adapters.storage.warehouse import Warehouse
 from options_platform.adapters.tracking.client import NOTE_TAG, clear_errors, open_client
 from options_platform.adapters.tracking.datasets import evaluation_input, training_input
 from options_platform.adapters.tracking.experiments import ensure_experiment
-from options_platform.adapters.tracking.fold_files import hash_of, read_fold, write_whole
+from options_platform.adapters.tracking.fold_files import (
+    hash_of,
+    read_fold,
+    write_fold,
+    write_whole,
+)
 from options_platform.adapters.tracking.logged_models import log_fold
 from options_platform.adapters.tracking.run_details import StepScore, code_version, grouped, log
 from options_platform.contracts import MODEL_FOLDS
@@ -97,9 +102,7 @@ class ModelStore:
                 },
             )
         folder = Path(unquote(urlparse(run.info.artifact_uri).path))
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, data in artifacts.items():
-            write_whole(folder / name, data)
+        write_fold(folder, artifacts)
         with clear_errors(self.home):
             log(
                 client,
@@ -222,7 +225,7 @@ class ModelStore:
         return log_fold(
             self.home,
             self._backfill_of(fold),
-            self.home / fold["path"],
+            read_fold(self.home, fold["path"], fold["sha256"]),
             config={"target": target, "variant": variant},
             inputs=inputs,
             outputs=outputs,

@@ -68,11 +68,13 @@ def compute_features(
     rows = _with_indices(bars.select(*KEY, *PRICES).sort(KEY), vix)
     rows = _with_premium_inputs(rows, premium_inputs)
     order = series_order(rows)
-    series = _with_forecast(rows[order])
+    series = rows[order]
+    good = _good(series)
+    series = _with_forecast(series, good)
     parts = [
         rows.select(*KEY, "vix9d", "vix3m"),
         *([] if reports is None or reports.is_empty() else [_ex_reports(rows, reports)]),
-        _bar_features(series, order, garch_params),
+        _bar_features(series, good, order, garch_params),
         _gapped_features(series, order, "vix", "vix"),
         _gapped_features(series, order, "iv_close", "iv"),
         _gapped_features(series, order, "har_rv_21", "har"),
@@ -109,9 +111,8 @@ def with_bar_features(good: pl.DataFrame, features: list[Feature]) -> pl.DataFra
 
 
 def _bar_features(
-    series: pl.DataFrame, order: Integers, garch_params: pl.DataFrame
+    series: pl.DataFrame, good: pl.DataFrame, order: Integers, garch_params: pl.DataFrame
 ) -> pl.DataFrame:
-    good = _good(series)
     features = _of("bars")
     forecast = garch_forecasts(good, garch_params)["garch_forecast"]
     computed = with_bar_features(good, features).with_columns(forecast)
@@ -179,11 +180,11 @@ def _with_premium_inputs(rows: pl.DataFrame, inputs: pl.DataFrame | None) -> pl.
     return rows.join(own, on=KEY, how="left", maintain_order="left")
 
 
-def _with_forecast(series: pl.DataFrame) -> pl.DataFrame:
+def _with_forecast(series: pl.DataFrame, good: pl.DataFrame) -> pl.DataFrame:
     """Rows in window order with `har_rv_21`, null on bars that were set aside, and `vrp`."""
     has_close = series["close"].is_not_null().to_numpy()
     forecasts = np.full(series.height, np.nan)
-    forecasts[has_close] = har_forecasts(_good(series)).to_numpy()
+    forecasts[has_close] = har_forecasts(good).to_numpy()
     return series.with_columns(
         har_rv_21=pl.Series(forecasts, nan_to_null=True, dtype=pl.Float64)
     ).with_columns(vrp=pl.col("atm_variance") - pl.col("har_rv_21"))

@@ -43,7 +43,8 @@ def har_forecasts(bars: pl.DataFrame) -> pl.Series:
     has no open.
 
     Args:
-        bars: good bars, whole histories sorted by ticker and date, with `log_return`.
+        bars: good bars, whole histories sorted by ticker and date, with `log_return` and
+            `log_range_squared`.
     """
     lengths = lengths_of(bars["ticker"])
     parts = _regressors_and_return(bars, lengths)
@@ -58,11 +59,11 @@ def har_forecasts(bars: pl.DataFrame) -> pl.Series:
 
 def _regressors_and_return(bars: pl.DataFrame, lengths: Integers) -> Floats:
     """[bars, 5]: the constant and ln V of each span, then ln RV of the 21 bars up to each."""
-    log_range = (pl.col("high") / pl.col("low")).log()
     before = pl.col("close").shift(1)
     overnight = pl.when(pl.col("log_return").is_not_null()).then((pl.col("open") / before).log())
     daily = bars.select(
-        variance=TRADING_DAYS * (overnight**2 + log_range**2 / (4.0 * math.log(2.0))),
+        variance=TRADING_DAYS
+        * (overnight**2 + pl.col("log_range_squared") / (4.0 * math.log(2.0))),
         squared=TRADING_DAYS * pl.col("log_return") ** 2,
     )
     means = {f"v{span}": sma("variance", span) for span in SPANS}
@@ -80,7 +81,9 @@ def _of_series(x: Floats, realised: Floats, months: Integers) -> Floats:
         return forecasts
     y = realised[HORIZON:]
     is_known = np.isfinite(x[:count]).all(axis=1) & np.isfinite(y)
-    known_x, known_y = np.where(is_known[:, None], x[:count], 0.0), np.where(is_known, y, 0.0)
+    # A row a column: sums run over what lies together in memory.
+    known_x = np.where(is_known, x[:count].T, 0.0)
+    known_y = np.where(is_known, y, 0.0)
     targets = np.cumsum(is_known)
     starts = np.flatnonzero(np.r_[True, months[1:] != months[:-1]])
     stops = np.r_[starts[1:], len(x)]
@@ -90,16 +93,21 @@ def _of_series(x: Floats, realised: Floats, months: Integers) -> Floats:
     if not len(fitted):
         return forecasts
     at = last_known[fitted]
-    squares = np.cumsum(known_x[:, :, None] * known_x[:, None, :], axis=0)[at]
-    products = np.cumsum(known_x * known_y[:, None], axis=0)[at]
+    width = len(known_x)
+    squares = np.empty((len(at), width, width))
+    for one, other in zip(*np.triu_indices(width), strict=True):
+        sums = np.cumsum(known_x[one] * known_x[other])[at]
+        squares[:, one, other] = squares[:, other, one] = sums
+    products = np.cumsum(known_x * known_y, axis=1).T[at]
     inverse = np.linalg.pinv(squares, rcond=SMALLEST_EIGENVALUE, hermitian=True)
     coefficients = _dot(inverse, products[:, None, :])
     left = np.cumsum(known_y * known_y)[at] - _dot(coefficients, products)
     half_variance = 0.5 * np.maximum(left, 0.0) / targets[at]
     low = np.fmin.accumulate(np.where(is_known, y, np.nan))[at]
     high = np.fmax.accumulate(np.where(is_known, y, np.nan))[at]
+    # Targets only add up, so every month from the first fitted one has a fit.
+    rows = slice(int(starts[fitted[0]]), None)
     month = np.repeat(np.arange(len(fitted)), (stops - starts)[fitted])
-    rows = np.concatenate([np.arange(starts[n], stops[n]) for n in fitted])
     fit = _dot(x[rows], coefficients[month]) + half_variance[month]
     forecasts[rows] = np.exp(np.clip(fit, low[month], high[month]))
     return forecasts
