@@ -99,7 +99,9 @@ def _of_series(x: Floats, realised: Floats, months: Integers) -> Floats:
         sums = np.cumsum(known_x[one] * known_x[other])[at]
         squares[:, one, other] = squares[:, other, one] = sums
     products = np.cumsum(known_x * known_y, axis=1).T[at]
-    inverse = np.linalg.pinv(squares, rcond=SMALLEST_EIGENVALUE, hermitian=True)
+    inverse = np.asarray(
+        np.linalg.pinv(squares, rcond=SMALLEST_EIGENVALUE, hermitian=True), dtype=np.float64
+    )
     coefficients = _dot(inverse, products[:, None, :])
     left = np.cumsum(known_y * known_y)[at] - _dot(coefficients, products)
     half_variance = 0.5 * np.maximum(left, 0.0) / targets[at]
