@@ -41,6 +41,7 @@ COMMANDS = {
     "halt": ("trading", "halt"),
     "resume": ("trading", "resume"),
     "flatten": ("trading", "flatten"),
+    "go-live": ("go_live", "go_live"),
     "alerts": ("alerts", "alerts"),
     "rehearse": ("rehearse", "rehearse"),
     "fake-alpaca": ("fake_alpaca", "fake_alpaca"),

@@ -178,6 +178,8 @@ def restore(args: argparse.Namespace) -> int:
     archive = Path(args.archive)
     if not archive.is_file():
         raise UsageError(f"{archive} is not a file; name an archive that backup wrote")
+    if args.rehearse:
+        return _rehearse_restore(settings, archive, args.only)
     restored = restore_archive(
         archive,
         settings.home,
@@ -202,4 +204,22 @@ def restore(args: argparse.Namespace) -> int:
             "broker knows the trades since the backup. Run: options-platform reconcile; check the "
             "result, then run: options-platform resume"
         )
+    return 0
+
+
+def _rehearse_restore(settings: Settings, archive: Path, only: Sequence[str] | None) -> int:
+    """Prove that an archive can be restored, and note it in the account's audit."""
+    from options_platform.adapters.storage.backups.restoring import rehearse_archive
+    from options_platform.services.trading.go_live import note_rehearsed_restore
+
+    if only:
+        raise UsageError("--rehearse reads the whole archive: leave out --only")
+    found = rehearse_archive(archive, settings.home, wait_seconds=settings.warehouse_wait_seconds)
+    not_noted = note_rehearsed_restore(settings, archive.name, datetime.now(UTC))
+    say(
+        f"{archive} can be restored: {count(found.files, 'file')} as they were written, "
+        f"{count(found.databases, 'database')} read. Nothing was changed."
+    )
+    if not_noted is not None:
+        say(f"The audit, and so go-live, does not know of it: {not_noted}")
     return 0

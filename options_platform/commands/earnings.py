@@ -26,7 +26,7 @@ from options_platform.domain.calendar.sessions import NEW_YORK, close_time
 from options_platform.domain.earnings.anchors import sessions_to
 from options_platform.domain.earnings.blackout import known_at
 from options_platform.domain.earnings.blackout_words import blackout_words
-from options_platform.domain.earnings.evidence import LEVEL, LOOKS, LOSS_EVERY
+from options_platform.domain.earnings.evidence import LEVEL
 from options_platform.domain.earnings.known_dates import (
     ASSUMED,
     KnownDates,
@@ -36,6 +36,7 @@ from options_platform.domain.earnings.known_dates import (
 )
 from options_platform.domain.market.bars import require_ticker
 from options_platform.domain.market.index_series import may_be_stock
+from options_platform.domain.statistics.fixed_looks import LOOKS, LOSS_EVERY
 from options_platform.formats import pct
 from options_platform.services.market_data.session_bounds import newest_date
 from options_platform.services.planning.heavy_weeks import heavy_weeks

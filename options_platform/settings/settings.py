@@ -31,6 +31,7 @@ from options_platform.domain.trading.alert_rules import AlertRules
 from options_platform.domain.trading.exits.exit_rules import ExitRules
 from options_platform.domain.trading.exits.expiry_policy import ExpiryRules
 from options_platform.domain.trading.fill_prices import FillRules
+from options_platform.domain.trading.go_live_rules import GoLiveRules
 from options_platform.domain.trading.orders import LadderRules
 from options_platform.errors import SettingsError
 from options_platform.models.report_rules import ModelRules
@@ -149,6 +150,7 @@ class Settings:
     reconcile: ReconcileRules = field(default_factory=ReconcileRules)
     intraday: IntradayRules = field(default_factory=IntradayRules)
     alerts: AlertRules = field(default_factory=AlertRules)
+    go_live: GoLiveRules = field(default_factory=GoLiveRules)
     backtest: BacktestOptions = field(default_factory=BacktestOptions)
     rules_of: Callable[[str], SetRules] = field(
         default=_no_file, repr=False, compare=False, metadata={"derived": True}

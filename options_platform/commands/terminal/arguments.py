@@ -44,6 +44,7 @@ def build_parser() -> Parser:
     _add_backtest(reading)
     _add_market(add, reading)
     _add_trading(reading)
+    _add_go_live(reading)
     _add_alerts(reading)
     _add_rehearse(reading)
     _add_fake_alpaca(reading)
@@ -246,6 +247,17 @@ def _add_trading(reading: AddCommand) -> None:
     flatten.add_argument("--yes", action="store_true", help="do not ask")
 
 
+def _add_go_live(reading: AddCommand) -> None:
+    go_live = reading("go-live", "show what real money still waits for, or override it by name")
+    go_live.add_argument(
+        "--override", metavar="NAME", help="trade real money although checks have not passed"
+    )
+    go_live.add_argument("--reason", metavar="TEXT", help="why, for the account's audit")
+    go_live.add_argument(
+        "--revoke", action="store_true", help="take an override back; the checks count again"
+    )
+
+
 def _add_alerts(reading: AddCommand) -> None:
     alerts = reading(
         "alerts", "show what is wrong now, acknowledge it, or send a test to the addresses"
@@ -306,6 +318,10 @@ def _add_care(add: AddCommand, reading: AddCommand) -> None:
     restore.add_argument(
         "--only", type=_names, metavar="NAMES",
         help="parts of the home, e.g. warehouse.duckdb,mlflow.db (default: all)",
+    )  # fmt: skip
+    restore.add_argument(
+        "--rehearse", action="store_true",
+        help="unpack the archive beside the home, read all of it, and change nothing",
     )  # fmt: skip
 
 

@@ -17,8 +17,8 @@ from typing import Literal
 
 import numpy as np
 
-LOOKS = (30, 60, 120)
-LOSS_EVERY = 30
+from options_platform.domain.statistics.fixed_looks import looked_at, with_losses
+
 LEVEL = 0.05
 Status = Literal["proven", "research"]
 
@@ -49,12 +49,13 @@ def judged(records: Mapping[str, Sequence[float]]) -> dict[str, Verdict]:
         records: by strategy its trades in the order of their exits: profit over capital at risk.
             Strategies without trades are there too, and count in the correction.
     """
-    looked = {name: _looked(trades) for name, trades in records.items()}
-    p_values = {name: _p_value(with_losses) for name, (_, with_losses) in looked.items()}
+    looked = {name: looked_at(trades) for name, trades in records.items()}
+    added = {name: with_losses(taken) for name, taken in looked.items()}
+    p_values = {name: _p_value(trades) for name, trades in added.items()}
     corrected = _holm(p_values)
     verdicts = {}
-    for name, (taken, with_losses) in looked.items():
-        mean = float(np.mean(with_losses)) if with_losses else None
+    for name, taken in looked.items():
+        mean = float(np.mean(added[name])) if taken else None
         passes = mean is not None and mean > 0.0 and corrected[name] < LEVEL
         verdicts[name] = Verdict(
             trades=len(records[name]),
@@ -66,20 +67,6 @@ def judged(records: Mapping[str, Sequence[float]]) -> dict[str, Verdict]:
             status="proven" if passes else "research",
         )
     return verdicts
-
-
-def next_look(trades: int) -> int | None:
-    """The number of trades at which a record is looked at next; None after the last look."""
-    return next((look for look in LOOKS if look > trades), None)
-
-
-def _looked(trades: Sequence[float]) -> tuple[list[float], list[float]]:
-    """The trades of the newest look, and the same with the added losses; empty before the first."""
-    look = max((look for look in LOOKS if look <= len(trades)), default=0)
-    taken = [float(share) for share in trades[:look]]
-    # Without a bound a trade may have lost more than it had at risk; then it may again.
-    worst = min([-1.0, *taken])
-    return taken, [*taken, *[worst] * (look // LOSS_EVERY)]
 
 
 def _p_value(shares: Sequence[float]) -> float:

@@ -17,8 +17,9 @@ from options_platform.contracts import (
     EARNINGS_EVENTS,
     EARNINGS_FORECAST,
 )
-from options_platform.domain.earnings.evidence import LEVEL, LOOKS, LOSS_EVERY
+from options_platform.domain.earnings.evidence import LEVEL
 from options_platform.domain.earnings.trade_rules import EARNINGS_STRATEGIES
+from options_platform.domain.statistics.fixed_looks import LOOKS, LOSS_EVERY
 from options_platform.services.earnings.trade_evidence import INVENTED, trade_verdicts
 from options_platform.settings import Settings
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from options_platform.domain.earnings.evidence import judged, next_look
+from options_platform.domain.earnings.evidence import judged
 from options_platform.domain.earnings.trade_rules import EARNINGS_STRATEGIES
+from options_platform.domain.statistics.fixed_looks import next_look
 
 # A mean of .4 and a standard deviation of .102 over 30 trades. With one loss of 1 added: mean
 # (12 - 1) / 31 = .3548, deviation .2707, error .0486, t 7.30.

@@ -35,6 +35,7 @@ from options_platform.adapters.storage.backups.archive import (
     UNFINISHED,
 )
 from options_platform.adapters.storage.backups.forward_part import keep_longer
+from options_platform.adapters.storage.backups.soundness import check_databases
 from options_platform.adapters.storage.backups.swapping import (
     NEW,
     PLAN,
@@ -94,6 +95,42 @@ def restore_archive(
         if error.errno in FULL_ERRNOS:
             raise DiskFullError(home if home.exists() else home.parent) from error
         raise HomeError(f"{home} cannot be restored ({error}); {NOTHING}") from error
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """What a rehearsed restore has unpacked, and found whole: numbers of files and databases."""
+
+    files: int
+    databases: int
+
+
+def rehearse_archive(archive: Path, home: Path, *, wait_seconds: float) -> Rehearsed:
+    """Unpack the archive beside the home, read each of its databases, and remove all of it again.
+
+    The home is not touched. Raises :class:`UsageError` for an archive that is incomplete, foreign
+    or holds a database that cannot be read, :class:`DiskFullError` or :class:`HomeError` if there
+    is no room for it.
+    """
+    staged = home.parent / f"{UNFINISHED}{home.name}-{os.getpid()}"
+    try:
+        home.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(home.parent, home.name)
+        staged.mkdir(mode=PRIVATE_FOLDER)
+        unpack(archive, staged)
+        databases = list(check_databases(staged, wait_seconds=wait_seconds, deep=True))
+        for database in databases:
+            if database.cause is not None:
+                name = database.path.relative_to(staged)
+                raise _refused(archive, f"holds {str(name)!r}, of which {database.cause}")
+        files = sum(path.is_file() for path in staged.rglob("*"))
+    except OSError as error:
+        if error.errno in FULL_ERRNOS:
+            raise DiskFullError(home.parent) from error
+        raise HomeError(f"{archive} cannot be unpacked beside {home} ({error})") from error
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+    return Rehearsed(files, len(databases))
 
 
 def _restored(

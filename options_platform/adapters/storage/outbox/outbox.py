@@ -163,6 +163,16 @@ class Outbox(HeartbeatRecords):
             )  # fmt: skip
             return [key for key, _ in found if key.startswith(prefix)]
 
+    def newest_delivery(self) -> datetime | None:
+        """When a message was delivered last; None if none ever was."""
+        with self._reading() as rows:
+            found = (
+                None
+                if rows is None
+                else rows.execute("SELECT max(delivered_at) FROM messages").fetchone()[0]
+            )
+        return None if found is None else moment(found)
+
     def adopt(self, sizes: Mapping[str, float], address: str, now: datetime) -> None:
         """Take over what an earlier version has delivered to an address, by key with its size."""
         with self._transaction() as rows:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from options_platform.adapters.ports.broker import (
     Broker,
@@ -32,6 +32,7 @@ from options_platform.domain.risk import (
 )
 from options_platform.domain.trading.exposures import DatedClose, spread_exposure
 from options_platform.domain.trading.gaps import HeldSpreads, gap_losses
+from options_platform.domain.trading.go_live_rules import NOT_READY
 from options_platform.domain.trading.netting import NETTING_CONFLICT, opposed, sides_of
 from options_platform.domain.trading.orders import (
     IN_DOUBT,
@@ -53,6 +54,7 @@ from options_platform.domain.trading.report_caps import (
 from options_platform.services.trading.entries.account_checks import account_refusals
 from options_platform.services.trading.entries.expiry_capacity import ExpiryCheck
 from options_platform.services.trading.entries.sizes import EntrySizes
+from options_platform.services.trading.go_live import may_go_live
 from options_platform.services.trading.pauses import PAUSED, pause_of
 from options_platform.services.trading.reports_ahead import ReportsAhead
 from options_platform.settings import Settings
@@ -153,6 +155,7 @@ class EntryChecks:
         broken += self._limits_of_its_set(order, carried, account)
         broken += self._report_caps(order, other_entries, account)
         codes += self._not_proven(order)
+        codes += self._not_ready()
         codes += [check.code for check in broken]
         if doubt is not None and not codes:
             raise doubt
@@ -238,6 +241,12 @@ class EntryChecks:
         proven = self.settings.plan.earnings_trades.proven
         is_research = order.strategy in EARNINGS_STRATEGIES and order.strategy not in proven
         return [NOT_PROVEN] if is_research and self.settings.is_live else []
+
+    def _not_ready(self) -> list[str]:
+        """Real money waits for the go-live gate, or for a person who overrides it."""
+        if not self.settings.is_live or may_go_live(self.settings, datetime.now(UTC)):
+            return []
+        return [NOT_READY]
 
     def _account_usd(self) -> tuple[float, BrokerDoubtError | None]:
         """What limits in percent refer to, USD, and why the broker's equity is not in it, if so."""

@@ -1,6 +1,7 @@
 """A restore is complete or leaves the home unchanged, also for bad archives and full disks."""
 
 import gzip
+import hashlib
 import io
 import json
 import random
@@ -15,7 +16,10 @@ import duckdb
 import pytest
 
 from options_platform.adapters.storage.backups.archive import HASHES, MARK, write_archive
-from options_platform.adapters.storage.backups.restoring import restore_archive
+from options_platform.adapters.storage.backups.restoring import (
+    rehearse_archive,
+    restore_archive,
+)
 from options_platform.adapters.storage.ledger import Ledger
 from options_platform.adapters.storage.ledger.halt_notice import leave_notice
 from options_platform.errors import UsageError
@@ -347,3 +351,24 @@ def test_a_ledger_that_is_restored_alone_is_halted_too(home, archive):
     restored = restore(archive, home, only=("ledger.duckdb",))
     assert restored.halted == ("ledger.duckdb",)
     assert Ledger(home / "ledger.duckdb").halted() == "RESTORED from backup.tar.gz"
+
+
+def test_a_rehearsed_restore_reads_all_of_the_archive_and_changes_nothing(home, archive, tmp_path):
+    before, others = snapshot(home), beside(home)
+    found = rehearse_archive(archive, home, wait_seconds=5.0)
+    assert found.files == len(members_of(archive)) - 2
+    assert found.databases > 0
+    cut = tmp_path / "cut.tar.gz"
+    cut.write_bytes(archive.read_bytes()[:-9])
+    with pytest.raises(UsageError, match="nothing was changed"):
+        rehearse_archive(cut, home, wait_seconds=5.0)
+    # Saved as it was, and no database all the same.
+    members = dict(members_of(archive))
+    members["ledger.duckdb"] = members["ledger.duckdb"][:5000]
+    recorded = json.loads(members[HASHES])
+    recorded["files"]["ledger.duckdb"] = hashlib.sha256(members["ledger.duckdb"]).hexdigest()
+    members[HASHES] = json.dumps(recorded).encode()
+    broken = tar_of(tmp_path / "broken.tar.gz", members.items())
+    with pytest.raises(UsageError, match="holds 'ledger.duckdb', of which it"):
+        rehearse_archive(broken, home, wait_seconds=5.0)
+    assert (snapshot(home), beside(home)) == (before, others)

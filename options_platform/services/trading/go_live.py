@@ -1,0 +1,174 @@
+"""The go-live gate of a home: what its paper account and its drills show, and who overrides it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from options_platform.adapters.storage.ledger import Ledger, open_ledger
+from options_platform.adapters.storage.outbox import Outbox
+from options_platform.adapters.storage.outbox.file import FILE
+from options_platform.domain.accounting.go_live import (
+    GoLiveCheck,
+    GoLiveFacts,
+    go_live_checks,
+)
+from options_platform.errors import LedgerError, PlatformError, UsageError
+from options_platform.settings import Settings
+
+OVERRIDE = "go_live_override"
+"""The name of the override and of its event in the audit."""
+REHEARSED = "restore_rehearsed"
+RESTORED = "RESTORED from "
+LONGEST_NAME = 80
+
+
+@dataclass(frozen=True)
+class GoLive:
+    """The check list, and the override in force: who, when and why; None without one."""
+
+    checks: list[GoLiveCheck]
+    override: str | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether entries for real money are sent."""
+        return self.override is not None or all(check.passed for check in self.checks)
+
+
+def go_live(settings: Settings, now: datetime) -> GoLive:
+    """The gate as it stands.
+
+    The record is that of the paper account, in `go_live.paper_home`; an override is kept in the
+    ledger of the real one.
+    """
+    checks = go_live_checks(_facts(settings), settings.go_live, now)
+    ledger = open_ledger(settings)
+    override = ledger.kept(OVERRIDE) if settings.is_live and ledger.exists else None
+    return GoLive(checks, override)
+
+
+def may_go_live(settings: Settings, now: datetime) -> bool:
+    """Whether the gate is open; one that cannot be asked is closed."""
+    try:
+        return go_live(settings, now).is_open
+    except PlatformError:
+        return False
+
+
+def override(settings: Settings, name: str, reason: str, now: datetime) -> str:
+    """Let real money be traded although the checks have not passed; what the audit says of it.
+
+    Raises :class:`UsageError` without a name or a reason, and where no real money is traded.
+    """
+    who, why = " ".join(name.split()), " ".join(reason.split())
+    if not settings.is_live:
+        raise UsageError("no real money is traded here, so there is nothing to override")
+    if (
+        not 0 < len(who) <= LONGEST_NAME
+        or not who.isprintable()
+        or not why.isprintable()
+        or not why
+    ):
+        raise UsageError(
+            "an override needs a name and a reason: go-live --override NAME --reason TEXT"
+        )
+    failed = [check.name for check in go_live_checks(_facts(settings), settings.go_live, now)
+              if not check.passed]  # fmt: skip
+    text = f"{who} on {now:%Y-%m-%d %H:%M} UTC: {why} (not passed: {', '.join(failed) or 'none'})"
+    open_ledger(settings).keep(OVERRIDE, text, now, event=text)
+    return text
+
+
+def revoke(settings: Settings, now: datetime) -> bool:
+    """Take an override back; False if there was none."""
+    ledger = open_ledger(settings)
+    if not ledger.exists or ledger.kept(OVERRIDE) is None:
+        return False
+    ledger.keep(OVERRIDE, None, now, event="revoked")
+    return True
+
+
+def note_rehearsed_restore(settings: Settings, archive: str, now: datetime) -> str | None:
+    """Note in the paper account's audit that a backup can be restored; why not, if it cannot be."""
+    ledger = _paper(settings)
+    if not ledger.exists:
+        return "there is no paper account yet"
+    try:
+        ledger.keep(REHEARSED, None, now, event=archive)
+    except LedgerError as error:
+        return str(error)
+    return None
+
+
+def _paper_home(settings: Settings) -> Path:
+    other = settings.go_live.paper_home
+    return Path(other).expanduser().absolute() if other else settings.home
+
+
+def _paper(settings: Settings) -> Ledger:
+    return Ledger(
+        _paper_home(settings) / settings.paper_ledger_path.name,
+        account=settings.account,
+        wait_seconds=settings.warehouse_wait_seconds,
+        broker=settings.broker,
+    )
+
+
+def _facts(settings: Settings) -> GoLiveFacts:
+    outbox = Outbox(_paper_home(settings) / FILE)
+    waiting = [message.made_at for message in outbox.undelivered()]
+    facts = GoLiveFacts([], [], [], [], differs=False, delivered_at=outbox.newest_delivery(),
+                        waiting_since=min(waiting, default=None), halt_tried_at=None,
+                        restored_at=None)  # fmt: skip
+    try:
+        ledger = _paper(settings)
+        return _with_record(facts, ledger) if ledger.exists else facts
+    except LedgerError as error:
+        # As one at another broker: it proves nothing, and may be overridden.
+        return replace(facts, problem=str(error))
+
+
+def _with_record(facts: GoLiveFacts, ledger: Ledger) -> GoLiveFacts:
+    closed = sorted(
+        (p for p in ledger.positions() if p.closed_on is not None and p.max_loss_usd > 0),
+        key=lambda p: (p.closed_on or date.max, p.position_id),
+    )
+    events = [
+        (at.replace(tzinfo=UTC), kind, detail)
+        for at, kind, detail in ledger.table("account_events")
+        .select("recorded_at", "kind", "detail")
+        .iter_rows()
+    ]
+    return replace(
+        facts,
+        shares=[p.profit_usd / p.max_loss_usd for p in closed],
+        profits=[p.profit_usd for p in closed],
+        sessions=ledger.table("marks")["session"].to_list(),
+        differences=[
+            at.date() for at, kind, detail in events if kind == "reconciled" and json.loads(detail)
+        ],
+        differs=bool(ledger.differences()),
+        halt_tried_at=_halt_tried(events),
+        restored_at=max(
+            (
+                at
+                for at, kind, detail in events
+                if kind == REHEARSED or (kind == "halted" and detail.startswith(RESTORED))
+            ),
+            default=None,
+        ),
+    )
+
+
+def _halt_tried(events: list[tuple[datetime, str, str]]) -> datetime | None:
+    """When a halt was lifted last that was in force before."""
+    halted, tried = False, None
+    for at, kind, _ in events:
+        if kind == "halted":
+            halted = True
+        elif kind == "resumed" and halted:
+            halted, tried = False, at
+    return tried
