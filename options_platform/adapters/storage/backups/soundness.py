@@ -20,7 +20,10 @@ from options_platform.errors import DamagedError, PlatformError, WarehouseBusyEr
 if TYPE_CHECKING:
     import duckdb
 
-BYTES = "SELECT block_size * total_blocks, free_blocks FROM pragma_database_size()"
+BYTES = (
+    "SELECT block_size * total_blocks, free_blocks FROM pragma_database_size() "
+    "WHERE database_name = current_database()"
+)
 CUT_OFF = "it is damaged: its end is missing"
 ALL_TABLES = "SELECT schema_name, table_name FROM duckdb_tables() WHERE NOT temporary"
 WITHOUT_BACKUP = {
