@@ -130,6 +130,7 @@ def test_a_record_at_another_broker_proves_nothing(home, capsys):
 def test_the_record_may_be_in_another_home(home, capsys):
     drilled(home, capsys)
     (home.parent / "options.toml").write_text(LIVE + '[go_live]\npaper_home = "home"\n')
+    (home.parent / "live").mkdir()
     other = ["--home", str(home.parent / "live")]
     shown = said(capsys, *other, code=1)
     assert "ok kill switch" in shown
