@@ -34,8 +34,11 @@ def after_failure(settings: Settings, run_id: str, why: str, now: datetime) -> l
     The daemon's sensor sees the run too, and does not report it again.
     """
     text = f"{why.strip()[:MOST_CHARACTERS]} (run {run_id})"
-    failed = Alert(f"run {run_id}", "run of daily failed", text)
-    return _tried(lambda: _alert(settings, [failed], now)) if is_configured() else []
+    if not is_configured():
+        return []
+    from options_platform.services.alerting.conditions import failed_run
+
+    return _tried(lambda: _alert(settings, [failed_run(run_id, "daily", text)], now))
 
 
 def _tried(step: Callable[[], Iterator[str]]) -> list[str]:
