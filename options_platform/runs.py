@@ -130,7 +130,7 @@ def _run_whole(settings: Settings, job: str, progress: Progress | None = None) -
             instance=instance, raise_on_error=False
         )
     if not outcome.success:
-        raise RunFailedError(_cause(outcome))
+        raise RunFailedError(_cause(outcome), outcome.run_id)
     return outcome.run_id
 
 

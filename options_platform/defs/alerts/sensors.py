@@ -10,10 +10,9 @@ from options_platform.adapters.notifier import VARIABLE, Notifier, is_configured
 from options_platform.adapters.storage.forward_record import WatchedRecord
 from options_platform.adapters.storage.outbox import Outbox
 from options_platform.defs.alerts.failed_runs import failed_runs, read_cursor, write_cursor
-from options_platform.domain.trading.alerts import Alert
 from options_platform.errors import WarehouseBusyError
 from options_platform.formats import count
-from options_platform.services.alerting.conditions import look, outbox_of
+from options_platform.services.alerting.conditions import RUN, failed_run, look, outbox_of
 from options_platform.services.alerting.deliveries import deliver, record
 from options_platform.services.forward.recording import forward_record
 from options_platform.services.market_data.platform import Platform
@@ -21,8 +20,6 @@ from options_platform.settings import Settings
 
 MOST_AT_ONCE = 20
 NO_ADDRESSES = dg.SkipReason(f"no addresses for alerts; set {VARIABLE}")
-RUN = "run"
-"""What the keys of failed runs begin with; the id of the run follows."""
 IN_OUTBOX = json.dumps("outbox")
 """The cursor of the account's sensor, whose memory is the outbox."""
 
@@ -50,9 +47,7 @@ def _failed_run_sensor(
         now, outbox = datetime.now(UTC), outbox_of(settings)
         recorded = read_cursor(context.cursor, now)
         failed = failed_runs(context.instance, recorded)
-        events = [
-            Alert(f"{RUN} {run.run_id}", f"run of {run.job} failed", run.text) for run in failed
-        ]
+        events = [failed_run(run.run_id, run.job, run.text) for run in failed]
         outbox.record_events(events, sender.addresses, now)
         context.update_cursor(write_cursor(recorded.after(failed)))
         waiting = {one.key for one in outbox.undelivered(sender.addresses)}

@@ -29,8 +29,10 @@ def after_run(
     it is kept, and tried again by the next run or the daemon.
     """
     problems = _tried(lambda: _beat(settings, run_id, now)) if is_watched() else []
+    if not is_configured():
+        return problems
     events = [_failure(run_id, in_words(failed))] if failed else []
-    return problems + (_tried(lambda: _alert(settings, events, now)) if is_configured() else [])
+    return problems + _tried(lambda: _alert(settings, events, now))
 
 
 def after_failure(settings: Settings, run_id: str, why: str, now: datetime) -> list[str]:
@@ -38,13 +40,15 @@ def after_failure(settings: Settings, run_id: str, why: str, now: datetime) -> l
 
     The daemon's sensor sees the run too, and does not report it again.
     """
-    failed = _failure(run_id, why)
-    return _tried(lambda: _alert(settings, [failed], now)) if is_configured() else []
+    if not is_configured():
+        return []
+    return _tried(lambda: _alert(settings, [_failure(run_id, why)], now))
 
 
 def _failure(run_id: str, why: str) -> Alert:
-    text = f"{why.strip()[:MOST_CHARACTERS]} (run {run_id})"
-    return Alert(f"run {run_id}", "run of daily failed", text)
+    from options_platform.services.alerting.conditions import failed_run
+
+    return failed_run(run_id, "daily", f"{why.strip()[:MOST_CHARACTERS]} (run {run_id})")
 
 
 def _tried(step: Callable[[], Iterator[str]]) -> list[str]:

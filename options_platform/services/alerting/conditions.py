@@ -17,6 +17,9 @@ from options_platform.services.trading.account_state import UNUSABLE, alerts_of
 from options_platform.services.trading.home_copy import home_copy
 from options_platform.settings import Settings
 
+RUN = "run"
+"""What the keys of failed runs begin with; the id of the run follows."""
+
 
 @dataclass(frozen=True)
 class Found:
@@ -42,6 +45,11 @@ def outbox_of(settings: Settings) -> Outbox:
     except DamagedError:
         outbox.path.replace(outbox.path.with_name(f"{FILE}.damaged"))
     return outbox
+
+
+def failed_run(run_id: str, job: str, why: str) -> Alert:
+    """The event that a run failed, whoever sees it first."""
+    return Alert(f"{RUN} {run_id}", f"run of {job} failed", why)
 
 
 def look(

@@ -90,11 +90,8 @@ class Outbox(HeartbeatRecords):
             for alert in read_alerts(rows, condition):
                 if not rules.escalates(alert.counted_from, alert.escalations, now):
                     continue
-                hours = (now - alert.since).total_seconds() / 3600
-                title = f"NOT ACKNOWLEDGED for {hours:.1f} hours: {alert.title}"
-                text = f"{alert.text}\nTo stop: options-platform alerts --acknowledge {alert.id}"
+                message = alert.escalation(now)
                 for address in addresses:
-                    message = Alert(alert.key, title, text, alert.size)
                     add_message(rows, alert.number, message, address, now, is_escalation=True)
                 # One look after a long silence is one escalation, not several at once.
                 waited = now - alert.counted_from

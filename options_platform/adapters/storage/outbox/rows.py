@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from options_platform.adapters.storage.outbox.file import moment, stored
@@ -35,6 +35,15 @@ class OpenAlert:
     acknowledged_by: str | None
     counted_from: datetime
     escalations: int
+
+    def escalation(self, now: datetime) -> Alert:
+        """The message of an escalation: for how long nobody has acknowledged it, and how to."""
+        hours = (now - self.since).total_seconds() / 3600
+        return replace(
+            Alert(self.key, self.title, self.text, self.size),
+            title=f"NOT ACKNOWLEDGED for {hours:.1f} hours: {self.title}",
+            text=f"{self.text}\nTo stop: options-platform alerts --acknowledge {self.id}",
+        )
 
 
 @dataclass(frozen=True)
