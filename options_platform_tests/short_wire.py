@@ -15,8 +15,8 @@ from curl_cffi import requests
 class Answer:
     """The parts of a response that alpaca-py and the platform's session read."""
 
-    def __init__(self, status, page):
-        self.status_code, self.text = status, page.text
+    def __init__(self, url, status, page):
+        self.url, self.status_code, self.text = url, status, page.text
         self.headers = {"Content-Type": page.content_type}
 
     def json(self):
@@ -37,7 +37,7 @@ def short_wire(fake):
         status, page = fake.answer(method, target, _encoded(json))
         if not status:
             raise requests.exceptions.ConnectionError("Failed to perform: the connection was reset")
-        return Answer(status, page)
+        return Answer(url, status, page)
 
     with patch.object(requests.Session, "request", request):
         yield
