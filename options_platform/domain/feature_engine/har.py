@@ -94,15 +94,13 @@ def _of_series(x: Floats, realised: Floats, months: Integers) -> Floats:
         return forecasts
     at = last_known[fitted]
     width = len(known_x)
-    squares = np.empty((len(at), width, width))
+    squares: Floats = np.empty((len(at), width, width))
     for one, other in zip(*np.triu_indices(width), strict=True):
         sums = np.cumsum(known_x[one] * known_x[other])[at]
         squares[:, one, other] = squares[:, other, one] = sums
     products = np.cumsum(known_x * known_y, axis=1).T[at]
-    inverse = np.asarray(
-        np.linalg.pinv(squares, rcond=SMALLEST_EIGENVALUE, hermitian=True), dtype=np.float64
-    )
-    coefficients = _dot(inverse, products[:, None, :])
+    inverse = np.linalg.pinv(squares, rcond=SMALLEST_EIGENVALUE, hermitian=True)
+    coefficients = _dot(np.asarray(inverse, dtype=np.float64), products[:, None, :])
     left = np.cumsum(known_y * known_y)[at] - _dot(coefficients, products)
     half_variance = 0.5 * np.maximum(left, 0.0) / targets[at]
     low = np.fmin.accumulate(np.where(is_known, y, np.nan))[at]
