@@ -26,10 +26,11 @@ OURS = "options_platform.adapters.batched_event_log", "BatchedEventLogStorage"
 NAMED = "options_platform.adapters.event_log", "BatchedSqliteEventLogStorage"
 STOCK = "dagster._core.storage.event_log", "SqliteEventLogStorage"
 DAYS = ["2024-01-02", "2024-01-03", "2024-01-04"]
+TICKERS = ["AAA", "BBB"]
 PARTITIONS = dg.MultiPartitionsDefinition(
     {
         "date": dg.StaticPartitionsDefinition(DAYS),
-        "ticker": dg.StaticPartitionsDefinition(["AAA", "BBB"]),
+        "ticker": dg.StaticPartitionsDefinition(TICKERS),
     }
 )
 TAGS = {
@@ -56,7 +57,7 @@ def make_job():
     @dg.asset(partitions_def=PARTITIONS, backfill_policy=policy)
     def first(context):
         told = {f"{DAYS[-1]}|BBB": {"rows": 6}}
-        stored = materialise_range(context, told, {"by": "a range"})
+        stored = materialise_range(context, told, {"by": "a range"}, TICKERS)
         if stored is None:
             for key, metadata in told.items():
                 context.add_asset_metadata(metadata, partition_key=key)
