@@ -40,7 +40,7 @@ def alerts(args: argparse.Namespace) -> int:
         raise UsageError("--by says who acknowledges an alert: give --acknowledge ID too")
     settings = reading_settings()
     if args.action == "test":
-        return _test(args, settings.account)
+        return _test(args, settings)
     conditions = _conditions(settings)
     head = head_message(forward_record(settings).read())
     noted = {alert.key: alert for alert in outbox_of(settings).lasting()}
@@ -117,14 +117,17 @@ def _acknowledge(args: argparse.Namespace) -> int:
     return 0
 
 
-def _test(args: argparse.Namespace, account: str) -> int:
+def _test(args: argparse.Namespace, settings: Settings) -> int:
     notifier = open_notifier()
     if notifier is None:
         raise UsageError(
             f"no address for alerts is set; set {VARIABLE} in the environment, "
             "e.g. mailto://user:password@example.org"
         )
-    sent = notifier.send(f"{account}: a test", "Alerts of options-platform arrive here.")
+    text = "Alerts of options-platform arrive here."
+    sent = notifier.send(f"{settings.account}: a test", text)
+    if settings.home.exists():
+        outbox_of(settings).note_test(notifier.addresses, datetime.now(UTC))
     if args.json:
         print_json({"sent": sent})
     else:

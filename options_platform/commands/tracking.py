@@ -12,7 +12,7 @@ from options_platform.domain.tracking.control_chart import (
     ControlChart,
 )
 from options_platform.domain.tracking.control_chart import LEVEL as BAND_LEVEL
-from options_platform.domain.tracking.early_stop import LEVEL, EarlyStop
+from options_platform.domain.tracking.early_stop import OF_BET, EarlyStop
 from options_platform.domain.tracking.fill_drift import FillDrift
 from options_platform.formats import count, usd
 from options_platform.services.accounting.tracking import Tracking
@@ -54,20 +54,21 @@ def tracking_json(found: Tracking | None) -> dict[str, Any] | None:
 def _chart(found: Tracking) -> list[str]:
     chart = found.chart
     if chart is None:
-        return [f"The control chart begins with {FEWEST_SESSIONS} sessions and a year of backtest."]
-    sharpe, last = chart.sharpe, len(chart.profit) - 1
-    lines = [
-        (
+        return [
+            f"The control chart begins with {FEWEST_SESSIONS} sessions and four years of backtest."
+        ]
+    sharpe, last, lines = chart.sharpe, len(chart.profit) - 1, []
+    if sharpe is not None:
+        lines.append(
             f"Sharpe ratio {sharpe.value:.2f} over {count(len(chart.profit), 'session')}; as many "
             f"sessions of the backtest give {sharpe.low:.2f} to {sharpe.high:.2f} (share at or "
             f"below: {chart.p_value:.3f})."
-        ),
-        (
-            f"Profit {chart.profit[last]:+.2%} of the account; expected {chart.expected[last]:+.2%}"
-            f", band {chart.low[last]:+.2%} to {chart.high[last]:+.2%}. Of honest records at most "
-            f"{BAND_LEVEL:.0%} ever fall below it."
-        ),
-    ]
+        )
+    lines.append(
+        f"Profit {chart.profit[last]:+.2%} of the account; expected {chart.expected[last]:+.2%}, "
+        f"band {chart.low[last]:+.2%} to {chart.high[last]:+.2%}. Of honest records about "
+        f"{BAND_LEVEL:.0%} at most ever fall below it."
+    )
     return [*lines, *_fell(found, chart)]
 
 
@@ -84,13 +85,15 @@ def _stop(stop: EarlyStop | None) -> list[str]:
     if stop.trades:
         lines = [
             (
-                f"{count(stop.trades, 'closed trade')} made {stop.mean:+.1%} of what they risked, "
-                f"{stop.bet.expected:+.1%} expected; early stop p = {stop.p_value:.3f}, a halt is "
-                f"proposed at {LEVEL}."
+                f"{count(stop.trades, 'settled trade')} made {stop.mean:+.1%} of what they risked, "
+                f"{stop.bet.mean:+.1%} in the backtest, at least {stop.bet.expected:+.1%} "
+                f"expected; early stop p = {stop.p_value:.3f}, a halt is proposed at {OF_BET}."
             )
         ]
     lines.append(
         f"A halved edge would be found after {stop.bet.to_find:,.0f} trades on average, at most."
+        if math.isfinite(stop.bet.to_find)
+        else "A halved edge cannot be told from what so short a backtest allows for."
     )
     if stop.stopped_at is not None:
         lines.append(f"The early stop was reached with trade {stop.stopped_at}.")

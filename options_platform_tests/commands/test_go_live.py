@@ -14,8 +14,10 @@ from options_platform.adapters.storage.outbox.file import FILE
 from options_platform.cli import main
 from options_platform.domain.trading.alert_rules import AlertRules
 from options_platform.domain.trading.alerts import Alert
+from options_platform.domain.trading.reconciliation.differences import Difference
 from options_platform.services.trading.entries.checks import EntryChecks
 from options_platform.settings import load_settings
+from options_platform_tests.fakes.receiver import receiver
 from options_platform_tests.paper_run import paper_run
 from options_platform_tests.printed import flat
 
@@ -127,12 +129,51 @@ def test_a_record_at_another_broker_proves_nothing(home, capsys):
     assert "MISSING record: the ledger ledger.duckdb belongs to account paper" in shown
 
 
-def test_the_record_may_be_in_another_home(home, capsys):
+def test_the_record_may_be_in_another_home_and_the_drills_are_of_this_one(home, traded, capsys):
+    closed = sum(p.closed_on is not None for p in traded.ledger.positions())
     drilled(home, capsys)
     (home.parent / "options.toml").write_text(LIVE + '[go_live]\npaper_home = "home"\n')
     (home.parent / "live").mkdir()
     other = ["--home", str(home.parent / "live")]
     shown = said(capsys, *other, code=1)
-    assert "ok kill switch" in shown
+    assert f"{closed} closed trades" in shown
+    assert "MISSING kill switch: never tried" in shown
     assert said(capsys, *other, "--override", "Ada", "--reason", "small", code=0)
-    assert (home.parent / "live" / "ledger-live.duckdb").exists()
+    ledger = Ledger(home.parent / "live" / "ledger-live.duckdb", label="live", broker="alpaca")
+    ledger.halt("a test")
+    ledger.resume("a test")
+    assert "ok kill switch" in said(capsys, *other, code=0)
+
+
+def test_a_halt_of_losses_or_of_a_restore_is_no_drill(home, capsys):
+    ledger = Ledger(home / "ledger.duckdb", broker="alpaca")
+    for reason in ("RESTORED from a.tar.gz", "DAILY_LOSS: 900.00 USD lost, the limit is 500.00"):
+        ledger.halt(reason)
+        ledger.resume("looked at")
+    shown = said(capsys, code=1)
+    assert "MISSING kill switch: never tried" in shown
+    assert "ok backup: tried on" in shown
+
+
+def test_sessions_count_from_the_day_on_which_a_difference_was_gone(home, capsys):
+    ledger = Ledger(home / "ledger.duckdb", broker="alpaca")
+    marked = ledger.table("marks")["session"].sort().to_list()
+    first, gone = (datetime.combine(marked[at], datetime.min.time(), UTC) for at in (-30, -5))
+    ledger.record_differences([Difference("CASH", "cash", "the cash differs")], first)
+    assert "ledger and broker differ" in said(capsys, code=1)
+    ledger.record_differences([], gone)
+    assert "MISSING reconciliation: 4 of 20 sessions" in said(capsys, code=1)
+
+
+def test_a_test_of_alerts_is_a_delivery(home, capsys, monkeypatch):
+    with receiver() as there:
+        monkeypatch.setenv("OPTIONS_ALERT_URLS", there.url)
+        assert main(["alerts", "test"]) == 0
+    capsys.readouterr()
+    assert "ok alerts: tried on" in said(capsys, code=1)
+
+
+def test_an_outbox_that_cannot_be_read_closes_the_gate_and_not_the_override(home, capsys):
+    (home / FILE).write_bytes(b"no database at all, of some length" * 40)
+    assert "MISSING alerts" in said(capsys, code=1)
+    assert "OVERRIDDEN" in said(capsys, "--override", "Ada", "--reason", "small", code=0)

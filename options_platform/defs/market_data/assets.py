@@ -104,15 +104,19 @@ def make_vix(settings: Settings) -> dg.AssetsDefinition:
         )
         answered = without(with_bars, failures)
         if answered.tickers:
-            update = update_indices(
-                OwnIvSource(source, warehouse),
-                warehouse,
-                update_request(settings, answered),
-                symbols,
-                platform.now(),
-                settings.earnings,
-            )
-            failures |= update.failures
+            try:
+                update = update_indices(
+                    OwnIvSource(source, warehouse),
+                    warehouse,
+                    update_request(settings, answered),
+                    symbols,
+                    platform.now(),
+                    settings.earnings,
+                )
+                failures |= update.failures
+            except SourceError as error:
+                failures |= dict.fromkeys(answered.tickers, error)
+                answered = without(answered, failures)
         record_failures(warehouse, VIX, with_bars, failures, platform.now())
         if not answered.tickers:
             return not_computed(context, settings, next(iter(failures.values())))

@@ -9,7 +9,7 @@ from dagster._core.storage.tags import BACKFILL_ID_TAG
 
 from options_platform.adapters.brokers import open_broker
 from options_platform.adapters.storage.ledger import Ledger, open_ledger
-from options_platform.common import PartitionRange
+from options_platform.common import KEY, PartitionRange
 from options_platform.contracts import (
     DIRECTION_MODEL,
     PAPER_ORDERS,
@@ -122,18 +122,31 @@ def with_carried(platform: Platform, since: date, session: date) -> pl.DataFrame
     """Rows of `raw_ohlcv` from `since` to `session`, with a carried close for halted tickers.
 
     A ticker without a good bar in these sessions gets its last good row, so that its position is
-    marked at its last close and the other tickers still trade. So does one whose source has failed:
-    its close is of an earlier session, by which only the calendar closes a position.
+    marked at its last close and the other tickers still trade. So does one whose source has failed,
+    be it that of its volatility index alone: its close is of an earlier session, by which only the
+    calendar closes a position.
     """
-    bars = platform.warehouse.read(RAW_OHLCV, start=since, end=session)
+    warehouse = platform.warehouse
+    bars = warehouse.read(RAW_OHLCV, start=since, end=session)
     good = bars.filter(pl.col("bad_reason").is_null())
-    failed = withheld(platform.warehouse, platform.settings.tickers, session)
+    failed = [*withheld(warehouse, platform.settings.tickers, session)]
+    if failed:
+        measured = warehouse.read(VIX, columns=KEY, tickers=failed, end=session)
+        is_failed = pl.col("ticker").is_in(failed)
+        good = pl.concat(
+            [good.filter(~is_failed), good.filter(is_failed).join(measured, on=KEY, how="semi")]
+        )
     asked = {*bars.filter(pl.col("date") == session)["ticker"].to_list(), *failed}
     halted = sorted(asked - set(good["ticker"].to_list()))
     if not halted:
         return bars
-    before = platform.warehouse.read(RAW_OHLCV, tickers=halted, end=since)
-    last = before.filter(pl.col("bad_reason").is_null()).group_by("ticker").tail(1)
+    before = warehouse.read(RAW_OHLCV, tickers=halted, end=since)
+    before = before.filter(pl.col("bad_reason").is_null())
+    if failed:
+        before = pl.concat(
+            [before.filter(~is_failed), before.filter(is_failed).join(measured, on=KEY, how="semi")]
+        )
+    last = before.sort(KEY).group_by("ticker", maintain_order=True).tail(1)
     return pl.concat([last.select(bars.columns), bars])
 
 

@@ -74,7 +74,7 @@ def tracking(
                 equity["equity_usd"].to_numpy(), interest=equity["interest_usd"].to_numpy()
             ),
         ),
-        stop=early_stop(shares_of(record.closed), shares_of(trades)),
+        stop=early_stop(shares_of(record.journal), shares_of(trades)),
         fills=fill_drift(record.journal, record.drift),
     )
 
@@ -95,9 +95,16 @@ def daily_returns(
 
 
 def shares_of(trades: pl.DataFrame) -> list[float]:
-    """Of closed trades, in the order of their exits, the profit over what each could lose."""
-    closed = trades.drop_nulls("closed_on").filter(pl.col("max_loss_usd") > 0)
-    key = "position_id" if "position_id" in closed.columns else "plan_id"
-    ordered = closed.sort("closed_on", key)
+    """Of closed trades, in the order of their entries, the profit over what each could lose.
+
+    Trades from the session on in which the first open one was entered are left out: of these the
+    quick ones have closed, and stops are quick.
+    """
+    first_open: date = trades.filter(pl.col("closed_on").is_null())["opened_on"].min()  # type: ignore[assignment]
+    settled = trades.drop_nulls("closed_on").filter(pl.col("max_loss_usd") > 0)
+    if first_open is not None:
+        settled = settled.filter(pl.col("opened_on") < first_open)
+    key = "position_id" if "position_id" in settled.columns else "plan_id"
+    ordered = settled.sort("opened_on", key)
     shares: list[float] = (ordered["pnl_usd"] / ordered["max_loss_usd"]).to_list()
     return shares

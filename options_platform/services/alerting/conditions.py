@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -43,7 +46,10 @@ def outbox_of(settings: Settings) -> Outbox:
     try:
         outbox.lasting()
     except DamagedError:
-        outbox.path.replace(outbox.path.with_name(f"{FILE}.damaged"))
+        aside = outbox.path.with_name(f"{FILE}.damaged-{os.getpid()}-{time.time_ns()}")
+        # Another process may have set it aside already.
+        with suppress(FileNotFoundError):
+            outbox.path.replace(aside)
     return outbox
 
 

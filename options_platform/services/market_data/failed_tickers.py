@@ -31,14 +31,16 @@ def record_failures(
 ) -> None:
     """Store which of the tickers that were asked for have failed, and forget those that have not.
 
-    One that failed before keeps its first session.
+    One that failed before keeps its first session; it is not forgotten by an answer about sessions
+    before that.
     """
     stored = failed_rows(warehouse, asked.tickers, date.max, (table,))
     since = {row["ticker"]: row["start"] for row in stored.to_dicts()}
     reasons = {t: _one_line(reason) for t, reason in failures.items()}
+    answered = [t for t, start in since.items() if t not in reasons and asked.end >= start]
     rows = [
         (table.name, t, min(asked.start, since.get(t, asked.start)), reasons.get(t), now)
-        for t in dict.fromkeys([*since, *reasons])
+        for t in (*answered, *reasons)
     ]
     if rows:
         warehouse.upsert(

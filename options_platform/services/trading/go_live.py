@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from options_platform.domain.accounting.go_live import (
     GoLiveFacts,
     go_live_checks,
 )
+from options_platform.domain.risk.kill_switch import is_of_losses
 from options_platform.errors import LedgerError, PlatformError, UsageError
 from options_platform.settings import Settings
 
@@ -41,13 +43,12 @@ class GoLive:
 def go_live(settings: Settings, now: datetime) -> GoLive:
     """The gate as it stands.
 
-    The record is that of the paper account, in `go_live.paper_home`; an override is kept in the
-    ledger of the real one.
+    The record is that of the paper account, in `go_live.paper_home`; alerts, kill switch and backup
+    are those of this home. An override is kept in the ledger of the real account.
     """
-    checks = go_live_checks(_facts(settings), settings.go_live, now)
     ledger = open_ledger(settings)
     override = ledger.kept(OVERRIDE) if settings.is_live and ledger.exists else None
-    return GoLive(checks, override)
+    return GoLive(go_live_checks(_facts(settings), settings.go_live, now), override)
 
 
 def may_go_live(settings: Settings, now: datetime) -> bool:
@@ -92,10 +93,10 @@ def revoke(settings: Settings, now: datetime) -> bool:
 
 
 def note_rehearsed_restore(settings: Settings, archive: str, now: datetime) -> str | None:
-    """Note in the paper account's audit that a backup can be restored; why not, if it cannot be."""
-    ledger = _paper(settings)
+    """Note in the account's audit that a backup can be restored; why not, if it cannot be."""
+    ledger = _of_drills(settings)
     if not ledger.exists:
-        return "there is no paper account yet"
+        return "there is no account yet"
     try:
         ledger.keep(REHEARSED, None, now, event=archive)
     except LedgerError as error:
@@ -103,32 +104,42 @@ def note_rehearsed_restore(settings: Settings, archive: str, now: datetime) -> s
     return None
 
 
-def _paper_home(settings: Settings) -> Path:
+def _of_record(settings: Settings) -> Ledger:
+    """The ledger of the paper account that the record is of."""
     other = settings.go_live.paper_home
-    return Path(other).expanduser().absolute() if other else settings.home
-
-
-def _paper(settings: Settings) -> Ledger:
+    home = Path(other).expanduser().absolute() if other else settings.home
     return Ledger(
-        _paper_home(settings) / settings.paper_ledger_path.name,
+        home / settings.paper_ledger_path.name,
         account=settings.account,
         wait_seconds=settings.warehouse_wait_seconds,
         broker=settings.broker,
     )
 
 
+def _of_drills(settings: Settings) -> Ledger:
+    """The ledger of this home in whose audit the drills are."""
+    return open_ledger(settings) if settings.go_live.paper_home else _of_record(settings)
+
+
 def _facts(settings: Settings) -> GoLiveFacts:
-    outbox = Outbox(_paper_home(settings) / FILE)
-    waiting = [message.made_at for message in outbox.undelivered()]
-    facts = GoLiveFacts([], [], [], [], differs=False, delivered_at=outbox.newest_delivery(),
-                        waiting_since=min(waiting, default=None), halt_tried_at=None,
-                        restored_at=None)  # fmt: skip
+    facts = GoLiveFacts([], [], [], [], differs=False, delivered_at=None, waiting_since=None,
+                        halt_tried_at=None, restored_at=None)  # fmt: skip
+    with suppress(PlatformError):
+        # Without an outbox that can be read nothing says that alerts arrive.
+        outbox = Outbox(settings.home / FILE)
+        waiting = [message.made_at for message in outbox.undelivered()]
+        facts = replace(facts, delivered_at=outbox.newest_delivery(),
+                        waiting_since=min(waiting, default=None))  # fmt: skip
     try:
-        ledger = _paper(settings)
-        return _with_record(facts, ledger) if ledger.exists else facts
+        record = _of_record(settings)
+        facts = _with_record(facts, record) if record.exists else facts
     except LedgerError as error:
         # As one at another broker: it proves nothing, and may be overridden.
-        return replace(facts, problem=str(error))
+        facts = replace(facts, problem=str(error))
+    with suppress(LedgerError):
+        drills = _of_drills(settings)
+        facts = _with_drills(facts, drills) if drills.exists else facts
+    return facts
 
 
 def _with_record(facts: GoLiveFacts, ledger: Ledger) -> GoLiveFacts:
@@ -136,39 +147,55 @@ def _with_record(facts: GoLiveFacts, ledger: Ledger) -> GoLiveFacts:
         (p for p in ledger.positions() if p.closed_on is not None and p.max_loss_usd > 0),
         key=lambda p: (p.closed_on or date.max, p.position_id),
     )
-    events = [
-        (at.replace(tzinfo=UTC), kind, detail)
-        for at, kind, detail in ledger.table("account_events")
-        .select("recorded_at", "kind", "detail")
-        .iter_rows()
-    ]
     return replace(
         facts,
         shares=[p.profit_usd / p.max_loss_usd for p in closed],
         profits=[p.profit_usd for p in closed],
         sessions=ledger.table("marks")["session"].to_list(),
-        differences=[
-            at.date() for at, kind, detail in events if kind == "reconciled" and json.loads(detail)
-        ],
+        differences=_differed(_events(ledger)),
         differs=bool(ledger.differences()),
-        halt_tried_at=_halt_tried(events),
-        restored_at=max(
-            (
-                at
-                for at, kind, detail in events
-                if kind == REHEARSED or (kind == "halted" and detail.startswith(RESTORED))
-            ),
-            default=None,
-        ),
     )
 
 
+def _with_drills(facts: GoLiveFacts, ledger: Ledger) -> GoLiveFacts:
+    events = _events(ledger)
+    restored = [
+        at
+        for at, kind, detail in events
+        if kind == REHEARSED or (kind == "halted" and detail.startswith(RESTORED))
+    ]
+    return replace(
+        facts, halt_tried_at=_halt_tried(events), restored_at=max(restored, default=None)
+    )
+
+
+def _events(ledger: Ledger) -> list[tuple[datetime, str, str]]:
+    """When, of which kind and what, the oldest first."""
+    rows = ledger.table("account_events").select("recorded_at", "kind", "detail")
+    return [(at.replace(tzinfo=UTC), kind, detail) for at, kind, detail in rows.iter_rows()]
+
+
+def _differed(events: list[tuple[datetime, str, str]]) -> list[date]:
+    """The days on which a difference was found, and on which it was gone again.
+
+    Only a change of the differences is an event, so one lasts until the next.
+    """
+    days, lasts = [], False
+    for at, kind, detail in events:
+        if kind == "reconciled":
+            differs = bool(json.loads(detail))
+            if differs or lasts:
+                days.append(at.date())
+            lasts = differs
+    return days
+
+
 def _halt_tried(events: list[tuple[datetime, str, str]]) -> datetime | None:
-    """When a halt was lifted last that was in force before."""
+    """When a halt by a person was lifted last; those of losses and of restores are no drills."""
     halted, tried = False, None
-    for at, kind, _ in events:
+    for at, kind, detail in events:
         if kind == "halted":
-            halted = True
+            halted = halted or not (is_of_losses(detail) or detail.startswith(RESTORED))
         elif kind == "resumed" and halted:
             halted, tried = False, at
     return tried

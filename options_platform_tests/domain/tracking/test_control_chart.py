@@ -43,10 +43,43 @@ def test_of_a_thousand_honest_records_as_many_fall_below_the_band_as_it_says(ban
     assert fell.mean() == pytest.approx(band.level, abs=error + 0.005)
 
 
+def returns_of(random, shape):
+    """Honest returns, of which each backtest and each record is a part of its own."""
+    calm = random.normal(0.0006, 0.003, shape)
+    return np.where(random.random(shape) < 0.01, calm - 0.015, calm)
+
+
+@pytest.mark.parametrize("sessions", [1008, 2520])
+def test_few_records_fall_below_the_band_of_a_backtest_of_any_length(sessions):
+    """The backtest's mean is a draw too: one that was lucky promises too much."""
+    random = np.random.default_rng(8)
+    fell = 0
+    for number in range(300):
+        backtest, record = returns_of(random, sessions), returns_of(random, HORIZON)
+        found = control_chart(record, backtest, draws=400, seed=number)
+        fell += found.fell_at is not None
+    # 5% of records of any length, and an error of 300 of them.
+    assert fell / 300 <= LEVEL + 0.0126
+
+
+def test_a_fall_stays_one_when_the_record_outgrows_its_band(backtest):
+    record = np.concatenate([np.full(200, -0.0006), np.full(100, 0.0006)])
+    early = control_chart(record[:252], backtest)
+    assert early.fell_at is not None
+    late = control_chart(record, backtest)
+    assert late.horizon == 504
+    assert late.fell_at == early.fell_at
+
+
+def test_an_account_that_has_not_moved_has_no_sharpe_ratio(backtest):
+    found = control_chart(np.zeros(30), backtest)
+    assert (found.sharpe, found.p_value) == (None, None)
+
+
 def test_the_p_values_of_honest_records_are_uniform(backtest, honest):
-    found = [control_chart(record, backtest, draws=500).p_value for record in honest[:200]]
+    found = [control_chart(record, backtest, draws=500).p_value for record in honest[:100]]
     for share in (0.05, 0.25, 0.5, 0.75):
-        assert np.mean(np.array(found) <= share) == pytest.approx(share, abs=0.1)
+        assert np.mean(np.array(found) <= share) == pytest.approx(share, abs=0.12)
 
 
 def test_levels_of_longer_bands_add_up_to_the_level_at_most():
@@ -75,4 +108,4 @@ def test_the_band_does_not_depend_on_the_record(backtest):
 
 def test_too_short_a_record_or_backtest_is_not_judged(backtest):
     assert control_chart(np.zeros(FEWEST_SESSIONS - 1), backtest) is None
-    assert control_chart(np.zeros(100), backtest[:251]) is None
+    assert control_chart(np.zeros(100), backtest[:1007]) is None

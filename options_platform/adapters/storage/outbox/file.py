@@ -68,6 +68,9 @@ class OutboxFile:
             with closing(self._connect()) as rows:
                 made = rows.execute("SELECT 1 FROM sqlite_master WHERE name = 'heartbeats'")
                 yield None if made.fetchone() is None else rows
+        except sqlite3.OperationalError as error:
+            # Locked for long, or not to be opened: nothing says that it is damaged.
+            raise HomeError(f"{self.path} cannot be read ({error})") from error
         except sqlite3.DatabaseError as error:
             raise DamagedError(self.path, str(error)) from error
 

@@ -83,6 +83,19 @@ class Outbox(HeartbeatRecords):
                     for address in addresses:
                         add_message(rows, number, alert, address, now)
 
+    def note_test(self, addresses: Sequence[str], now: datetime) -> None:
+        """Note that the addresses have accepted a test."""
+        with self._transaction() as rows:
+            alert = Alert(f"test {stored(now)}", "a test", "")
+            number = insert_alert(rows, alert, now)
+            rows.execute("UPDATE alerts SET ended = ? WHERE number = ?", [stored(now), number])
+            for address in addresses:
+                add_message(rows, number, alert, address, now)
+            rows.execute(
+                "UPDATE messages SET delivered_at = ?, attempts = 1 WHERE alert = ?",
+                [stored(now), number],
+            )
+
     def escalate(self, addresses: Sequence[str], now: datetime, rules: AlertRules) -> None:
         """Add a message for each critical alert that lasts and that nobody has acknowledged."""
         with self._transaction() as rows:
