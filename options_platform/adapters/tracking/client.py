@@ -7,7 +7,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,21 +35,8 @@ def open_client(home: Path) -> MlflowClient:
     with one_at_a_time(home), clear_errors(home):
         client = MlflowClient(f"sqlite:///{home / 'mlflow.db'}")
         client.search_experiments(max_results=1)
-        _write_ahead(home)
         _follow_home(home)
     return client
-
-
-def _write_ahead(home: Path) -> None:
-    """Have MLflow's database write ahead: a commit then waits for the disk once, not four times.
-
-    A fold takes nine commits. The database keeps the mode.
-    """
-    with closing(sqlite3.connect(home / "mlflow.db", timeout=1.0)) as database:
-        if database.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-            # Where another process reads it at this moment, a later one sets the mode.
-            with suppress(sqlite3.OperationalError):
-                database.execute("PRAGMA journal_mode = WAL")
 
 
 PLACES = {

@@ -2,9 +2,7 @@
 
 import os
 import shutil
-import sqlite3
 import subprocess
-from contextlib import closing
 from datetime import date
 from pathlib import Path
 
@@ -68,24 +66,6 @@ def test_logged_files_are_private(store):
     files = [path for path in store.home.rglob("*") if path.is_file()]
     assert "served_fold.py" in {path.name for path in files}
     assert {oct(path.stat().st_mode & 0o777) for path in files} == {"0o600"}
-
-
-def journal_mode(home, wanted=""):
-    with closing(sqlite3.connect(home / "mlflow.db")) as database:
-        return database.execute(f"PRAGMA journal_mode {wanted}").fetchone()[0]
-
-
-def test_mlflows_database_writes_ahead_once_nobody_reads_it(tmp_path):
-    give_store(tmp_path)
-    assert journal_mode(tmp_path, "= DELETE") == "delete"
-    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as reader:
-        reader.execute("BEGIN")
-        reader.execute("SELECT count(*) FROM runs").fetchone()
-        # The reader keeps the mode as it is, and is waited for a second.
-        open_client(tmp_path)
-        assert journal_mode(tmp_path) == "delete"
-    open_client(tmp_path)
-    assert journal_mode(tmp_path) == "wal"
 
 
 def test_a_backfill_is_one_run_and_its_folds_are_its_children(store):
