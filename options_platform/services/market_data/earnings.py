@@ -43,23 +43,28 @@ class EarningsUpdate:
 
     `unknown` says by ticker why its dates could not be had, and `not_listed` which of these tickers
     no source has; `nothing_given` says that the source has none of any ticker, and is None where it
-    has.
+    has. `asked` are all tickers of the run.
     """
 
     rows: pl.DataFrame
     unknown: Mapping[str, str] = field(default_factory=dict)
     nothing_given: str | None = None
     not_listed: frozenset[str] = frozenset()
+    asked: tuple[str, ...] = ()
 
     def unanswered(self, funds: Sequence[str]) -> dict[str, str]:
         """The tickers that need dates and got none, and why.
 
-        A known fund, as those that `funds` adds, needs none: it has no file of reports.
+        A known fund, as those that `funds` adds, needs none: it has no file of reports. Nor does a
+        stock where no other has one either: these are files of prices alone, and the plans say
+        that its reports are not known.
         """
+        stocks = {ticker for ticker in self.asked if may_be_stock(ticker, funds)}
+        needed = set() if stocks <= self.not_listed else stocks
         return {
             ticker: f"no earnings dates: {why}"
             for ticker, why in self.unknown.items()
-            if ticker not in self.not_listed or may_be_stock(ticker, funds)
+            if ticker not in self.not_listed or ticker in needed
         }
 
 
@@ -107,7 +112,9 @@ def update_earnings(platform: Platform, selected: PartitionRange) -> EarningsUpd
         written.append(rows)
         requests.append(request)
     platform.warehouse.upsert(FETCHES, pl.concat(requests))
-    return EarningsUpdate(pl.concat(written), unknown, not_listed=frozenset(not_listed))
+    return EarningsUpdate(
+        pl.concat(written), unknown, not_listed=frozenset(not_listed), asked=tickers
+    )
 
 
 @dataclass(frozen=True)
