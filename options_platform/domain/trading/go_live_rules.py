@@ -13,8 +13,8 @@ class GoLiveRules:
     """What the go-live gate asks for beside 30 trades on paper that have earned something.
 
     The account and its ledger have agreed for `clean_sessions` sessions, and alerts, kill switch
-    and backup have been tried within `tried_within_days` days: in the home `paper_home`, by default
-    in this one, whose paper account has the same name.
+    and backup have been tried within `tried_within_days` days. The record is that of the paper
+    account of the same name in the home `paper_home`, by default in this one.
     """
 
     paper_home: str = ""
